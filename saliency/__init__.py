@@ -10,7 +10,7 @@
 from importlib import import_module
 from importlib.metadata import version
 
-# Looked up on first use: the workflow imports parts of this package while it plans its jobs and must not wait for torch.
+# Looked up on first use: the workflow imports parts of this package to plan its jobs, and must not wait for torch.
 _HOME = {
     "GradCAM": "gradcam",
     "GuidedBackprop": "guided_backprop",

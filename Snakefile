@@ -1,0 +1,10 @@
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+include: "workflow/Snakefile"
+
+
+# An included file does not set the default target.
+workflow.default_target = "all"

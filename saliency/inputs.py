@@ -1,0 +1,169 @@
+"""From a file to the array that the network sees, before normalisation."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageOps
+
+
+class Status(IntEnum):
+    """What became of a sample."""
+
+    OK = 0
+    MISSING = 1
+    UNREADABLE = 2
+    WRONG_SHAPE = 3
+    NOT_FINITE = 4
+
+    @property
+    def reason(self) -> str:
+        """One line for tables and figures."""
+        return {
+            Status.OK: "",
+            Status.MISSING: "there is no such file",
+            Status.UNREADABLE: "the file cannot be decoded",
+            Status.WRONG_SHAPE: "the image does not have the configured shape",
+            Status.NOT_FINITE: "the values are not all finite",
+        }[self]
+
+
+class InputError(Exception):
+    """A sample that cannot be used.
+
+    Attributes
+    ----------
+    status
+        The kind of failure.
+    """
+
+    def __init__(self, status: Status, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How images are brought to the network's input; keys as in the config's ``input``.
+
+    Attributes
+    ----------
+    channels
+        1 for greyscale, 3 for RGB.
+    resize
+        Length of the shorter side in pixels, [height, width], or None.
+    crop
+        Side of the central square, [height, width], or None.
+    interpolation
+        "nearest", "bilinear", "bicubic" or "lanczos".
+    """
+
+    channels: int
+    resize: int | Sequence[int] | None
+    crop: int | Sequence[int] | None
+    interpolation: str
+
+    @classmethod
+    def from_config(cls, settings: dict[str, Any]) -> "Preprocessing":
+        """Pick the keys that concern decoding."""
+        return cls(**{key: settings[key] for key in ("channels", "resize", "crop", "interpolation")})
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of a prepared sample, ``(c, *spatial)``.
+
+        Examples
+        --------
+        >>> Preprocessing(3, 256, 224, "bicubic").shape
+        (3, 224, 224)
+        """
+        size = self.resize if self.crop is None else self.crop
+        if size is None or (isinstance(size, int) and self.crop is None):
+            raise ValueError("set crop, or resize to [height, width], so that all samples get one shape")
+        return self.channels, *_pair(size)
+
+
+def _pair(size: int | Sequence[int]) -> tuple[int, int]:
+    return (size, size) if isinstance(size, int) else (size[0], size[1])
+
+
+def read_image(path: Path, preprocessing: Preprocessing) -> np.ndarray:
+    """Decode, turn upright, resize and crop a photograph.
+
+    Any format that Pillow reads; of an animation the first frame. 8-bit and 16-bit values are scaled to 0 … 1,
+    floating point values are taken as they are. Sizes round as in torchvision's ``Resize`` and ``CenterCrop``.
+
+    Parameters
+    ----------
+    path
+        The file.
+    preprocessing
+        Target size and channels.
+
+    Returns
+    -------
+    ndarray
+        ``(c, h, w)``, float32.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or cannot be decoded, is smaller than the crop, or holds values that are not finite.
+    """
+    try:
+        with Image.open(path) as image:
+            array = _resized(ImageOps.exif_transpose(image), preprocessing)
+    except FileNotFoundError:
+        raise InputError(Status.MISSING, "there is no such file: correct the path or remove the row") from None
+    except InputError:
+        raise
+    # Decoders raise what they like on broken files: OSError, SyntaxError, struct.error, IndexError, …
+    except Exception as error:
+        raise InputError(
+            Status.UNREADABLE, f"cannot be decoded ({error}): replace the file or remove the row"
+        ) from error
+    if not np.isfinite(array).all():
+        raise InputError(Status.NOT_FINITE, "holds NaN or infinite values: replace the file or remove the row")
+    return array
+
+
+def _resized(image: Image.Image, preprocessing: Preprocessing) -> np.ndarray:
+    scale = 255.0
+    if image.mode.startswith(("I", "F")):
+        # Deep greyscale stays in floating point; Pillow's own conversion to 8 bits would clip it.
+        scale = 1.0 if image.mode == "F" else 65535.0
+        image = image.convert("F")
+    else:
+        image = image.convert("RGB" if preprocessing.channels == 3 else "L")
+    if preprocessing.resize is not None:
+        resample = Image.Resampling[preprocessing.interpolation.upper()]
+        image = image.resize(_resized_size(image.size, preprocessing.resize), resample)
+    if preprocessing.crop is not None:
+        image = image.crop(_crop_box(image.size, _pair(preprocessing.crop)))
+    pixels = np.asarray(image, dtype=np.float32) / np.float32(scale)
+    pixels = pixels[np.newaxis] if pixels.ndim == 2 else np.moveaxis(pixels, -1, 0)
+    return np.ascontiguousarray(np.broadcast_to(pixels, (preprocessing.channels, *pixels.shape[1:])))
+
+
+def _resized_size(size: tuple[int, int], resize: int | Sequence[int]) -> tuple[int, int]:
+    width, height = size
+    if not isinstance(resize, int):
+        return resize[1], resize[0]
+    if width <= height:
+        return resize, int(resize * height / width)
+    return int(resize * width / height), resize
+
+
+def _crop_box(size: tuple[int, int], crop: tuple[int, int]) -> tuple[int, int, int, int]:
+    (width, height), (crop_height, crop_width) = size, crop
+    if crop_height > height or crop_width > width:
+        raise InputError(
+            Status.WRONG_SHAPE,
+            f"is {height} x {width} pixels after resizing, less than the crop of {crop_height} x {crop_width}: "
+            "set a larger resize or a smaller crop",
+        )
+    left, top = round((width - crop_width) / 2), round((height - crop_height) / 2)
+    return left, top, left + crop_width, top + crop_height

@@ -1,0 +1,149 @@
+"""Building a network from its config entry and loading its weights."""
+
+import logging
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from saliency.config import Config, input_config
+from saliency.explainer import predict
+from saliency.gradcam import GradCAM
+from saliency.inputs import Preprocessing
+from saliency.log import DataError
+from saliency.paths import file_sha256, resolve
+
+log = logging.getLogger(__name__)
+
+
+def load_model(factory: str, kwargs: dict[str, Any], weights: str | None) -> nn.Module:
+    """Call a factory and load a checkpoint into what it returns.
+
+    Parameters
+    ----------
+    factory
+        ``package.module:callable``; modules in the working directory are found too. The callable may be an attribute
+        of a class (``package:Class.method``). It runs with torch's seed at 0.
+    kwargs
+        Its keyword arguments.
+    weights
+        A ``.safetensors`` file, or a checkpoint that ``torch.load(weights_only=True)`` reads: a state dict, also
+        under the key ``state_dict`` or ``model``, also with the prefix ``module.``. None keeps the factory's weights.
+
+    Returns
+    -------
+    nn.Module
+        In eval mode, on the CPU.
+
+    Raises
+    ------
+    DataError
+        If the factory, the file or the fit of both fails, saying which.
+
+    Examples
+    --------
+    >>> model = load_model("saliency:NeuralNetwork", {"input_shape": [1, 50, 50]}, None)
+    >>> type(model).__name__, model.training
+    ('NeuralNetwork', False)
+    """
+    module_name, _, attribute = factory.partition(":")
+    if str(Path.cwd()) not in sys.path:
+        sys.path.append(str(Path.cwd()))
+    try:
+        build: Any = import_module(module_name)
+        for name in attribute.split("."):
+            build = getattr(build, name)
+    except (ImportError, AttributeError) as error:
+        raise DataError(f"factory '{factory}' cannot be found: {error}") from error
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        try:
+            model = build(**kwargs)
+        except TypeError as error:
+            raise DataError(f"factory '{factory}' does not take these kwargs: {error}") from error
+    if not isinstance(model, nn.Module):
+        raise DataError(f"factory '{factory}' returned a {type(model).__name__}, not a torch.nn.Module")
+    if weights is None:
+        log.info("no weights are configured: the network keeps what its factory gave it")
+    else:
+        _load_weights(model, resolve(weights, Path()), weights)
+    return model.eval()
+
+
+def _load_weights(model: nn.Module, path: Path, name: str) -> None:
+    try:
+        if path.suffix == ".safetensors":
+            state: Any = load_file(path)
+        else:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise DataError(
+            f"weights '{name}' cannot be loaded as safetensors or with weights_only=True: {str(error).splitlines()[0]}"
+        ) from error
+    for key in ("state_dict", "model"):
+        if isinstance(state, dict) and isinstance(state.get(key), dict):
+            state = state[key]
+    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise DataError(f"weights '{name}' hold no state dict: save model.state_dict()")
+    state = {key.removeprefix("module."): value for key, value in state.items()}
+    try:
+        model.load_state_dict(state)
+    except RuntimeError as error:
+        raise DataError(f"weights '{name}' do not fit the network: {' '.join(str(error).split())}") from error
+
+
+def describe_model(config: Config, model: str) -> dict[str, object]:
+    """Run a network once on zeros and describe it, before any real work is done.
+
+    Returns
+    -------
+    dict
+        ``factory``, ``weights``, ``weights_sha256``, ``parameters`` (their number), ``input_shape``, ``classes``.
+    """
+    settings = config["models"][model]
+    network, x = _network_and_zeros(config, model)
+    try:
+        classes = predict(network, x, settings["ignore_lastlayer"]).shape[1]
+    except (ValueError, RuntimeError) as error:
+        raise DataError(f"models.{model}: for an input of shape {list(x.shape)}: {error}") from error
+    weights = settings["weights"]
+    return {
+        "factory": settings["factory"],
+        "weights": weights,
+        "weights_sha256": file_sha256(resolve(weights, Path())) if weights else None,
+        "parameters": sum(parameter.numel() for parameter in network.parameters()),
+        "input_shape": list(x.shape[1:]),
+        "classes": classes,
+    }
+
+
+def describe_target_layer(config: Config, model: str) -> dict[str, object]:
+    """Find the layer that Grad-CAM uses, and the shape of its feature map.
+
+    Returns
+    -------
+    dict
+        ``target_layer``, a module name, and ``feature_shape``, its spatial shape.
+    """
+    settings = config["models"][model]
+    network, x = _network_and_zeros(config, model)
+    try:
+        explainer = GradCAM(network, settings["target_layer"], settings["section_names"])
+        with explainer.forward_pass(x, settings["ignore_lastlayer"]) as forward:
+            cam = forward.maps(torch.tensor([0]))["gradcam"]
+    except (ValueError, RuntimeError) as error:
+        raise DataError(f"models.{model}: for an input of shape {list(x.shape)}: {error}") from error
+    name, _ = explainer.target_layer(x)
+    if cam.numel() == 1:
+        log.warning("target layer '%s' has a single position: its Grad-CAM is the same everywhere", name)
+    return {"target_layer": name, "feature_shape": list(cam.shape[1:])}
+
+
+def _network_and_zeros(config: Config, model: str) -> tuple[nn.Module, Tensor]:
+    settings = config["models"][model]
+    network = load_model(settings["factory"], settings["kwargs"], settings["weights"])
+    return network, torch.zeros(1, *Preprocessing.from_config(input_config(config, model)).shape)

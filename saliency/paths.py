@@ -1,0 +1,65 @@
+"""Files named in a config or manifest: relative paths and files inside installed packages."""
+
+import hashlib
+from importlib.util import find_spec
+from pathlib import Path
+
+SCHEME = "package://"
+
+
+def resolve(name: str, folder: Path) -> Path:
+    """Turn a file name from a config or manifest into a path.
+
+    Parameters
+    ----------
+    name
+        ``package://PACKAGE/FILE`` for a file inside an installed Python package (which is not imported), an absolute
+        path, or a path relative to `folder`.
+    folder
+        Where relative paths start.
+
+    Returns
+    -------
+    Path
+        Need not exist.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the package is not installed.
+
+    Examples
+    --------
+    >>> resolve("images/a.png", Path("data")).as_posix()
+    'data/images/a.png'
+    >>> resolve("package://numpy/version.py", Path()).is_file()
+    True
+    """
+    if not name.startswith(SCHEME):
+        return folder / name
+    package, _, inside = name.removeprefix(SCHEME).partition("/")
+    spec = find_spec(package) if package.isidentifier() else None
+    if spec is None or not spec.submodule_search_locations:
+        raise FileNotFoundError(f"the Python package '{package}' of '{name}' is not installed")
+    return Path(spec.submodule_search_locations[0]) / inside
+
+
+def fingerprint(path: Path) -> str:
+    """Size and modification time of a file, by which a replaced file is noticed; "missing" without one.
+
+    Examples
+    --------
+    >>> fingerprint(Path("no such file"))
+    'missing'
+    """
+    try:
+        status = path.stat()
+    except OSError:
+        return "missing"
+    return f"{status.st_size}:{status.st_mtime_ns}"
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

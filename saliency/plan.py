@@ -1,0 +1,230 @@
+"""What an experiment consists of: samples, shards, files, and the digest that decides what is made again.
+
+Imported while Snakemake plans its jobs, and so by every job: nothing here imports torch or opens an image.
+"""
+
+import hashlib
+import json
+import math
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from saliency.config import Config, input_config
+from saliency.manifest import read_manifest
+from saliency.paths import fingerprint, resolve
+
+# Raise a step's number when a change to its code changes its results: its shards are then made again.
+VERSIONS = {
+    "model": 1,
+    "prepare": 1,
+    "predict": 1,
+    "target_class": 1,
+    "gradcam": 1,
+    "guided_backprop": 1,
+    "guided_gradcam": 1,
+    "metadata": 1,
+    "table": 1,
+    "figure": 1,
+}
+METHODS = ("guided_backprop", "gradcam", "guided_gradcam")
+
+
+def digest(*parts: Any) -> str:
+    """Hash values that JSON can hold.
+
+    Examples
+    --------
+    >>> digest("gradcam", 1) == digest("gradcam", 1) != digest("gradcam", 2)
+    True
+    """
+    text = json.dumps(parts, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+class Plan:
+    """The experiment that a completed config describes.
+
+    Parameters
+    ----------
+    config
+        From `saliency.config.complete_config`, without problems.
+
+    Attributes
+    ----------
+    samples
+        The manifest: strings, one row per sample.
+    models, targets, methods
+        Names; targets as they appear in paths: ``predicted``, ``label``, ``runner_up``, ``class-281``.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.manifest = Path(config["manifest"])
+        self.samples, _ = read_manifest(self.manifest)
+        self.models = list(config["models"])
+        self.targets = [target if isinstance(target, str) else f"class-{target}" for target in config["targets"]]
+        wanted = config["methods"]
+        # Guided Grad-CAM is the product of the other two, which are stored as well.
+        self.methods = [name for name in METHODS if name in wanted or "guided_gradcam" in wanted]
+        self.shard_size: int = config["shard_size"]
+        self.ndim = int(config["input"]["mode"][0])
+        self._shard_digest = lru_cache(maxsize=None)(self._uncached_shard_digest)
+
+    @property
+    def shards(self) -> range:
+        """Numbers of the shards."""
+        return range(-(-len(self.samples) // self.shard_size))
+
+    @property
+    def array_ndim(self) -> dict[str, int]:
+        """Number of axes of each array of a model's store, by its path in the store."""
+        dense = self.ndim + 2
+        per_method = {"gradcam": self.ndim + 1, "guided_backprop": dense, "guided_gradcam": dense}
+        arrays = {"inputs": dense, "status": 1, "logits": 2}
+        for target in self.targets:
+            arrays[f"{target}/class"] = 1
+            arrays |= {f"{target}/{method}": per_method[method] for method in self.methods}
+        return arrays
+
+    def shard_key(self, array: str, shard: int | str) -> str:
+        """Path of a shard inside the store, for example ``predicted/gradcam/c.3.0.0``."""
+        return ".".join([f"{array}/c", str(shard), *["0"] * (self.array_ndim[array] - 1)])
+
+    def rows(self, shard: int) -> pd.DataFrame:
+        """Samples of one shard."""
+        return self.samples.iloc[shard * self.shard_size : (shard + 1) * self.shard_size]
+
+    def paths(self, rows: pd.DataFrame) -> list[Path]:
+        """Files of samples; a file of a package that is not installed keeps its name, and so is missing."""
+        paths = []
+        for name in rows["path"]:
+            try:
+                paths.append(resolve(name, self.manifest.parent))
+            except FileNotFoundError:
+                paths.append(Path(name))
+        return paths
+
+    def labels(self, rows: pd.DataFrame) -> np.ndarray:
+        """Class indices of samples, int64, -1 where there is none."""
+        if "label" not in rows:
+            return np.full(len(rows), -1)
+        return np.array([int(label) if label else -1 for label in rows["label"]], dtype=np.int64)
+
+    def memory_mb(self, model: str) -> int:
+        """Memory of a job, in MB: the arrays of a shard, encoded and plain, on top of torch and the network."""
+        settings = input_config(self.config, model)
+        size = settings["resize"] if settings["crop"] is None else settings["crop"]
+        side = [size] * self.ndim if isinstance(size, int) else size
+        shard = self.shard_size * settings["channels"] * math.prod(side) * np.dtype(self.config["precision"]).itemsize
+        dense = 2 + len(self.targets) * 2 if self.config["execution"] == "fused" else 4
+        return 2000 + math.ceil(dense * shard / 1e6)
+
+    @cached_property
+    def chosen(self) -> pd.DataFrame:
+        """Samples that get a figure of their own; known before anything has run."""
+        wanted, count = self.config["plots"]["samples"], self.config["plots"]["count"]
+        if isinstance(wanted, list):
+            return self.samples[self.samples["id"].isin(wanted)]
+        return self.samples.loc[self.positions(wanted, count)]
+
+    def positions(self, selection: str, count: int) -> np.ndarray:
+        """Row numbers of a selection that needs no predictions: "first" or "random" (with the config's seed)."""
+        total = len(self.samples)
+        if selection == "random":
+            generator = np.random.default_rng(self.config["plots"]["seed"])
+            return np.sort(generator.permutation(total)[:count])
+        return np.arange(total if selection == "all" else min(count, total))
+
+    def digest(self, step: str, model: str, shard: int | None = None, target: str | None = None) -> str:
+        """Identify what a step's result depends on; a job whose digest changed is run again.
+
+        Parameters
+        ----------
+        step
+            A key of `VERSIONS`.
+        model
+            Model name.
+        shard
+            Number of the shard, for steps that work on one.
+        target
+            Name of the target, for steps that explain a class.
+
+        Returns
+        -------
+        str
+            Covers the shard's sample ids and file fingerprints, the part of the config that the step and the steps
+            before it read, and their version numbers.
+        """
+        if shard is not None:
+            return self._shard_digest(step, model, shard, target)
+        match step:
+            case "model":
+                return self._model_digest(model)
+            case "target_layer":
+                return self._model_digest(model, layer=True)
+            case "metadata":
+                ids = self.samples["id"].tolist()
+                arrays = list(self.array_ndim)
+                return digest(step, VERSIONS[step], self._model_digest(model, layer=True), ids, self.shard_size, arrays)
+            case "table":
+                shards = [self.digest("predict", model, number) for number in self.shards]
+                table = self.samples.to_dict("list")
+                settings = {key: self.config["models"][model][key] for key in ("class_names", "outputs")}
+                return digest(step, VERSIONS[step], shards, table, settings)
+            case "figure":
+                chosen = self.chosen["id"].tolist()
+                names = self.config["models"][model]["class_names"]
+                return digest(step, VERSIONS[step], chosen, self.config["plots"], names, self.methods)
+        raise ValueError(f"step '{step}' works on a shard")
+
+    def fused_digest(self, model: str, shard: int) -> str:
+        """Digest of the job that makes all of a shard's arrays at once."""
+        last = [self.digest(method, model, shard, target) for target in self.targets for method in self.methods]
+        return digest("fused", last)
+
+    def everything_digest(self) -> str:
+        """Digest of the whole experiment."""
+        shards = [self.fused_digest(model, shard) for model in self.models for shard in self.shards]
+        return digest("provenance", shards, self.config)
+
+    def _model_digest(self, model: str, layer: bool = False) -> str:
+        settings = self.config["models"][model]
+        weights = settings["weights"]
+        keys = ["factory", "kwargs", "ignore_lastlayer"] + (["target_layer", "section_names"] if layer else [])
+        return digest(
+            VERSIONS["model"],
+            {key: settings[key] for key in keys},
+            fingerprint(resolve(weights, Path())) if weights else None,
+            weights,
+            input_config(self.config, model),
+            self.config["precision"],
+        )
+
+    def _uncached_shard_digest(self, step: str, model: str, shard: int, target: str | None) -> str:
+        def before(name: str, of: str | None = None) -> str:
+            return self._shard_digest(name, model, shard, of)
+
+        version = VERSIONS[step]
+        match step:
+            case "prepare":
+                rows = self.rows(shard)
+                files = [fingerprint(path) for path in self.paths(rows)]
+                settings = {k: v for k, v in input_config(self.config, model).items() if k not in ("mean", "std")}
+                ids = rows["id"].tolist()
+                return digest(step, version, ids, files, settings, self.shard_size, self.config["precision"])
+            case "predict":
+                return digest(step, version, before("prepare"), self._model_digest(model), self.config["batch_size"])
+            case "target_class":
+                labels = self.labels(self.rows(shard)).tolist() if target == "label" else None
+                return digest(step, version, before("predict"), target, labels)
+            case "gradcam":
+                return digest(step, version, before("target_class", target), self._model_digest(model, layer=True))
+            case "guided_backprop":
+                return digest(step, version, before("target_class", target))
+            case "guided_gradcam":
+                return digest(step, version, before("guided_backprop", target), before("gradcam", target))
+        raise ValueError(f"step '{step}' does not work on a shard")

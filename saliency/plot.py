@@ -1,0 +1,246 @@
+"""Drawing images and maps. Only here are values brought to a display range; stored maps are raw."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from torch import Tensor
+
+HEAT = "inferno"
+SIGNED = "RdBu_r"
+
+
+def display_image(image: np.ndarray) -> np.ndarray:
+    """Bring an image to what matplotlib shows: values in 0 … 1, channels last.
+
+    Parameters
+    ----------
+    image
+        ``(c, h, w)``; three channels are RGB, any other number is averaged to grey. Values outside 0 … 1 are
+        stretched from the image's minimum and maximum; a constant image becomes black.
+
+    Returns
+    -------
+    ndarray
+        ``(h, w)`` or ``(h, w, 3)``.
+
+    Examples
+    --------
+    >>> display_image(np.array([[[0.0, 255.0]]]))
+    array([[0., 1.]])
+    """
+    if image.min() < 0 or image.max() > 1:
+        span = image.max() - image.min()
+        image = (image - image.min()) / span if span > 0 else np.zeros_like(image)
+    return np.moveaxis(image, 0, -1) if len(image) == 3 else image.mean(axis=0)
+
+
+def display_map(values: np.ndarray, signed: bool) -> tuple[np.ndarray, float, float]:
+    """Choose what to draw of a map, and the range of its colours.
+
+    Parameters
+    ----------
+    values
+        ``(c, h, w)``; channels are summed.
+    signed
+        Centre the range on 0; the 0.5 % of largest magnitudes are clipped, or a few pixels would hide all others.
+
+    Returns
+    -------
+    map, low, high
+        A constant map is drawn as zeros.
+
+    Examples
+    --------
+    >>> display_map(np.array([[[2.0, 2.0]]]), signed=False)
+    (array([[0., 0.]]), 0.0, 1.0)
+    >>> display_map(np.array([[[-3.0, 1.0]]]), signed=True)[1:]
+    (-3.0, 3.0)
+    """
+    flat = values.sum(axis=0)
+    if flat.min() == flat.max():
+        return np.zeros_like(flat), -1.0 if signed else 0.0, 1.0
+    if not signed:
+        return flat, float(flat.min()), float(flat.max())
+    limit = float(np.quantile(np.abs(flat), 0.995, method="higher"))
+    limit = limit or float(np.abs(flat).max())
+    return flat, -limit, limit
+
+
+def draw_image(axes: Axes, image: np.ndarray) -> AxesImage:
+    """Draw an image ``(c, h, w)``."""
+    return axes.imshow(display_image(image), cmap="gray", vmin=0, vmax=1)
+
+
+def draw_map(axes: Axes, values: np.ndarray, signed: bool, alpha: float = 1.0) -> AxesImage:
+    """Draw a map ``(c, h, w)``, over what `axes` shows already if `alpha` is below 1."""
+    flat, low, high = display_map(values, signed)
+    return axes.imshow(flat, cmap=SIGNED if signed else HEAT, vmin=low, vmax=high, alpha=alpha)
+
+
+def saliency_plot(
+    x: Tensor | np.ndarray,
+    cam: Tensor | np.ndarray | None = None,
+    alpha: float = 0.5,
+    scale: float = 1.0,
+    nrow: int | None = None,
+    sl: int | None = None,
+    show_cb: bool = True,
+    save_fig: bool = False,
+    mode: str | None = None,
+    interactive: bool = False,
+) -> Figure | None:
+    """Plot a batch of images or maps, or maps over images.
+
+    Parameters
+    ----------
+    x
+        ``[n, c, h, w]`` or ``[n, c, d, h, w]``, also without n if `mode` is given. One channel is drawn grey, three as
+        RGB. Without `cam`, values below 0 make it a signed map: channels are summed and the colours centred on 0.
+    cam
+        Maps of the same batch and spatial size, drawn over `x`; a constant map is drawn as zero.
+    alpha
+        Opacity of `cam`.
+    scale
+        Factor on the figure's size.
+    nrow
+        Images per row; the batch size by default.
+    sl
+        Index of the slice along the first spatial axis (3D only); the middle by default.
+    show_cb
+        Draw colour bars beside maps.
+    save_fig
+        Save as ``saliency.png`` instead of showing.
+    mode
+        "2D", "3D", or None for what the number of axes says.
+    interactive
+        Show a slider for the slice, in a notebook (3D only; needs ipywidgets).
+
+    Returns
+    -------
+    Figure or None
+        None where the slider is shown.
+
+    Raises
+    ------
+    ValueError
+        If shapes, mode or slice do not fit.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from saliency import saliency_plot
+    >>> figure = saliency_plot(torch.rand(4, 3, 16, 16), torch.rand(4, 1, 16, 16), nrow=2)
+    >>> plt.close(figure)
+    """
+    images = _as_batch(x, mode, "x")
+    maps = None if cam is None else _as_batch(cam, f"{images.ndim - 2}D", "cam")
+    if maps is not None and (len(maps), *maps.shape[2:]) != (len(images), *images.shape[2:]):
+        raise ValueError(f"cam of shape {list(maps.shape)} does not fit x of shape {list(images.shape)}")
+    volume = images.ndim == 5
+    if not volume and (interactive or sl is not None):
+        raise ValueError("sl and interactive are for volumes: pass x of shape [n, c, d, h, w]")
+    if volume:
+        depth = images.shape[2]
+        sl = depth // 2 if sl is None else sl
+        if not 0 <= sl < depth:
+            raise ValueError(f"sl is {sl}, but x has slices 0 … {depth - 1}")
+        if interactive:
+            _show_slider(depth, sl, {"x": images, "cam": maps, "alpha": alpha, "scale": scale, "nrow": nrow,
+                                     "show_cb": show_cb, "save_fig": save_fig})  # fmt: skip
+            return None
+        images = images[:, :, sl]
+        maps = None if maps is None else maps[:, :, sl]
+    figure = _grid(images, maps, alpha, scale, nrow or len(images), show_cb)
+    if save_fig:
+        figure.savefig("saliency.png", bbox_inches="tight")
+    elif plt.get_backend().lower() != "agg":
+        plt.show()
+    return figure
+
+
+def _as_batch(values: Tensor | np.ndarray, mode: str | None, name: str) -> np.ndarray:
+    array = values.detach().cpu().float().numpy() if isinstance(values, Tensor) else np.asarray(values, dtype=float)
+    if mode not in (None, "2D", "3D"):
+        raise ValueError(f"mode is {mode!r}: pass '2D', '3D' or None")
+    ndim = int(mode[0]) if mode else array.ndim - 2
+    if array.ndim == ndim + 1:
+        array = array[np.newaxis]
+    if array.ndim != ndim + 2 or ndim not in (2, 3):
+        raise ValueError(f"{name} has shape {list(array.shape)}: pass [n, c, h, w], or [n, c, d, h, w] for volumes")
+    return array
+
+
+def _grid(images: np.ndarray, maps: np.ndarray | None, alpha: float, scale: float, nrow: int, show_cb: bool) -> Figure:
+    rows = -(-len(images) // nrow)
+    figure, grid = plt.subplots(
+        rows, nrow, figsize=(3 * scale * nrow, 3 * scale * rows), squeeze=False, layout="constrained"
+    )
+    for axes in grid.flat:
+        axes.set_axis_off()
+    for number, (axes, image) in enumerate(zip(grid.flat, images, strict=False)):
+        if maps is not None:
+            draw_image(axes, image)
+            drawn = draw_map(axes, maps[number], signed=bool(maps[number].min() < 0), alpha=alpha)
+        elif images.min() < 0:
+            drawn = draw_map(axes, image, signed=True)
+        else:
+            drawn = draw_image(axes, image)
+        if show_cb and drawn.get_array().ndim == 2:
+            figure.colorbar(drawn, ax=axes, shrink=0.8)
+    return figure
+
+
+def _show_slider(depth: int, sl: int, arguments: dict[str, Any]) -> None:
+    from IPython.display import display
+    from ipywidgets import IntSlider, VBox, interactive_output
+
+    def draw(sl: int) -> None:
+        figure = saliency_plot(**arguments, sl=sl)
+        display(figure)
+        plt.close(figure)
+
+    slider = IntSlider(value=sl, min=0, max=depth - 1, description="slice")
+    display(VBox([slider, interactive_output(draw, {"sl": slider})]))
+
+
+def sample_panels(cells: Sequence[Axes], image: np.ndarray, maps: dict[str, np.ndarray], titles: bool) -> None:
+    """Draw one sample: the input, then each map; Grad-CAM over the greyed input.
+
+    Parameters
+    ----------
+    cells
+        One more than there are maps.
+    image
+        ``(c, h, w)``.
+    maps
+        ``gradcam`` ``(1, h, w)``, ``guided_backprop`` and ``guided_gradcam`` ``(c, h, w)``; NaN where there is none.
+    titles
+        Write the methods' names over the cells.
+    """
+    names = {
+        "guided_backprop": "Guided Backprop",
+        "gradcam": "Grad-CAM",
+        "guided_gradcam": "Guided Grad-CAM",
+    }
+    for axes in cells:
+        axes.set_xticks([])
+        axes.set_yticks([])
+    if titles:
+        cells[0].set_title("input", fontsize=9)
+    if np.isfinite(image).all():
+        draw_image(cells[0], image)
+    for axes, (method, values) in zip(cells[1:], maps.items(), strict=True):
+        if titles:
+            axes.set_title(names[method], fontsize=9)
+        if not np.isfinite(values).all():
+            axes.text(0.5, 0.5, "no map", ha="center", va="center", transform=axes.transAxes)
+        elif method == "gradcam":
+            draw_image(axes, image.mean(axis=0, keepdims=True))
+            draw_map(axes, values, signed=False, alpha=0.55)
+        else:
+            draw_map(axes, values, signed=True)

@@ -1,0 +1,93 @@
+"""The steps of the workflow, each for one shard; and all of them at once, from one forward pass per batch.
+
+Each function reads and writes shard files only.
+"""
+
+import logging
+
+import numpy as np
+import torch
+from torch import nn
+
+from saliency.explainer import Explainer, predict
+from saliency.gradcam import GradCAM
+from saliency.guided_backprop import GuidedBackprop
+from saliency.guided_gradcam import GuidedGradCAM, guided_product
+from saliency.inputs import Status
+from saliency.shard_job import ShardJob
+
+log = logging.getLogger(__name__)
+
+
+def prepare(job: ShardJob) -> None:
+    """Decode a shard's files into ``inputs`` and ``status``."""
+    inputs, status = job.prepare()
+    job.write("inputs", inputs)
+    job.write("status", status)
+
+
+def predict_shard(job: ShardJob) -> None:
+    """Store the network's scores as ``logits``."""
+    inputs, ok = job.read("inputs"), job.read("status") == Status.OK
+    network = job.network()
+    logits = np.concatenate(
+        [
+            job.logits(predict(network, batch, job.ignore_lastlayer), ok, rows)
+            for rows, batch in job.batches("predict", inputs)
+        ]
+    )
+    job.write("logits", logits)
+
+
+def target_class(job: ShardJob, target: str) -> None:
+    """Choose the class that each sample is explained for."""
+    job.write(f"{target}/class", job.classes(job.read("logits"), target, slice(0, len(job.rows))))
+
+
+def method_explainer(job: ShardJob, method: str, network: nn.Module) -> Explainer:
+    """Build the explainer of a method for the configured layer and sections."""
+    sections = job.config["models"][job.model]["section_names"]
+    if method == "guided_backprop":
+        return GuidedBackprop(network, sections)
+    return {"gradcam": GradCAM, "guided_gradcam": GuidedGradCAM}[method](network, job.target_layer, sections)
+
+
+def explain_shard(job: ShardJob, method: str, target: str) -> None:
+    """Compute Grad-CAM or guided backpropagation of one target."""
+    explainer = method_explainer(job, method, job.network())
+    maps = job.explain(explainer, job.read("inputs"), {target: job.read(f"{target}/class")})
+    job.write(f"{target}/{method}", maps[f"{target}/{method}"])
+
+
+def multiply_shard(job: ShardJob, target: str) -> None:
+    """Multiply stored guided backpropagation with stored Grad-CAM."""
+    torch.set_num_threads(job.config["threads"])
+    guided, cam = job.read(f"{target}/guided_backprop"), job.read(f"{target}/gradcam")
+    size = job.config["batch_size"]
+    product = [
+        guided_product(torch.from_numpy(guided[at : at + size]), torch.from_numpy(cam[at : at + size])).numpy()
+        for at in range(0, len(guided), size)
+    ]
+    job.write(f"{target}/guided_gradcam", np.concatenate(product))
+    log.info("guided_gradcam: %d of %d samples", len(guided), len(guided))
+
+
+def fused(job: ShardJob) -> None:
+    """Make all of a shard's arrays from one forward pass per batch."""
+    inputs, status = job.prepare()
+    network = job.network()
+    methods = job.plan.methods
+    explainer = method_explainer(job, methods[0] if len(methods) == 1 else "guided_gradcam", network)
+    arrays: dict[str, np.ndarray] = {}
+    logits: list[np.ndarray] = []
+    for rows, batch in job.batches("fused", inputs):
+        with explainer.forward_pass(batch, job.ignore_lastlayer) as forward:
+            logits.append(job.logits(forward.output, status == Status.OK, rows))
+            classes = {target: job.classes(logits[-1], target, rows) for target in job.plan.targets}
+            job.collect(arrays, forward, classes, rows)
+        for target, values in classes.items():
+            name = f"{target}/class"
+            arrays[name] = np.concatenate([arrays[name], values]) if name in arrays else values
+    arrays |= {"inputs": inputs, "status": status, "logits": np.concatenate(logits)}
+    for name in job.specs:
+        job.write(name, arrays[name])

@@ -1,0 +1,184 @@
+"""Tables and provenance of a finished run."""
+
+import platform
+from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from saliency.config import Config, read_class_names
+from saliency.inputs import Status
+from saliency.paths import file_sha256
+from saliency.plan import Plan
+from saliency.shards import read_shard, write_atomically
+from saliency.store import plan_specs, read_descriptions
+
+PACKAGES = ("nip-saliency", "torch", "numpy", "zarr", "numcodecs", "pillow", "pandas", "snakemake")
+
+
+def probabilities(scores: np.ndarray, outputs: str) -> np.ndarray:
+    """Turn scores into probabilities.
+
+    Parameters
+    ----------
+    scores
+        ``(n, classes)``.
+    outputs
+        "logits" (softmax; the logistic function where there is one class) or "probabilities" (as they are).
+
+    Returns
+    -------
+    ndarray
+        ``(n, classes)``, NaN where the scores are.
+
+    Examples
+    --------
+    >>> probabilities(np.array([[0.0, np.log(3)]]), "logits").round(2)
+    array([[0.25, 0.75]])
+    >>> probabilities(np.array([[0.0]]), "logits")
+    array([[0.5]])
+    """
+    if outputs == "probabilities":
+        return scores
+    scores = scores.astype(np.float64)
+    if scores.shape[1] == 1:
+        return np.exp(-np.logaddexp(0, -scores))
+    shifted = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return shifted / shifted.sum(axis=1, keepdims=True)
+
+
+def predictions_table(
+    samples: pd.DataFrame,
+    labels: np.ndarray,
+    status: np.ndarray,
+    logits: np.ndarray,
+    class_names: Sequence[str] = (),
+    outputs: str = "logits",
+) -> pd.DataFrame:
+    """One row per sample: what the network said, and what the manifest knows.
+
+    Parameters
+    ----------
+    samples
+        The manifest.
+    labels, status
+        ``(n,)``; a label of -1 is none.
+    logits
+        ``(n, classes)``, NaN for failed samples.
+    class_names
+        May be empty.
+    outputs
+        As in `probabilities`.
+
+    Returns
+    -------
+    DataFrame
+        ``id, label, predicted_class, predicted_name, probability, correct, status``, then the manifest's other columns.
+        With a single score per sample the predicted class is 1 from a probability of 0.5, else 0.
+    """
+    shares = probabilities(logits, outputs)
+    valid = np.isfinite(logits).all(axis=1)
+    if logits.shape[1] == 1:
+        predicted = (shares[:, 0] >= 0.5).astype(int)
+        probability = shares[:, 0]
+    else:
+        predicted = np.where(valid[:, np.newaxis], logits, -np.inf).argmax(axis=1)
+        probability = shares[np.arange(len(shares)), predicted]
+    known = labels >= 0
+    reasons = [
+        Status(value).reason or ("" if good else "the output is not finite")
+        for value, good in zip(status, valid, strict=True)
+    ]
+    table = pd.DataFrame(
+        {
+            "id": samples["id"].to_numpy(),
+            "label": pd.array(np.where(known, labels, 0), dtype="Int64"),
+            "predicted_class": pd.array(predicted, dtype="Int64"),
+            "predicted_name": [class_names[index] if index < len(class_names) else "" for index in predicted],
+            "probability": probability,
+            "correct": pd.array(predicted == labels, dtype="boolean"),
+            "status": [reason or "ok" for reason in reasons],
+        }
+    )
+    table.loc[~known, ["label", "correct"]] = pd.NA
+    table.loc[~valid, ["predicted_class", "probability", "correct"]] = pd.NA
+    table.loc[~valid, "predicted_name"] = ""
+    further = samples.drop(columns=["id", "label"], errors="ignore").reset_index(drop=True)
+    return pd.concat([table, further], axis=1)
+
+
+def write_predictions(config: Config, model: str, store: Path, description: Path, output: Path) -> None:
+    """Write ``predictions.csv`` of a model from its ``status`` and ``logits`` shards."""
+    plan = Plan(config)
+    specs = plan_specs(plan, model, [description])
+    parts = {"status": [], "logits": []}
+    for shard in plan.shards:
+        for name, values in parts.items():
+            values.append(read_shard(store / plan.shard_key(name, shard), len(plan.rows(shard)), specs[name]))
+    settings = config["models"][model]
+    table = predictions_table(
+        plan.samples,
+        plan.labels(plan.samples),
+        np.concatenate(parts["status"]),
+        np.concatenate(parts["logits"]),
+        read_class_names(settings["class_names"]),
+        settings["outputs"],
+    )
+    write_atomically(output, table.to_csv(index=False, float_format="%.6f").encode())
+
+
+def write_errors(predictions: Mapping[str, Path], output: Path) -> int:
+    """Write ``errors.csv``: model, id, path and status of each sample without a prediction; return their number."""
+    tables = []
+    for model, path in predictions.items():
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+        tables.append(table.loc[table["status"] != "ok", ["id", "path", "status"]].assign(model=model))
+    errors = pd.concat(tables)[["model", "id", "path", "status"]]
+    write_atomically(output, errors.to_csv(index=False).encode())
+    return len(errors)
+
+
+def provenance(config: Config, descriptions: Sequence[str | Path]) -> dict[str, object]:
+    """Everything that the results follow from.
+
+    Parameters
+    ----------
+    config
+        The completed config.
+    descriptions
+        JSON descriptions, each in a folder that has the model's name.
+
+    Returns
+    -------
+    dict
+        ``config``, ``models`` (weights' SHA-256, target layer, …), ``digests`` of each shard, ``manifest_sha256``,
+        ``versions`` and ``platform``.
+    """
+    plan = Plan(config)
+    steps = {"inputs": "prepare", "status": "prepare", "logits": "predict", "class": "target_class"}
+    digests: dict[str, dict[str, str]] = {model: {} for model in plan.models}
+    for model, found in digests.items():
+        for array in plan.array_ndim:
+            target, _, name = array.rpartition("/")
+            for shard in plan.shards:
+                step = steps.get(name, name)
+                found[plan.shard_key(array, shard)] = plan.digest(step, model, shard, target or None)
+    paths = [Path(path) for path in descriptions]
+    versions: dict[str, str | None] = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            versions[package] = None
+    return {
+        "config": config,
+        "manifest_sha256": file_sha256(plan.manifest),
+        "models": {
+            model: read_descriptions(path for path in paths if path.parent.name == model) for model in plan.models
+        },
+        "digests": digests,
+        "versions": versions,
+        "platform": platform.platform(),
+    }

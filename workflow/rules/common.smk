@@ -1,0 +1,72 @@
+from pathlib import Path
+
+import yaml
+from snakemake.exceptions import WorkflowError
+
+from saliency.config import complete_config
+from saliency.plan import Plan
+
+with open(workflow.source_path("../schemas/config.schema.yaml")) as file:
+    completed, problems = complete_config(
+        config, yaml.safe_load(file), check=workflow.is_main_process
+    )
+if problems:
+    raise WorkflowError("\n".join([*problems, f"{len(problems)} problem(s) found"]))
+config.update(completed)
+
+PLAN = Plan(config)
+RESULTS = f"results/{config['experiment']}"
+MODEL = f"{RESULTS}/{{model}}/model.json"
+TARGET_LAYER = f"{RESULTS}/{{model}}/target_layer.json"
+# What describes a model; there is no target layer without Grad-CAM.
+DESCRIPTIONS = [MODEL, TARGET_LAYER] if "gradcam" in PLAN.methods else [MODEL]
+FIGURES = [
+    f"{RESULTS}/{{model}}/figures/{{target}}/{sample}.png" for sample in PLAN.chosen["id"]
+]
+
+
+wildcard_constraints:
+    model="|".join(PLAN.models),
+    target="|".join(PLAN.targets),
+    shard=r"\d+",
+    selection="first|random|misclassified|least_confident",
+
+
+def shard(array):
+    """Path of an array's shard files, with the wildcards {model} and {shard}."""
+    return f"{RESULTS}/{{model}}.zarr/{PLAN.shard_key(array, '{shard}')}"
+
+
+def target_shard(name):
+    """Path of the shard files of an array that every target has, with the wildcard {target} as well."""
+    return shard(f"{PLAN.targets[0]}/{name}").replace(f"/{PLAN.targets[0]}/", "/{target}/")
+
+
+def all_shards():
+    """Every shard of every array: one that is not asked for here would not be missed when it is gone."""
+    return [
+        path
+        for array in PLAN.array_ndim
+        for path in expand(shard(array), model=PLAN.models, shard=PLAN.shards)
+    ]
+
+
+def chosen_shards(array_pattern, rows):
+    """Input function: the shards that hold some rows of the manifest."""
+    numbers = sorted({row // PLAN.shard_size for row in rows})
+    return lambda wildcards: expand(array_pattern, shard=numbers, **wildcards)
+
+
+def step_digest(step):
+    """Params function: what decides whether a job is out of date."""
+
+    def of_job(wildcards):
+        number = int(wildcards.shard) if "shard" in wildcards.keys() else None
+        return PLAN.digest(step, wildcards.model, number, wildcards.get("target"))
+
+    return of_job
+
+
+def memory(wildcards, attempt):
+    """Resources function: MB for a job that holds a shard, more with each attempt."""
+    return attempt * PLAN.memory_mb(wildcards.model)

@@ -1,0 +1,57 @@
+if "guided_backprop" in PLAN.methods:
+
+    rule guided_backprop:
+        input:
+            inputs=shard("inputs"),
+            classes=target_shard("class"),
+        output:
+            maps=target_shard("guided_backprop"),
+        log:
+            f"{RESULTS}/logs/{{model}}/{{target}}/guided_backprop/{{shard}}.log",
+        params:
+            digest=step_digest("guided_backprop"),
+        threads: config["threads"]
+        resources:
+            mem_mb=memory,
+        script:
+            "../scripts/explain.py"
+
+
+if "gradcam" in PLAN.methods:
+
+    rule gradcam:
+        input:
+            inputs=shard("inputs"),
+            classes=target_shard("class"),
+            descriptions=[TARGET_LAYER],
+        output:
+            maps=target_shard("gradcam"),
+        log:
+            f"{RESULTS}/logs/{{model}}/{{target}}/gradcam/{{shard}}.log",
+        params:
+            digest=step_digest("gradcam"),
+        threads: config["threads"]
+        resources:
+            mem_mb=memory,
+        script:
+            "../scripts/explain.py"
+
+
+if "guided_gradcam" in PLAN.methods:
+
+    rule guided_gradcam:
+        input:
+            guided_backprop=target_shard("guided_backprop"),
+            gradcam=target_shard("gradcam"),
+            descriptions=[TARGET_LAYER],
+        output:
+            maps=target_shard("guided_gradcam"),
+        log:
+            f"{RESULTS}/logs/{{model}}/{{target}}/guided_gradcam/{{shard}}.log",
+        params:
+            digest=step_digest("guided_gradcam"),
+        threads: config["threads"]
+        resources:
+            mem_mb=memory,
+        script:
+            "../scripts/guided_gradcam.py"

@@ -1,0 +1,45 @@
+METADATA = [
+    f"{RESULTS}/{{model}}.zarr/{name}"
+    for name in [
+        "zarr.json",
+        "id/zarr.json",
+        "id/c.0",
+        *(f"{array}/zarr.json" for array in PLAN.array_ndim),
+        *(f"{target}/zarr.json" for target in PLAN.targets),
+    ]
+]
+
+
+rule inspect_model:
+    output:
+        MODEL,
+    log:
+        f"{RESULTS}/logs/{{model}}/inspect_model.log",
+    params:
+        digest=step_digest("model"),
+    script:
+        "../scripts/inspect_model.py"
+
+
+rule find_target_layer:
+    output:
+        TARGET_LAYER,
+    log:
+        f"{RESULTS}/logs/{{model}}/find_target_layer.log",
+    params:
+        digest=step_digest("target_layer"),
+    script:
+        "../scripts/find_target_layer.py"
+
+
+rule zarr_metadata:
+    input:
+        DESCRIPTIONS,
+    output:
+        METADATA,
+    log:
+        f"{RESULTS}/logs/{{model}}/zarr_metadata.log",
+    params:
+        digest=step_digest("metadata"),
+    script:
+        "../scripts/zarr_metadata.py"

@@ -1,0 +1,47 @@
+rule predictions:
+    input:
+        status=lambda wildcards: expand(shard("status"), shard=PLAN.shards, **wildcards),
+        logits=lambda wildcards: expand(shard("logits"), shard=PLAN.shards, **wildcards),
+        description=MODEL,
+    output:
+        report(
+            f"{RESULTS}/{{model}}/predictions.csv",
+            caption="../report/predictions.rst",
+            category="Predictions",
+            labels={"model": "{model}", "table": "predictions"},
+        ),
+    log:
+        f"{RESULTS}/logs/{{model}}/predictions.log",
+    params:
+        digest=step_digest("table"),
+    script:
+        "../scripts/predictions.py"
+
+
+rule errors:
+    input:
+        expand(f"{RESULTS}/{{model}}/predictions.csv", model=PLAN.models),
+    output:
+        report(
+            f"{RESULTS}/errors.csv",
+            caption="../report/errors.rst",
+            category="Predictions",
+            labels={"model": "all", "table": "samples without a result"},
+        ),
+    log:
+        f"{RESULTS}/logs/errors.log",
+    script:
+        "../scripts/errors.py"
+
+
+rule provenance:
+    input:
+        expand(DESCRIPTIONS, model=PLAN.models),
+    output:
+        f"{RESULTS}/provenance.json",
+    log:
+        f"{RESULTS}/logs/provenance.log",
+    params:
+        digest=PLAN.everything_digest(),
+    script:
+        "../scripts/provenance.py"

@@ -1,0 +1,14 @@
+from pathlib import Path
+
+from saliency.log import job_log
+
+with job_log(snakemake.log[0]):
+    from saliency.figures import MapReader, draw_contact_sheet
+
+    store = Path(snakemake.input.shards[0]).parents[1]
+    reader = MapReader(
+        snakemake.config, snakemake.wildcards.model, snakemake.wildcards.target, store, snakemake.input.descriptions
+    )
+    draw_contact_sheet(
+        reader, Path(snakemake.input.predictions), snakemake.wildcards.selection, Path(snakemake.output[0])
+    )

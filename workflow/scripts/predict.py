@@ -1,0 +1,13 @@
+from saliency.log import job_log
+
+with job_log(snakemake.log[0]):
+    from saliency.shard_job import ShardJob
+    from saliency.steps import predict_shard
+
+    files = {
+        "inputs": snakemake.input.inputs,
+        "status": snakemake.input.status,
+        "logits": snakemake.output.logits,
+    }
+    shard = int(snakemake.wildcards.shard)
+    predict_shard(ShardJob(snakemake.config, snakemake.wildcards.model, shard, files, snakemake.input.descriptions))
