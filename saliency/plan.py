@@ -29,6 +29,7 @@ VERSIONS = {
     "metadata": 1,
     "table": 1,
     "figure": 1,
+    "contact_sheets": 1,
 }
 METHODS = ("guided_backprop", "gradcam", "guided_gradcam")
 
@@ -175,10 +176,13 @@ class Plan:
                 table = self.samples.to_dict("list")
                 settings = {key: self.config["models"][model][key] for key in ("class_names", "outputs")}
                 return digest(step, VERSIONS[step], shards, table, settings)
-            case "figure":
-                chosen = self.chosen["id"].tolist()
+            case "figure" | "contact_sheets":
+                settings = {key: value for key, value in self.config["plots"].items() if key != "contact_sheets"}
+                if step == "contact_sheets":
+                    settings = {key: value for key, value in self.config["plots"].items() if key != "samples"}
                 names = self.config["models"][model]["class_names"]
-                return digest(step, VERSIONS[step], chosen, self.config["plots"], names, self.methods)
+                chosen = self.chosen["id"].tolist() if step == "figure" else None
+                return digest(step, VERSIONS[step], chosen, settings, names, self.methods)
         raise ValueError(f"step '{step}' works on a shard")
 
     def fused_digest(self, model: str, shard: int) -> str:

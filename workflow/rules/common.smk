@@ -21,15 +21,20 @@ TARGET_LAYER = f"{RESULTS}/{{model}}/target_layer.json"
 # What describes a model; there is no target layer without Grad-CAM.
 DESCRIPTIONS = [MODEL, TARGET_LAYER] if "gradcam" in PLAN.methods else [MODEL]
 FIGURES = [
-    f"{RESULTS}/{{model}}/figures/{{target}}/{sample}.png" for sample in PLAN.chosen["id"]
+    f"{RESULTS}/{{model}}/figures/{{target}}/{sample}.png"
+    for sample in PLAN.chosen["id"]
 ]
+
+CONTACT_SHEETS = {
+    selection: f"{RESULTS}/{{model}}/figures/{{target}}/contact-sheet_{selection}.png"
+    for selection in config["plots"]["contact_sheets"]
+}
 
 
 wildcard_constraints:
     model="|".join(PLAN.models),
     target="|".join(PLAN.targets),
     shard=r"\d+",
-    selection="first|random|misclassified|least_confident",
 
 
 def shard(array):
@@ -39,7 +44,9 @@ def shard(array):
 
 def target_shard(name):
     """Path of the shard files of an array that every target has, with the wildcard {target} as well."""
-    return shard(f"{PLAN.targets[0]}/{name}").replace(f"/{PLAN.targets[0]}/", "/{target}/")
+    return shard(f"{PLAN.targets[0]}/{name}").replace(
+        f"/{PLAN.targets[0]}/", "/{target}/"
+    )
 
 
 def all_shards():
@@ -51,10 +58,14 @@ def all_shards():
     ]
 
 
-def chosen_shards(array_pattern, rows):
-    """Input function: the shards that hold some rows of the manifest."""
+def shards_to_draw(rows):
+    """Input function: the shards that hold some rows, of every array that a figure shows."""
     numbers = sorted({row // PLAN.shard_size for row in rows})
-    return lambda wildcards: expand(array_pattern, shard=numbers, **wildcards)
+    patterns = [
+        shard("inputs"),
+        *(target_shard(name) for name in ["class", *PLAN.methods]),
+    ]
+    return lambda wildcards: expand(patterns, shard=numbers, **wildcards)
 
 
 def step_digest(step):

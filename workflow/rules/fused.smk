@@ -5,10 +5,16 @@ rule fused:
         [shard(array) for array in PLAN.array_ndim],
     log:
         f"{RESULTS}/logs/{{model}}/fused/{{shard}}.log",
-    params:
-        digest=lambda wildcards: PLAN.fused_digest(wildcards.model, int(wildcards.shard)),
+    conda:
+        "../envs/saliency.yaml"
     threads: config["threads"]
     resources:
         mem_mb=memory,
+    params:
+        digest=lambda wildcards: PLAN.fused_digest(
+            wildcards.model, int(wildcards.shard)
+        ),
+    message:
+        "All maps of shard {wildcards.shard} with {wildcards.model}"
     script:
         "../scripts/fused.py"

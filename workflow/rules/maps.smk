@@ -8,11 +8,15 @@ if "guided_backprop" in PLAN.methods:
             maps=target_shard("guided_backprop"),
         log:
             f"{RESULTS}/logs/{{model}}/{{target}}/guided_backprop/{{shard}}.log",
-        params:
-            digest=step_digest("guided_backprop"),
+        conda:
+            "../envs/saliency.yaml"
         threads: config["threads"]
         resources:
             mem_mb=memory,
+        params:
+            digest=step_digest("guided_backprop"),
+        message:
+            "Guided backpropagation of shard {wildcards.shard} ({wildcards.model}, {wildcards.target})"
         script:
             "../scripts/explain.py"
 
@@ -28,11 +32,15 @@ if "gradcam" in PLAN.methods:
             maps=target_shard("gradcam"),
         log:
             f"{RESULTS}/logs/{{model}}/{{target}}/gradcam/{{shard}}.log",
-        params:
-            digest=step_digest("gradcam"),
+        conda:
+            "../envs/saliency.yaml"
         threads: config["threads"]
         resources:
             mem_mb=memory,
+        params:
+            digest=step_digest("gradcam"),
+        message:
+            "Grad-CAM of shard {wildcards.shard} ({wildcards.model}, {wildcards.target})"
         script:
             "../scripts/explain.py"
 
@@ -48,10 +56,14 @@ if "guided_gradcam" in PLAN.methods:
             maps=target_shard("guided_gradcam"),
         log:
             f"{RESULTS}/logs/{{model}}/{{target}}/guided_gradcam/{{shard}}.log",
-        params:
-            digest=step_digest("guided_gradcam"),
+        conda:
+            "../envs/saliency.yaml"
         threads: config["threads"]
         resources:
             mem_mb=memory,
+        params:
+            digest=step_digest("guided_gradcam"),
+        message:
+            "Guided Grad-CAM of shard {wildcards.shard} ({wildcards.model}, {wildcards.target})"
         script:
             "../scripts/guided_gradcam.py"

@@ -15,8 +15,12 @@ rule inspect_model:
         MODEL,
     log:
         f"{RESULTS}/logs/{{model}}/inspect_model.log",
+    conda:
+        "../envs/saliency.yaml"
     params:
         digest=step_digest("model"),
+    message:
+        "Inspect {wildcards.model}"
     script:
         "../scripts/inspect_model.py"
 
@@ -26,8 +30,12 @@ rule find_target_layer:
         TARGET_LAYER,
     log:
         f"{RESULTS}/logs/{{model}}/find_target_layer.log",
+    conda:
+        "../envs/saliency.yaml"
     params:
         digest=step_digest("target_layer"),
+    message:
+        "Find the target layer of {wildcards.model}"
     script:
         "../scripts/find_target_layer.py"
 
@@ -39,7 +47,11 @@ rule zarr_metadata:
         METADATA,
     log:
         f"{RESULTS}/logs/{{model}}/zarr_metadata.log",
+    conda:
+        "../envs/saliency.yaml"
     params:
         digest=step_digest("metadata"),
+    message:
+        "Write the Zarr metadata of {wildcards.model}"
     script:
         "../scripts/zarr_metadata.py"

@@ -1,13 +1,3 @@
-
-def shards_to_draw(rows):
-    """Input function: the shards that hold some rows, of every array that a figure shows."""
-    patterns = [
-        shard("inputs"),
-        *(target_shard(name) for name in ["class", *PLAN.methods]),
-    ]
-    return chosen_shards(patterns, rows)
-
-
 rule plot:
     input:
         shards=shards_to_draw(PLAN.chosen.index),
@@ -17,28 +7,39 @@ rule plot:
         FIGURES,
     log:
         f"{RESULTS}/logs/{{model}}/{{target}}/plot.log",
+    conda:
+        "../envs/saliency.yaml"
     params:
         digest=step_digest("figure"),
+    message:
+        "Draw samples ({wildcards.model}, {wildcards.target})"
     script:
         "../scripts/plot.py"
 
 
-rule contact_sheet:
+rule contact_sheets:
     input:
         shards=shards_to_draw(range(len(PLAN.samples))),
         predictions=f"{RESULTS}/{{model}}/predictions.csv",
         descriptions=DESCRIPTIONS,
     output:
-        report(
-            f"{RESULTS}/{{model}}/figures/{{target}}/contact-sheet_{{selection}}.png",
-            caption="../report/contact_sheet.rst",
-            category="Contact sheets",
-            subcategory="{model}",
-            labels={"target": "{target}", "samples": "{selection}"},
-        ),
+        [
+            report(
+                path,
+                caption="../report/contact_sheet.rst",
+                category="Contact sheets",
+                subcategory="{model}",
+                labels={"target": "{target}", "samples": selection},
+            )
+            for selection, path in CONTACT_SHEETS.items()
+        ],
     log:
-        f"{RESULTS}/logs/{{model}}/{{target}}/contact-sheet_{{selection}}.log",
+        f"{RESULTS}/logs/{{model}}/{{target}}/contact_sheets.log",
+    conda:
+        "../envs/saliency.yaml"
     params:
-        digest=step_digest("figure"),
+        digest=step_digest("contact_sheets"),
+    message:
+        "Draw contact sheets ({wildcards.model}, {wildcards.target})"
     script:
-        "../scripts/contact_sheet.py"
+        "../scripts/contact_sheets.py"

@@ -7,11 +7,15 @@ rule predict:
         logits=shard("logits"),
     log:
         f"{RESULTS}/logs/{{model}}/predict/{{shard}}.log",
-    params:
-        digest=step_digest("predict"),
+    conda:
+        "../envs/saliency.yaml"
     threads: config["threads"]
     resources:
         mem_mb=memory,
+    params:
+        digest=step_digest("predict"),
+    message:
+        "Predict shard {wildcards.shard} with {wildcards.model}"
     script:
         "../scripts/predict.py"
 
@@ -24,7 +28,11 @@ rule target_class:
         classes=target_shard("class"),
     log:
         f"{RESULTS}/logs/{{model}}/{{target}}/target_class/{{shard}}.log",
+    conda:
+        "../envs/saliency.yaml"
     params:
         digest=step_digest("target_class"),
+    message:
+        "Choose the classes to explain in shard {wildcards.shard} ({wildcards.model}, {wildcards.target})"
     script:
         "../scripts/target_class.py"

@@ -4,9 +4,13 @@ rule prepare:
         status=shard("status"),
     log:
         f"{RESULTS}/logs/{{model}}/prepare/{{shard}}.log",
-    params:
-        digest=step_digest("prepare"),
+    conda:
+        "../envs/saliency.yaml"
     resources:
         mem_mb=memory,
+    params:
+        digest=step_digest("prepare"),
+    message:
+        "Read shard {wildcards.shard} for {wildcards.model}"
     script:
         "../scripts/prepare.py"

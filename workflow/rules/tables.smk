@@ -12,8 +12,12 @@ rule predictions:
         ),
     log:
         f"{RESULTS}/logs/{{model}}/predictions.log",
+    conda:
+        "../envs/saliency.yaml"
     params:
         digest=step_digest("table"),
+    message:
+        "Tabulate the predictions of {wildcards.model}"
     script:
         "../scripts/predictions.py"
 
@@ -30,6 +34,10 @@ rule errors:
         ),
     log:
         f"{RESULTS}/logs/errors.log",
+    conda:
+        "../envs/saliency.yaml"
+    message:
+        "List the samples without a result"
     script:
         "../scripts/errors.py"
 
@@ -41,7 +49,11 @@ rule provenance:
         f"{RESULTS}/provenance.json",
     log:
         f"{RESULTS}/logs/provenance.log",
+    conda:
+        "../envs/saliency.yaml"
     params:
         digest=PLAN.everything_digest(),
+    message:
+        "Record the provenance"
     script:
         "../scripts/provenance.py"

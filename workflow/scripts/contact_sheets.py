@@ -9,6 +9,6 @@ with job_log(snakemake.log[0]):
     reader = MapReader(
         snakemake.config, snakemake.wildcards.model, snakemake.wildcards.target, store, snakemake.input.descriptions
     )
-    draw_contact_sheet(
-        reader, Path(snakemake.input.predictions), snakemake.wildcards.selection, Path(snakemake.output[0])
-    )
+    selections = snakemake.config["plots"]["contact_sheets"]
+    for selection, output in zip(selections, snakemake.output, strict=True):
+        draw_contact_sheet(reader, Path(snakemake.input.predictions), selection, Path(output))
