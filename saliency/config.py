@@ -2,8 +2,9 @@
 
 import copy
 import difflib
+import json
+import math
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
 
 from saliency.manifest import manifest_problems, read_manifest
-from saliency.paths import resolve
+from saliency.paths import find_package, is_file, resolve
 
 Config = dict[str, Any]
 
@@ -39,7 +40,7 @@ def complete_config(config: Config, schema: Config, check: bool = True) -> tuple
     config = copy.deepcopy(config)
     errors = list(_with_defaults(schema).iter_errors(config))
     problems = [
-        line for error in sorted(errors, key=lambda error: list(map(str, error.path))) for line in _lines(error)
+        line for error in sorted(errors, key=lambda error: list(map(str, error.path))) for line in _lines(error, schema)
     ]
     if not check:
         return config, problems
@@ -56,7 +57,7 @@ def input_config(config: Config, model: str) -> Config:
 def read_class_names(names: list[str] | str | None) -> list[str]:
     """Class names given as a list, or as a file with one name per line; [] where there are none."""
     if isinstance(names, str):
-        return resolve(names, Path()).read_text(encoding="utf-8").splitlines()
+        return resolve(names, Path()).read_text(encoding="utf-8-sig").splitlines()
     return names or []
 
 
@@ -71,14 +72,30 @@ def _with_defaults(schema: Config) -> Draft202012Validator:
                     instance.setdefault(name, copy.deepcopy(rule["default"]))
         yield from properties_rule(validator, properties, instance, schema)
 
-    return extend(Draft202012Validator, {"properties": properties})(schema)
+    # To JSON Schema 8.0 is an integer, and NaN a number; neither can be used as one.
+    types = Draft202012Validator.TYPE_CHECKER.redefine_many(
+        {
+            "integer": lambda _, value: isinstance(value, int) and not isinstance(value, bool),
+            "number": lambda _, value: (
+                (isinstance(value, int) and not isinstance(value, bool))
+                or (isinstance(value, float) and math.isfinite(value))
+            ),
+        }
+    )
+    return extend(Draft202012Validator, {"properties": properties}, type_checker=types)(schema)
 
 
-def _lines(error: ValidationError) -> list[str]:
+def _known_keys(rule: Config, schema: Config) -> list[str]:
+    """Keys that a rule names itself or by its ``$ref``."""
+    definition = schema.get("$defs", {}).get(rule.get("$ref", "").rpartition("/")[2], {})
+    return list(dict.fromkeys([*rule.get("properties", {}), *definition.get("properties", {})]))
+
+
+def _lines(error: ValidationError, schema: Config) -> list[str]:
     place = ".".join(map(str, error.path))
     prefix = f"config: {place}: " if place else "config: "
-    if error.validator == "additionalProperties":
-        allowed = list(error.schema.get("properties", {}))
+    if error.validator in ("additionalProperties", "unevaluatedProperties"):
+        allowed = _known_keys(error.schema, schema)
         unknown = [key for key in error.instance if key not in allowed]
         lines = []
         for key in unknown:
@@ -93,9 +110,17 @@ def _lines(error: ValidationError) -> list[str]:
 
 def _file_problem(place: str, name: str) -> list[str]:
     try:
-        return [] if resolve(name, Path()).is_file() else [f"config: {place}: there is no file '{name}'"]
+        return [] if is_file(resolve(name, Path())) else [f"config: {place}: there is no file '{name}'"]
     except FileNotFoundError as error:
         return [f"config: {place}: {error}"]
+
+
+def _importable(package: str) -> bool:
+    """Whether a package is installed or lies in the working directory, which jobs have on their path."""
+    try:
+        return bool(find_package(package)) or Path(f"{package}.py").is_file() or Path(package).is_dir()
+    except OSError:  # a name that is too long
+        return False
 
 
 def _model_problems(config: Config) -> list[str]:
@@ -103,16 +128,23 @@ def _model_problems(config: Config) -> list[str]:
     for name, model in config.get("models", {}).items():
         place = f"models.{name}"
         package = model["factory"].partition(":")[0].partition(".")[0]
-        # A module beside the Snakefile's working directory counts too: jobs have it on their path.
-        if find_spec(package) is None and not (Path(f"{package}.py").is_file() or Path(package).is_dir()):
+        if not _importable(package):
             problems.append(f"config: {place}.factory: the Python package '{package}' is not installed")
-        if model["weights"]:
+        try:
+            json.dumps(model["kwargs"], sort_keys=True, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            problems.append(f"config: {place}.kwargs: must be what JSON can hold: {error}")
+        if model["weights"] is not None:
             problems += _file_problem(f"{place}.weights", model["weights"])
         names = model["class_names"]
         if isinstance(names, str):
             missing = _file_problem(f"{place}.class_names", names)
             problems += missing
-            names = None if missing else read_class_names(names)
+            try:
+                names = None if missing else read_class_names(names)
+            except (OSError, UnicodeError) as error:
+                problems.append(f"config: {place}.class_names: '{names}' cannot be read as UTF-8 text: {error}")
+                names = None
         if names:
             problems += [
                 f"config: targets: class {target} is outside the {len(names)} class_names of {place}"

@@ -1,11 +1,13 @@
 """The table of samples: reading it, and finding everything that is wrong with it at once."""
 
+import csv
 import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from saliency.paths import resolve
+from saliency.paths import is_file, resolve
 
 ID_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 # Columns that predictions.csv adds.
@@ -27,26 +29,50 @@ def read_manifest(path: Path) -> tuple[pd.DataFrame, list[str]]:
     problems
         One line each for a file that cannot be read and for lines with too many fields.
     """
-    problems: list[str] = []
-
-    def too_long(fields: list[str]) -> None:
-        problems.append(f"{path}: the line that begins with '{fields[0]}' has more fields than the header")
-
     try:
-        table = pd.read_csv(
-            path,
-            sep="\t" if path.suffix.lower() == ".tsv" else ",",
-            dtype=str,
-            keep_default_na=False,
-            encoding="utf-8-sig",
-            engine="python",
-            on_bad_lines=too_long,
-            index_col=False,
-        )
-    except (OSError, UnicodeError, ValueError) as error:
+        lines = list(_numbered_rows(path))
+    except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         return pd.DataFrame(), [f"{path}: cannot be read as a table: {reason}"]
-    return table.fillna(""), problems
+    if not lines:
+        return pd.DataFrame(), [f"{path}: cannot be read as a table: it is empty"]
+    (_, names), *rows = lines
+    header = [name or f"Unnamed: {number}" for number, name in enumerate(names)]
+    repeated = [name for name in dict.fromkeys(header) if header.count(name) > 1]
+    if repeated:
+        return pd.DataFrame(), [f"{path}: the header has column '{name}' more than once" for name in repeated]
+    width = len(header)
+    problems = [
+        f"{path}: line {number}: has {len(fields)} fields, but the header has {width}: put quotes around commas"
+        for number, fields in rows
+        if any(fields[width:])
+    ]
+    values = [(fields + [""] * width)[:width] for _, fields in rows]
+    return pd.DataFrame(values, columns=header, dtype=str), problems
+
+
+def _numbered_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Rows of a file, the header first, each with the number of the line on which it begins; none for blank lines."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        # Not strict, a quotation mark that is never closed would swallow all further samples.
+        reader = csv.reader(file, delimiter="\t" if path.suffix.lower() == ".tsv" else ",", strict=True)
+        begin = 1
+        try:
+            for fields in reader:
+                if fields:
+                    yield begin, fields
+                begin = reader.line_num + 1
+        except csv.Error as error:
+            raise ValueError(f"line {begin}: {error}; is a quotation mark not closed?") from error
+
+
+def _line_numbers(path: Path, rows: int) -> Sequence[int]:
+    """Line on which each row of a table begins: not row + 2 where lines are blank or a field holds a line break."""
+    try:
+        numbers = [number for number, _ in _numbered_rows(path)][1:]
+    except (OSError, ValueError):
+        numbers = []
+    return numbers if len(numbers) == rows else range(2, rows + 2)
 
 
 def manifest_problems(table: pd.DataFrame, path: Path, labels_needed: bool = False, files: bool = True) -> list[str]:
@@ -83,6 +109,7 @@ def manifest_problems(table: pd.DataFrame, path: Path, labels_needed: bool = Fal
     if table.empty:
         return [f"{path}: has no rows"]
 
+    lines = _line_numbers(path, len(table))
     problems = [
         f"{path}: column '{name}' is one that predictions.csv adds: rename it"
         for name in OUTPUT_COLUMNS
@@ -98,7 +125,7 @@ def manifest_problems(table: pd.DataFrame, path: Path, labels_needed: bool = Fal
     ]
     first = {value: row for row, value in reversed(list(enumerate(table["id"])))}
     wrong += [
-        (row, "id", f"'{table['id'][row]}' stands in line {first[table['id'][row]] + 2} already")
+        (row, "id", f"'{table['id'][row]}' stands in line {lines[first[table['id'][row]]]} already")
         for row in table.index[table["id"].duplicated() & (table["id"] != "")]
     ]
     if "label" in table:
@@ -107,8 +134,8 @@ def manifest_problems(table: pd.DataFrame, path: Path, labels_needed: bool = Fal
     if files:
         for row, name in table["path"].items():
             try:
-                if name and not resolve(name, path.parent).is_file():
+                if name and not is_file(resolve(name, path.parent)):
                     wrong.append((row, "path", f"there is no file '{name}'"))
             except FileNotFoundError as error:
                 wrong.append((row, "path", str(error)))
-    return problems + [f"{path}: line {row + 2}, column {column}: {what}" for row, column, what in wrong]
+    return problems + [f"{path}: line {lines[row]}, column {column}: {what}" for row, column, what in wrong]

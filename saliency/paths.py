@@ -1,6 +1,7 @@
 """Files named in a config or manifest: relative paths and files inside installed packages."""
 
 import hashlib
+from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -38,10 +39,39 @@ def resolve(name: str, folder: Path) -> Path:
     if not name.startswith(SCHEME):
         return folder / name
     package, _, inside = name.removeprefix(SCHEME).partition("/")
-    spec = find_spec(package) if package.isidentifier() else None
+    spec = find_package(package) if package.isidentifier() else None
     if spec is None or not spec.submodule_search_locations:
         raise FileNotFoundError(f"the Python package '{package}' of '{name}' is not installed")
     return Path(spec.submodule_search_locations[0]) / inside
+
+
+def find_package(name: str) -> ModuleSpec | None:
+    """Find a package without importing it; None where there is none.
+
+    Examples
+    --------
+    >>> find_package("numpy").name
+    'numpy'
+    >>> find_package("no_such_package")
+    """
+    try:
+        return find_spec(name)
+    except ValueError:  # for `__main__`, which may have no spec
+        return None
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is a file; `Path.is_file` raises for a name that is too long or a folder that may not be read.
+
+    Examples
+    --------
+    >>> is_file(Path("x" * 10_000))
+    False
+    """
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def fingerprint(path: Path) -> str:
@@ -54,7 +84,7 @@ def fingerprint(path: Path) -> str:
     """
     try:
         status = path.stat()
-    except OSError:
+    except (OSError, ValueError):  # a name with a null byte is a ValueError
         return "missing"
     return f"{status.st_size}:{status.st_mtime_ns}"
 

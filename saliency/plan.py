@@ -81,19 +81,16 @@ class Plan:
         return range(-(-len(self.samples) // self.shard_size))
 
     @property
-    def array_ndim(self) -> dict[str, int]:
-        """Number of axes of each array of a model's store, by its path in the store."""
-        dense = self.ndim + 2
-        per_method = {"gradcam": self.ndim + 1, "guided_backprop": dense, "guided_gradcam": dense}
-        arrays = {"inputs": dense, "status": 1, "logits": 2}
-        for target in self.targets:
-            arrays[f"{target}/class"] = 1
-            arrays |= {f"{target}/{method}": per_method[method] for method in self.methods}
-        return arrays
+    def arrays(self) -> list[str]:
+        """Path in the store of each array of a model."""
+        per_target = [f"{target}/{name}" for target in self.targets for name in ["class", *self.methods]]
+        return ["inputs", "status", "logits", *per_target]
 
     def shard_key(self, array: str, shard: int | str) -> str:
         """Path of a shard inside the store, for example ``predicted/gradcam/c.3.0.0``."""
-        return ".".join([f"{array}/c", str(shard), *["0"] * (self.array_ndim[array] - 1)])
+        name = array.rpartition("/")[2]
+        further_axes = {"status": 0, "class": 0, "logits": 1, "gradcam": self.ndim}.get(name, self.ndim + 1)
+        return ".".join([f"{array}/c", str(shard), *["0"] * further_axes])
 
     def rows(self, shard: int) -> pd.DataFrame:
         """Samples of one shard."""
@@ -169,8 +166,8 @@ class Plan:
                 return self._model_digest(model, layer=True)
             case "metadata":
                 ids = self.samples["id"].tolist()
-                arrays = list(self.array_ndim)
-                return digest(step, VERSIONS[step], self._model_digest(model, layer=True), ids, self.shard_size, arrays)
+                layout = [self.arrays, self.shard_size]
+                return digest(step, VERSIONS[step], self._model_digest(model, layer=True), ids, layout)
             case "table":
                 shards = [self.digest("predict", model, number) for number in self.shards]
                 table = self.samples.to_dict("list")

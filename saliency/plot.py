@@ -142,6 +142,8 @@ def saliency_plot(
     if maps is not None and (len(maps), *maps.shape[2:]) != (len(images), *images.shape[2:]):
         raise ValueError(f"cam of shape {list(maps.shape)} does not fit x of shape {list(images.shape)}")
     volume = images.ndim == 5
+    # Of the whole volume: its slices are drawn alike.
+    signed = maps is None and bool(images.min() < 0)
     if not volume and (interactive or sl is not None):
         raise ValueError("sl and interactive are for volumes: pass x of shape [n, c, d, h, w]")
     if volume:
@@ -155,7 +157,7 @@ def saliency_plot(
             return None
         images = images[:, :, sl]
         maps = None if maps is None else maps[:, :, sl]
-    figure = _grid(images, maps, alpha, scale, nrow or len(images), show_cb)
+    figure = _grid(images, maps, alpha, scale, nrow or len(images), show_cb, signed)
     if save_fig:
         figure.savefig("saliency.png", bbox_inches="tight")
     elif plt.get_backend().lower() != "agg":
@@ -170,12 +172,14 @@ def _as_batch(values: Tensor | np.ndarray, mode: str | None, name: str) -> np.nd
     ndim = int(mode[0]) if mode else array.ndim - 2
     if array.ndim == ndim + 1:
         array = array[np.newaxis]
-    if array.ndim != ndim + 2 or ndim not in (2, 3):
+    if array.ndim != ndim + 2 or ndim not in (2, 3) or array.size == 0:
         raise ValueError(f"{name} has shape {list(array.shape)}: pass [n, c, h, w], or [n, c, d, h, w] for volumes")
     return array
 
 
-def _grid(images: np.ndarray, maps: np.ndarray | None, alpha: float, scale: float, nrow: int, show_cb: bool) -> Figure:
+def _grid(
+    images: np.ndarray, maps: np.ndarray | None, alpha: float, scale: float, nrow: int, show_cb: bool, signed: bool
+) -> Figure:
     rows = -(-len(images) // nrow)
     figure, grid = plt.subplots(
         rows, nrow, figsize=(3 * scale * nrow, 3 * scale * rows), squeeze=False, layout="constrained"
@@ -186,7 +190,7 @@ def _grid(images: np.ndarray, maps: np.ndarray | None, alpha: float, scale: floa
         if maps is not None:
             draw_image(axes, image)
             drawn = draw_map(axes, maps[number], signed=bool(maps[number].min() < 0), alpha=alpha)
-        elif images.min() < 0:
+        elif signed:
             drawn = draw_map(axes, image, signed=True)
         else:
             drawn = draw_image(axes, image)

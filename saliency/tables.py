@@ -43,10 +43,12 @@ def probabilities(scores: np.ndarray, outputs: str) -> np.ndarray:
     if outputs == "probabilities":
         return scores
     scores = scores.astype(np.float64)
-    if scores.shape[1] == 1:
-        return np.exp(-np.logaddexp(0, -scores))
-    shifted = np.exp(scores - scores.max(axis=1, keepdims=True))
-    return shifted / shifted.sum(axis=1, keepdims=True)
+    # Failed samples are NaN and stay so; NumPy would warn of them.
+    with np.errstate(invalid="ignore"):
+        if scores.shape[1] == 1:
+            return np.exp(-np.logaddexp(0, -scores))
+        shifted = np.exp(scores - scores.max(axis=1, keepdims=True))
+        return shifted / shifted.sum(axis=1, keepdims=True)
 
 
 def predictions_table(
@@ -160,7 +162,7 @@ def provenance(config: Config, descriptions: Sequence[str | Path]) -> dict[str, 
     steps = {"inputs": "prepare", "status": "prepare", "logits": "predict", "class": "target_class"}
     digests: dict[str, dict[str, str]] = {model: {} for model in plan.models}
     for model, found in digests.items():
-        for array in plan.array_ndim:
+        for array in plan.arrays:
             target, _, name = array.rpartition("/")
             for shard in plan.shards:
                 step = steps.get(name, name)

@@ -1,6 +1,9 @@
 import pytest
 import torch
 
+# Tests run side by side; each worker gets by with one core.
+torch.set_num_threads(1)
+
 
 @pytest.fixture(autouse=True)
 def _seed():

@@ -21,7 +21,7 @@ TARGET_LAYER = f"{RESULTS}/{{model}}/target_layer.json"
 # What describes a model; there is no target layer without Grad-CAM.
 DESCRIPTIONS = [MODEL, TARGET_LAYER] if "gradcam" in PLAN.methods else [MODEL]
 FIGURES = [
-    f"{RESULTS}/{{model}}/figures/{{target}}/{sample}.png"
+    f"{RESULTS}/{{model}}/figures/{{target}}/samples/{sample}.png"
     for sample in PLAN.chosen["id"]
 ]
 
@@ -38,22 +38,15 @@ wildcard_constraints:
 
 
 def shard(array):
-    """Path of an array's shard files, with the wildcards {model} and {shard}."""
+    """Path of an array's shard files, with the wildcards {model} and {shard}, and {target} if `array` has it."""
     return f"{RESULTS}/{{model}}.zarr/{PLAN.shard_key(array, '{shard}')}"
-
-
-def target_shard(name):
-    """Path of the shard files of an array that every target has, with the wildcard {target} as well."""
-    return shard(f"{PLAN.targets[0]}/{name}").replace(
-        f"/{PLAN.targets[0]}/", "/{target}/"
-    )
 
 
 def all_shards():
     """Every shard of every array: one that is not asked for here would not be missed when it is gone."""
     return [
         path
-        for array in PLAN.array_ndim
+        for array in PLAN.arrays
         for path in expand(shard(array), model=PLAN.models, shard=PLAN.shards)
     ]
 
@@ -63,7 +56,7 @@ def shards_to_draw(rows):
     numbers = sorted({row // PLAN.shard_size for row in rows})
     patterns = [
         shard("inputs"),
-        *(target_shard(name) for name in ["class", *PLAN.methods]),
+        *(shard(f"{{target}}/{name}") for name in ["class", *PLAN.methods]),
     ]
     return lambda wildcards: expand(patterns, shard=numbers, **wildcards)
 

@@ -2,7 +2,7 @@ rule fused:
     input:
         descriptions=DESCRIPTIONS,
     output:
-        [shard(array) for array in PLAN.array_ndim],
+        [shard(array) for array in PLAN.arrays],
     log:
         f"{RESULTS}/logs/{{model}}/fused/{{shard}}.log",
     conda:

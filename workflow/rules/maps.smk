@@ -3,9 +3,9 @@ if "guided_backprop" in PLAN.methods:
     rule guided_backprop:
         input:
             inputs=shard("inputs"),
-            classes=target_shard("class"),
+            classes=shard("{target}/class"),
         output:
-            maps=target_shard("guided_backprop"),
+            maps=shard("{target}/guided_backprop"),
         log:
             f"{RESULTS}/logs/{{model}}/{{target}}/guided_backprop/{{shard}}.log",
         conda:
@@ -26,10 +26,10 @@ if "gradcam" in PLAN.methods:
     rule gradcam:
         input:
             inputs=shard("inputs"),
-            classes=target_shard("class"),
+            classes=shard("{target}/class"),
             descriptions=[TARGET_LAYER],
         output:
-            maps=target_shard("gradcam"),
+            maps=shard("{target}/gradcam"),
         log:
             f"{RESULTS}/logs/{{model}}/{{target}}/gradcam/{{shard}}.log",
         conda:
@@ -49,11 +49,11 @@ if "guided_gradcam" in PLAN.methods:
 
     rule guided_gradcam:
         input:
-            guided_backprop=target_shard("guided_backprop"),
-            gradcam=target_shard("gradcam"),
+            guided_backprop=shard("{target}/guided_backprop"),
+            gradcam=shard("{target}/gradcam"),
             descriptions=[TARGET_LAYER],
         output:
-            maps=target_shard("guided_gradcam"),
+            maps=shard("{target}/guided_gradcam"),
         log:
             f"{RESULTS}/logs/{{model}}/{{target}}/guided_gradcam/{{shard}}.log",
         conda:

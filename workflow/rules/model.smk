@@ -4,7 +4,7 @@ METADATA = [
         "zarr.json",
         "id/zarr.json",
         "id/c.0",
-        *(f"{array}/zarr.json" for array in PLAN.array_ndim),
+        *(f"{array}/zarr.json" for array in PLAN.arrays),
         *(f"{target}/zarr.json" for target in PLAN.targets),
     ]
 ]

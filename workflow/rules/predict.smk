@@ -25,7 +25,7 @@ rule target_class:
         logits=shard("logits"),
         descriptions=[MODEL],
     output:
-        classes=target_shard("class"),
+        classes=shard("{target}/class"),
     log:
         f"{RESULTS}/logs/{{model}}/{{target}}/target_class/{{shard}}.log",
     conda:

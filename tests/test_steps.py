@@ -1,0 +1,124 @@
+"""The steps of one shard without Snakemake."""
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from workflow_project import ROOT, Project
+
+from saliency import steps
+from saliency.config import complete_config
+from saliency.log import DataError
+from saliency.models import describe_model, describe_target_layer
+from saliency.shard_job import ShardJob
+from saliency.shards import write_json
+
+SCHEMA = yaml.safe_load((ROOT / "workflow" / "schemas" / "config.schema.yaml").read_text())
+
+
+@pytest.fixture
+def job(tmp_path, monkeypatch):
+    """Builds the job of shard 0, whose files lie in a folder of a given name."""
+    project = Project.create(tmp_path)
+    monkeypatch.chdir(tmp_path)
+
+    def build(folder="store", **changes):
+        project.write_config(**changes)
+        config, problems = complete_config(yaml.safe_load((tmp_path / "config.yaml").read_text()), SCHEMA)
+        assert problems == []
+        write_json(describe_model(config, "tiny"), "model.json")
+        write_json(describe_target_layer(config, "tiny"), "target_layer.json")
+        made = ShardJob(config, "tiny", 0, {}, ["model.json", "target_layer.json"])
+        made.files = {name: tmp_path / folder / name / "c.0" for name in made.plan.arrays}
+        return made
+
+    return build
+
+
+def run_steps(job):
+    steps.prepare(job)
+    steps.predict_shard(job)
+    for target in job.plan.targets:
+        steps.target_class(job, target)
+        steps.explain_shard(job, "guided_backprop", target)
+        steps.explain_shard(job, "gradcam", target)
+        steps.multiply_shard(job, target)
+
+
+def test_fused_and_steps_write_the_same_bytes(job):
+    settings = {"targets": ["predicted", "runner_up", "label", 4], "shard_size": 5, "batch_size": 2}
+    one, other = job("steps", **settings), job("fused", **settings)
+    run_steps(one)
+    steps.fused(other)
+    assert len(one.plan.arrays) == 3 + 4 * 4
+    for name in one.plan.arrays:
+        assert one.files[name].read_bytes() == other.files[name].read_bytes(), name
+
+
+def test_classes_of_each_target(job):
+    made = job(targets=["predicted", "runner_up", "label", 4], shard_size=5)
+    steps.fused(made)
+    order = np.argsort(-made.read("logits"), axis=1)
+    assert made.read("predicted/class").tolist() == order[:, 0].tolist()
+    assert made.read("runner_up/class").tolist() == order[:, 1].tolist()
+    assert made.read("label/class").tolist() == [0, 1, 2, -1, 4]
+    assert made.read("class-4/class").tolist() == [4] * 5
+    for name in ("gradcam", "guided_backprop", "guided_gradcam"):
+        maps = made.read(f"label/{name}")
+        assert np.isnan(maps[3]).all()
+        assert np.isfinite(maps[[0, 1, 2, 4]]).all()
+
+
+def test_float64(job):
+    made = job(precision="float64")
+    steps.fused(made)
+    assert made.read("predicted/gradcam").dtype == np.float64
+
+
+@pytest.mark.parametrize("on_error", ["fail", "skip"])
+def test_output_that_is_not_finite(job, on_error, monkeypatch):
+    made = job(on_error=on_error)
+    steps.prepare(made)
+    inputs = made.read("inputs")
+    inputs[1] = np.finfo(np.float32).max
+    made.write("inputs", inputs)
+    if on_error == "fail":
+        with pytest.raises(DataError, match="sample 's1': the network's output is not finite"):
+            steps.predict_shard(made)
+        assert not made.files["logits"].exists()
+        return
+    steps.predict_shard(made)
+    assert np.isnan(made.read("logits")[1]).all()
+    assert np.isfinite(made.read("logits")[0]).all()
+    steps.target_class(made, "predicted")
+    assert made.read("predicted/class")[1] == -1
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"targets": [7], "models": {"tiny": {"factory": "tiny_network:Network"}}}, "targets: 7: .* outside the model"),
+        (
+            {"targets": ["runner_up"], "models": {"tiny": {"factory": "saliency:NeuralNetwork",
+             "kwargs": {"input_shape": [3, 30, 30]}}}},
+            "'runner_up' needs a model with at least two classes",
+        ),
+    ],
+)  # fmt: skip
+def test_target_that_the_model_does_not_have(job, settings, message):
+    made = job(**settings)
+    with pytest.raises(DataError, match=message):
+        steps.fused(made)
+
+
+def test_label_outside_the_models_classes(job):
+    made = job(targets=["label"], models={"tiny": {"factory": "tiny_network:Network"}})
+    made.rows = made.rows.assign(label="12")
+    with pytest.raises(DataError, match="sample 's0': label 12 is outside the model's 5 classes"):
+        steps.fused(made)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_cuda_without_a_device(job):
+    with pytest.raises(DataError, match="torch finds no CUDA device here: use auto or cpu"):
+        job(device="cuda").network()
