@@ -114,7 +114,8 @@ def read_image(path: Path, preprocessing: Preprocessing) -> np.ndarray:
         If the file is missing or cannot be decoded, is smaller than the crop, or holds values that are not finite.
     """
     try:
-        with Image.open(path) as image:
+        # Opened by name, an uncompressed TIFF that its orientation tag turns is read with swapped sides (Pillow 13).
+        with path.open("rb") as file, Image.open(file) as image:
             array = _resized(ImageOps.exif_transpose(image), preprocessing)
     except FileNotFoundError:
         raise InputError(Status.MISSING, "there is no such file: correct the path or remove the row") from None

@@ -1,3 +1,6 @@
+import warnings
+
+import captum.attr
 import pytest
 import torch
 from networks import (
@@ -34,6 +37,19 @@ def test_equals_autograd_function_exactly(monkeypatch, name):
     assert torch.equal(gbp, expected)
     assert gbp.abs().max() > 0
     assert torch.equal(output, model(x))
+
+
+@pytest.mark.parametrize("name", ["densenet121", "skip_from_relu_input"])
+def test_captum_is_no_oracle_for_functional_relu_and_skip_branches(monkeypatch, name):
+    model = MODELS[name]()
+    if name == "skip_from_relu_input":
+        model = SkipFromReluInput(relu=nn.ReLU())
+    x, classes = torch.randn(2, 3, 64, 64), torch.tensor([1, 4])
+    with warnings.catch_warnings(action="ignore"):
+        found = captum.attr.GuidedBackprop(model).attribute(x.clone().requires_grad_(), classes)
+    expected = guided_oracle(monkeypatch, model, x, classes)
+    assert (found - expected).abs().max() / expected.abs().max() > 0.01
+    assert torch.equal(GuidedBackprop(model)(x, classes)[1], expected)
 
 
 @pytest.mark.parametrize("name", ["vgg16", "resnet18"])
