@@ -18,7 +18,9 @@ from saliency.paths import find_package, is_file, resolve
 Config = dict[str, Any]
 
 
-def complete_config(config: Config, schema: Config, check: bool = True) -> tuple[Config, list[str]]:
+def complete_config(
+    config: Config, schema: Config, check: bool = True, name: str = "config"
+) -> tuple[Config, list[str]]:
     """Fill in the schema's defaults and list everything that is wrong, the manifest included.
 
     Parameters
@@ -29,6 +31,8 @@ def complete_config(config: Config, schema: Config, check: bool = True) -> tuple
         JSON schema (2020-12) with ``default`` entries.
     check
         Also check the files that the config names, and the manifest with all of its rows.
+    name
+        What messages call the config.
 
     Returns
     -------
@@ -42,11 +46,13 @@ def complete_config(config: Config, schema: Config, check: bool = True) -> tuple
     problems = [
         line for error in sorted(errors, key=lambda error: list(map(str, error.path))) for line in _lines(error, schema)
     ]
-    if not check:
-        return config, problems
-    broken = {str(error.path[0]) for error in errors if error.path}
-    known = {key: value for key, value in config.items() if key not in broken}
-    return config, problems + _model_problems(known) + _input_problems(known) + _manifest_problems(known)
+    table_problems: list[str] = []
+    if check:
+        broken = {str(error.path[0]) for error in errors if error.path}
+        known = {key: value for key, value in config.items() if key not in broken}
+        problems += _model_problems(known) + _input_problems(known)
+        table_problems = _manifest_problems(known)
+    return config, [f"{name}: {line}" for line in problems] + table_problems
 
 
 def input_config(config: Config, model: str) -> Config:
@@ -93,7 +99,7 @@ def _known_keys(rule: Config, schema: Config) -> list[str]:
 
 def _lines(error: ValidationError, schema: Config) -> list[str]:
     place = ".".join(map(str, error.path))
-    prefix = f"config: {place}: " if place else "config: "
+    prefix = f"{place}: " if place else ""
     if error.validator in ("additionalProperties", "unevaluatedProperties"):
         allowed = _known_keys(error.schema, schema)
         unknown = [key for key in error.instance if key not in allowed]
@@ -110,9 +116,9 @@ def _lines(error: ValidationError, schema: Config) -> list[str]:
 
 def _file_problem(place: str, name: str) -> list[str]:
     try:
-        return [] if is_file(resolve(name, Path())) else [f"config: {place}: there is no file '{name}'"]
+        return [] if is_file(resolve(name, Path())) else [f"{place}: there is no file '{name}'"]
     except FileNotFoundError as error:
-        return [f"config: {place}: {error}"]
+        return [f"{place}: {error}"]
 
 
 def _importable(package: str) -> bool:
@@ -129,11 +135,11 @@ def _model_problems(config: Config) -> list[str]:
         place = f"models.{name}"
         package = model["factory"].partition(":")[0].partition(".")[0]
         if not _importable(package):
-            problems.append(f"config: {place}.factory: the Python package '{package}' is not installed")
+            problems.append(f"{place}.factory: the Python package '{package}' is not installed")
         try:
             json.dumps(model["kwargs"], sort_keys=True, allow_nan=False)
         except (TypeError, ValueError) as error:
-            problems.append(f"config: {place}.kwargs: must be what JSON can hold: {error}")
+            problems.append(f"{place}.kwargs: must be what JSON can hold: {error}")
         if model["weights"] is not None:
             problems += _file_problem(f"{place}.weights", model["weights"])
         names = model["class_names"]
@@ -143,11 +149,11 @@ def _model_problems(config: Config) -> list[str]:
             try:
                 names = None if missing else read_class_names(names)
             except (OSError, UnicodeError) as error:
-                problems.append(f"config: {place}.class_names: '{names}' cannot be read as UTF-8 text: {error}")
+                problems.append(f"{place}.class_names: '{names}' cannot be read as UTF-8 text: {error}")
                 names = None
         if names:
             problems += [
-                f"config: targets: class {target} is outside the {len(names)} class_names of {place}"
+                f"targets: class {target} is outside the {len(names)} class_names of {place}"
                 for target in config.get("targets", [])
                 if isinstance(target, int) and target >= len(names)
             ]
@@ -163,9 +169,9 @@ def _input_problems(config: Config) -> list[str]:
         *((f"models.{name}.input", input_config(config, name)) for name in config.get("models", {})),
     ]:
         if settings["crop"] is None and not isinstance(settings["resize"], list):
-            problems.append(f"config: {place}: all samples must get one shape: set crop, or resize to [height, width]")
+            problems.append(f"{place}: all samples must get one shape: set crop, or resize to [height, width]")
         problems += [
-            f"config: {place}.{key}: has {len(settings[key])} values for {settings['channels']} channels"
+            f"{place}.{key}: has {len(settings[key])} values for {settings['channels']} channels"
             for key in ("mean", "std")
             if len(settings[key]) not in (1, settings["channels"])
         ]
@@ -179,9 +185,14 @@ def _manifest_problems(config: Config) -> list[str]:
     table, problems = read_manifest(path)
     if problems and table.empty:
         return problems
-    return problems + manifest_problems(
+    problems += manifest_problems(
         table,
         path,
         labels_needed="label" in config.get("targets", []),
         files=config.get("on_error") != "skip",
     )
+    wanted = config["plots"]["samples"] if "plots" in config else []
+    if isinstance(wanted, list) and "id" in table:
+        unknown = [name for name in wanted if name not in set(table["id"])]
+        problems += [f"{path}: has no id '{name}', which plots.samples of the config names" for name in unknown]
+    return problems

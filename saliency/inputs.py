@@ -138,6 +138,8 @@ def _resized(image: Image.Image, preprocessing: Preprocessing) -> np.ndarray:
         scale = 1.0 if image.mode == "F" else 65535.0
         image = image.convert("F")
     else:
+        if "transparency" in image.info:
+            image = image.convert("RGBA")
         image = image.convert("RGB" if preprocessing.channels == 3 else "L")
     if preprocessing.resize is not None:
         resample = Image.Resampling[preprocessing.interpolation.upper()]
@@ -145,6 +147,9 @@ def _resized(image: Image.Image, preprocessing: Preprocessing) -> np.ndarray:
     if preprocessing.crop is not None:
         image = image.crop(_crop_box(image.size, _pair(preprocessing.crop)))
     pixels = np.asarray(image, dtype=np.float32) / np.float32(scale)
+    if scale != 1.0:
+        # Bicubic and Lanczos overshoot; Pillow clips 8-bit results by itself.
+        pixels = pixels.clip(0, 1)
     pixels = pixels[np.newaxis] if pixels.ndim == 2 else np.moveaxis(pixels, -1, 0)
     return np.ascontiguousarray(np.broadcast_to(pixels, (preprocessing.channels, *pixels.shape[1:])))
 

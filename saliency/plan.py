@@ -171,13 +171,13 @@ class Plan:
             case "table":
                 shards = [self.digest("predict", model, number) for number in self.shards]
                 table = self.samples.to_dict("list")
-                settings = {key: self.config["models"][model][key] for key in ("class_names", "outputs")}
-                return digest(step, VERSIONS[step], shards, table, settings)
+                outputs = self.config["models"][model]["outputs"]
+                return digest(step, VERSIONS[step], shards, table, outputs, self._names_fingerprint(model))
             case "figure" | "contact_sheets":
                 settings = {key: value for key, value in self.config["plots"].items() if key != "contact_sheets"}
                 if step == "contact_sheets":
                     settings = {key: value for key, value in self.config["plots"].items() if key != "samples"}
-                names = self.config["models"][model]["class_names"]
+                names = self._names_fingerprint(model)
                 chosen = self.chosen["id"].tolist() if step == "figure" else None
                 return digest(step, VERSIONS[step], chosen, settings, names, self.methods)
         raise ValueError(f"step '{step}' works on a shard")
@@ -190,7 +190,11 @@ class Plan:
     def everything_digest(self) -> str:
         """Digest of the whole experiment."""
         shards = [self.fused_digest(model, shard) for model in self.models for shard in self.shards]
-        return digest("provenance", shards, self.config)
+        return digest("provenance", shards, self.config, self.samples.to_dict("list"))
+
+    def _names_fingerprint(self, model: str) -> list[object]:
+        names = self.config["models"][model]["class_names"]
+        return [names, fingerprint(resolve(names, Path())) if isinstance(names, str) else None]
 
     def _model_digest(self, model: str, layer: bool = False) -> str:
         settings = self.config["models"][model]

@@ -112,7 +112,7 @@ def saliency_plot(
     sl
         Index of the slice along the first spatial axis (3D only); the middle by default.
     show_cb
-        Draw colour bars beside maps.
+        Draw colour bars; RGB images have none.
     save_fig
         Save as ``saliency.png`` instead of showing.
     mode

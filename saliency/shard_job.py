@@ -72,12 +72,14 @@ class ShardJob:
         inputs = np.full((len(self.rows), *spec.shape), np.nan, dtype=spec.dtype)
         status = np.zeros(len(self.rows), dtype=np.int8)
         problems = []
-        for number, (sample, path) in enumerate(zip(self.rows["id"], self.plan.paths(self.rows), strict=True)):
-            try:
-                inputs[number] = read_image(path, self.preprocessing)
-            except InputError as error:
-                status[number] = error.status
-                problems.append(f"sample '{sample}': {path}: {error}")
+        paths = self.plan.paths(self.rows)
+        for rows in self._progress("prepare"):
+            for number in range(rows.start, rows.stop):
+                try:
+                    inputs[number] = read_image(paths[number], self.preprocessing)
+                except InputError as error:
+                    status[number] = error.status
+                    problems.append(f"sample '{self.rows['id'].iloc[number]}': {paths[number]}: {error}")
         self._judge(problems)
         return inputs, status
 
@@ -119,11 +121,16 @@ class ShardJob:
             torch.tensor(settings[key], dtype=getattr(torch, self.config["precision"])).view(dims)
             for key in ("mean", "std")
         )
-        total, started = len(inputs), time.perf_counter()
-        for begin in range(0, total, self.config["batch_size"]):
-            rows = slice(begin, min(begin + self.config["batch_size"], total))
+        for rows in self._progress(what):
             batch = (torch.from_numpy(inputs[rows]) - mean) / std
             yield rows, batch.nan_to_num().to(self.device)
+
+    def _progress(self, what: str) -> Iterator[slice]:
+        """Rows of each batch; logs a line when the work on them is done."""
+        total, started = len(self.rows), time.perf_counter()
+        for begin in range(0, total, self.config["batch_size"]):
+            rows = slice(begin, min(begin + self.config["batch_size"], total))
+            yield rows
             rate = rows.stop / (time.perf_counter() - started)
             log.info("%s: %d of %d samples, %.1f samples/s", what, rows.stop, total, rate)
 

@@ -129,7 +129,16 @@ def read_shard(path: Path, samples: int, spec: ArraySpec, rows: Sequence[int] | 
     -------
     ndarray
         ``(samples, *spec.shape)``, or one entry per position.
+
+    Raises
+    ------
+    ValueError
+        If the file is empty, or its checksum is wrong.
     """
+    content = path.read_bytes()
+    if not content:
+        # Zarr would take it for a chunk that holds nothing but the fill value.
+        raise ValueError(f"{path} is empty: delete it, the next run makes it again")
     array, store = spec.create(samples)
-    store._store_dict[spec.first_key] = Buffer.from_bytes(path.read_bytes())
+    store._store_dict[spec.first_key] = Buffer.from_bytes(content)
     return array[...] if rows is None else array.oindex[np.asarray(rows, dtype=np.int64)]

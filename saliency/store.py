@@ -223,6 +223,10 @@ class Maps:
             raise KeyError(f"{self.path} has no sample '{sample}'") from None
 
 
+def _has_content(path: Path) -> bool:
+    return path.is_file() and path.stat().st_size > 0
+
+
 def open_maps(path: str | Path) -> Maps:
     """Open a model's store, ``results/EXPERIMENT/MODEL.zarr``.
 
@@ -239,7 +243,7 @@ def open_maps(path: str | Path) -> Maps:
     Raises
     ------
     FileNotFoundError
-        If there is no store, or shards are missing, naming them: they would read as NaN.
+        If there is no store, or shards are missing or empty, naming them: they would read as NaN.
 
     Examples
     --------
@@ -258,7 +262,7 @@ def open_maps(path: str | Path) -> Maps:
             shard_size = (array.shards or array.chunks)[0]
             rest = ["0"] * (array.ndim - 1)
             keys = (".".join(["c", str(number), *rest]) for number in range(-(-array.shape[0] // shard_size)))
-            missing += [f"{name}/{key}" for key in keys if not (path / name / key).is_file()]
+            missing += [f"{name}/{key}" for key in keys if not _has_content(path / name / key)]
     if missing:
         shown = ", ".join(missing[:5]) + (" …" if len(missing) > 5 else "")
         raise FileNotFoundError(f"{path}: {len(missing)} shards are missing: {shown}; run the workflow to make them")

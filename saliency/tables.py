@@ -78,13 +78,14 @@ def predictions_table(
     -------
     DataFrame
         ``id, label, predicted_class, predicted_name, probability, correct, status``, then the manifest's other columns.
-        With a single score per sample the predicted class is 1 from a probability of 0.5, else 0.
+        With a single score per sample the predicted class is 1 from a probability of 0.5, else 0. ``probability`` is
+        that of the predicted class.
     """
     shares = probabilities(logits, outputs)
     valid = np.isfinite(logits).all(axis=1)
     if logits.shape[1] == 1:
         predicted = (shares[:, 0] >= 0.5).astype(int)
-        probability = shares[:, 0]
+        probability = np.where(predicted == 1, shares[:, 0], 1 - shares[:, 0])
     else:
         predicted = np.where(valid[:, np.newaxis], logits, -np.inf).argmax(axis=1)
         probability = shares[np.arange(len(shares)), predicted]

@@ -246,9 +246,9 @@ def test_problems_are_reported_together_before_any_job(tmp_path):
     project.manifest.write_text("id,path,label\ns0,s0.png,1\ns0,gone.png,cat\n")
     output = project.run(fails=True)
     for line in (
-        "config: unknown key 'shard_sze'; did you mean 'shard_size'?",
-        "config: batch_size: 0 is less than the minimum of 1",
-        "config: models.tiny.factory: the Python package 'no_such_package' is not installed",
+        "config.yaml: unknown key 'shard_sze'; did you mean 'shard_size'?",
+        "config.yaml: batch_size: 0 is less than the minimum of 1",
+        "config.yaml: models.tiny.factory: the Python package 'no_such_package' is not installed",
         "data/manifest.csv: line 3, column id: 's0' stands in line 2 already",
         "data/manifest.csv: line 3, column label: 'cat' is not a class index",
         "data/manifest.csv: line 3, column path: there is no file 'gone.png'",

@@ -7,9 +7,14 @@ from saliency.config import complete_config
 from saliency.plan import Plan
 
 with open(workflow.source_path("../schemas/config.schema.yaml")) as file:
-    completed, problems = complete_config(
-        config, yaml.safe_load(file), check=workflow.is_main_process
-    )
+    schema = yaml.safe_load(file)
+# Jobs parse this file again; what was checked once is not checked in each of them.
+completed, problems = complete_config(
+    config,
+    schema,
+    check=workflow.is_main_process,
+    name=", ".join(map(str, workflow.configfiles)),
+)
 if problems:
     raise WorkflowError("\n".join([*problems, f"{len(problems)} problem(s) found"]))
 config.update(completed)
