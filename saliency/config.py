@@ -44,13 +44,14 @@ def complete_config(
     config = copy.deepcopy(config)
     errors = list(_with_defaults(schema).iter_errors(config))
     problems = [
-        line for error in sorted(errors, key=lambda error: list(map(str, error.path))) for line in _lines(error, schema)
+        line for error in sorted(errors, key=lambda error: list(map(str, error.path))) for line in _lines(error)
     ]
+    broken = {str(error.path[0]) for error in errors if error.path}
+    known = {key: value for key, value in config.items() if key not in broken}
+    problems += _input_problems(known, schema)
     table_problems: list[str] = []
     if check:
-        broken = {str(error.path[0]) for error in errors if error.path}
-        known = {key: value for key, value in config.items() if key not in broken}
-        problems += _model_problems(known) + _input_problems(known)
+        problems += _model_problems(known)
         table_problems = _manifest_problems(known)
     return config, [f"{name}: {line}" for line in problems] + table_problems
 
@@ -58,6 +59,21 @@ def complete_config(
 def input_config(config: Config, model: str) -> Config:
     """How the images are prepared for one model: the experiment's ``input``, overridden by the model's own."""
     return {**config["input"], **config["models"][model]["input"]}
+
+
+def file_columns(settings: Config) -> list[str]:
+    """Manifest columns that name a sample's files, for one model's ``input``; the mask last.
+
+    Examples
+    --------
+    >>> file_columns({"mode": "2D", "channels": 3})
+    ['path']
+    >>> file_columns({"mode": "3D", "channels": ["t1", "flair"], "intensity_over": "mask"})
+    ['path_t1', 'path_flair', 'mask']
+    """
+    channels = settings["channels"]
+    columns = ["path"] if isinstance(channels, int) else [f"path_{name}" for name in channels]
+    return [*columns, "mask"] if settings.get("intensity_over") == "mask" else columns
 
 
 def read_class_names(names: list[str] | str | None) -> list[str]:
@@ -91,17 +107,11 @@ def _with_defaults(schema: Config) -> Draft202012Validator:
     return extend(Draft202012Validator, {"properties": properties}, type_checker=types)(schema)
 
 
-def _known_keys(rule: Config, schema: Config) -> list[str]:
-    """Keys that a rule names itself or by its ``$ref``."""
-    definition = schema.get("$defs", {}).get(rule.get("$ref", "").rpartition("/")[2], {})
-    return list(dict.fromkeys([*rule.get("properties", {}), *definition.get("properties", {})]))
-
-
-def _lines(error: ValidationError, schema: Config) -> list[str]:
-    place = ".".join(map(str, error.path))
+def _lines(error: ValidationError, *parents: str) -> list[str]:
+    place = ".".join(map(str, [*parents, *error.path]))
     prefix = f"{place}: " if place else ""
-    if error.validator in ("additionalProperties", "unevaluatedProperties"):
-        allowed = _known_keys(error.schema, schema)
+    if error.validator == "additionalProperties":
+        allowed = list(error.schema["properties"])
         unknown = [key for key in error.instance if key not in allowed]
         lines = []
         for key in unknown:
@@ -160,22 +170,36 @@ def _model_problems(config: Config) -> list[str]:
     return problems
 
 
-def _input_problems(config: Config) -> list[str]:
+def _input_problems(config: Config, schema: Config) -> list[str]:
+    """Problems of ``input``, and of the models' own, found by checking what they make of the experiment's."""
     if "input" not in config:
         return []
+    problems = _shape_problems("input", config["input"])
+    if config["input"]["mode"] == "2D" and config.get("export", "none") != "none":
+        problems.append("export: is for volumes (input.mode 3D)")
+    kind = "volume_input" if config["input"]["mode"] == "3D" else "image_input"
+    validator = _with_defaults({"$ref": f"#/$defs/{kind}", "$defs": schema["$defs"]})
+    for name, model in config.get("models", {}).items():
+        if "mode" in model["input"]:
+            problems.append(f"models.{name}.input.mode: is the same for all models, set it in input")
+        elif model["input"]:
+            merged = input_config(config, name)
+            wrong = [line for error in validator.iter_errors(merged) for line in _lines(error, "models", name, "input")]
+            problems += wrong or _shape_problems(f"models.{name}.input", merged)
+    return problems
+
+
+def _shape_problems(place: str, settings: Config) -> list[str]:
     problems = []
-    for place, settings in [
-        ("input", config["input"]),
-        *((f"models.{name}.input", input_config(config, name)) for name in config.get("models", {})),
-    ]:
-        if settings["crop"] is None and not isinstance(settings["resize"], list):
-            problems.append(f"{place}: all samples must get one shape: set crop, or resize to [height, width]")
-        problems += [
-            f"{place}.{key}: has {len(settings[key])} values for {settings['channels']} channels"
-            for key in ("mean", "std")
-            if len(settings[key]) not in (1, settings["channels"])
-        ]
-    return list(dict.fromkeys(problems))
+    if settings["mode"] == "2D" and settings["crop"] is None and not isinstance(settings["resize"], list):
+        problems.append(f"{place}: all samples must get one shape: set crop, or resize to [height, width]")
+    channels = settings["channels"]
+    count = channels if isinstance(channels, int) else len(channels)
+    return problems + [
+        f"{place}.{key}: has {len(settings[key])} values for {count} channels"
+        for key in ("mean", "std")
+        if len(settings[key]) not in (1, count)
+    ]
 
 
 def _manifest_problems(config: Config) -> list[str]:
@@ -185,14 +209,16 @@ def _manifest_problems(config: Config) -> list[str]:
     table, problems = read_manifest(path)
     if problems and table.empty:
         return problems
+    inputs = [input_config(config, name) for name in config.get("models", {})] if "input" in config else []
     problems += manifest_problems(
         table,
         path,
         labels_needed="label" in config.get("targets", []),
         files=config.get("on_error") != "skip",
+        columns=list(dict.fromkeys(column for settings in inputs for column in file_columns(settings))),
     )
-    wanted = config["plots"]["samples"] if "plots" in config else []
-    if isinstance(wanted, list) and "id" in table:
-        unknown = [name for name in wanted if name not in set(table["id"])]
-        problems += [f"{path}: has no id '{name}', which plots.samples of the config names" for name in unknown]
+    for place, wanted in [("plots.samples", config.get("plots", {}).get("samples")), ("export", config.get("export"))]:
+        if isinstance(wanted, list) and "id" in table:
+            unknown = [name for name in wanted if name not in set(table["id"])]
+            problems += [f"{path}: has no id '{name}', which {place} of the config names" for name in unknown]
     return problems

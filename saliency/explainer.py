@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from saliency.layers import find_sections, spatial_ndim
-from saliency.targets import LastActivation, class_scores, select_classes
+from saliency.targets import LastActivation, class_scores, model_scores, select_classes
 
 MapReader = Callable[[Tensor, bool], dict[str, Tensor]]
 
@@ -56,11 +56,15 @@ class ForwardPass:
     Attributes
     ----------
     output
-        ``[n, classes]``, detached: what the model returned, or what it had before its last activation.
+        ``[n, classes]``, or ``[n, classes, *spatial]`` of a dense model, detached: what the model returned, or what it
+        had before its last activation.
+    scores
+        ``[n, classes]``, detached: the output, or of a dense model its sum over each class's region.
     """
 
     output: Tensor
-    _scores: Tensor
+    scores: Tensor
+    _differentiable: Tensor
     _read: MapReader
 
     def maps(self, classes: Tensor, keep_graph: bool = False) -> dict[str, Tensor]:
@@ -80,7 +84,7 @@ class ForwardPass:
             ``[n, c, *spatial]``; those that the method computes.
         """
         # In eval mode samples do not see each other, so the gradient of the sum holds each sample's own gradient.
-        score = self._scores.gather(1, classes.unsqueeze(1)).sum()
+        score = self._differentiable.gather(1, classes.unsqueeze(1)).sum()
         return self._read(score, keep_graph)
 
 
@@ -116,6 +120,7 @@ class Explainer(ABC):
         x: Tensor,
         target_class: int | Sequence[int] | Tensor | None = None,
         ignore_lastlayer: bool = False,
+        region: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Predict `x` and explain the prediction.
 
@@ -128,11 +133,15 @@ class Explainer(ABC):
         ignore_lastlayer
             Take the score before the model's last activation (softmax, sigmoid), whose gradient vanishes where
             the model is sure.
+        region
+            For models that give one score per pixel or voxel: where a class's scores are summed up, ``[n, *spatial]``
+            or ``[*spatial]`` for one sample; None for the region in which the class is predicted.
 
         Returns
         -------
         model_output
             ``[n, classes]`` (``[classes]`` for one sample): the scores, before the last activation if it is ignored.
+            Dense models give ``[n, classes, *spatial]``.
         map
             The raw map; of x's spatial size, unbatched when `x` was.
 
@@ -142,8 +151,10 @@ class Explainer(ABC):
             Where shape, mode, class or layer do not fit, saying what to pass.
         """
         batch, batched = self.as_batch(x)
-        with self.forward_pass(batch, ignore_lastlayer) as forward:
-            maps = forward.maps(select_classes(forward.output, target_class))
+        if region is not None and not batched:
+            region = region.unsqueeze(0)
+        with self.forward_pass(batch, ignore_lastlayer, region) as forward:
+            maps = forward.maps(select_classes(forward.scores, target_class))
             result = self._finish(maps, batch.shape[2:])
         return (forward.output, result) if batched else (forward.output[0], result[0])
 
@@ -158,14 +169,16 @@ class Explainer(ABC):
         return (x if batched else x.unsqueeze(0)), batched
 
     @contextmanager
-    def forward_pass(self, x: Tensor, ignore_lastlayer: bool = False) -> Iterator[ForwardPass]:
+    def forward_pass(
+        self, x: Tensor, ignore_lastlayer: bool = False, region: Tensor | None = None
+    ) -> Iterator[ForwardPass]:
         """Run the model once on the batch `x`; maps can be read inside the ``with`` block.
 
         Parameters
         ----------
         x
             ``[n, c, *spatial]``, floating point.
-        ignore_lastlayer
+        ignore_lastlayer, region
             As in ``__call__``.
 
         Examples
@@ -182,13 +195,16 @@ class Explainer(ABC):
             with self._recording(leaf) as read:
                 with LastActivation() if ignore_lastlayer else nullcontext() as last:
                     # The model gets a copy: it may write into its input, which is the caller's and a leaf.
-                    returned = class_scores(self.model(leaf.clone()))
-                scores = last.input_of(returned) if last else returned
-                yield ForwardPass(scores.detach(), scores, read)
+                    returned = model_scores(self.model(leaf.clone()))
+                output = last.input_of(returned) if last else returned
+                scores = class_scores(output, region)
+                yield ForwardPass(output.detach(), scores.detach(), scores, read)
 
 
 def predict(model: nn.Module, x: Tensor, ignore_lastlayer: bool = False) -> Tensor:
-    """Scores ``[n, classes]`` of the batch `x`, without any graph; equal to those of the methods.
+    """What the model returns for the batch `x`, without any graph; equal to the output of the methods.
+
+    ``[n, classes]``, or ``[n, classes, *spatial]`` of a dense model.
 
     Examples
     --------
@@ -198,5 +214,5 @@ def predict(model: nn.Module, x: Tensor, ignore_lastlayer: bool = False) -> Tens
     """
     with unchanged(model), torch.no_grad():
         with LastActivation() if ignore_lastlayer else nullcontext() as last:
-            returned = class_scores(model(x.clone()))
+            returned = model_scores(model(x.clone()))
         return last.input_of(returned) if last else returned

@@ -1,25 +1,54 @@
 """Figures of a run: one per chosen sample, and contact sheets."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pandas as pd
 import torch
 from matplotlib.figure import Figure
+from nibabel.affines import voxel_sizes
 
-from saliency.config import Config, read_class_names
+from saliency.config import Config, input_config, read_class_names
 from saliency.gradcam import enlarge
+from saliency.inputs import InputError
 from saliency.plan import Plan
 from saliency.plot import sample_panels
+from saliency.samples import preprocessing_of
 from saliency.shards import read_shard
 from saliency.store import plan_specs
+from saliency.volume_plot import AXIAL, montage_figure, orthogonal_figure, peak, slice_plane, window
+from saliency.volumes import load_volume, save_map
 
 log = logging.getLogger(__name__)
 
 
-class MapReader:
+@dataclass(frozen=True)
+class SampleMaps:
+    """What a figure shows of one sample.
+
+    Attributes
+    ----------
+    image
+        The input, ``(c, *spatial)``.
+    maps
+        By method, at the input's size: ``gradcam`` ``(1, *spatial)``, the others ``(c, *spatial)``.
+    class_index
+        The explained class; -1 if there is none.
+    voxel_size
+        In mm, of volumes.
+    """
+
+    image: np.ndarray
+    maps: dict[str, np.ndarray]
+    class_index: int
+    voxel_size: tuple[float, ...] | None
+
+
+class SampleReader:
     """Reads single samples of one target out of the shards of a store.
 
     Parameters
@@ -46,13 +75,14 @@ class MapReader:
         path = self.store / self.plan.shard_key(name, shard)
         return read_shard(path, len(self.plan.rows(shard)), self.specs[name], [position])[0]
 
-    def __call__(self, row: int) -> tuple[np.ndarray, dict[str, np.ndarray], int]:
-        """Input ``(c, *spatial)``, maps by method at the input's size, and the explained class of one sample."""
+    def __call__(self, row: int) -> SampleMaps:
+        """Read one sample by its row in the manifest."""
         image = self._sample("inputs", row)
         maps = {method: self._sample(f"{self.target}/{method}", row) for method in self.plan.methods}
         if "gradcam" in maps:
             maps["gradcam"] = enlarge(torch.from_numpy(maps["gradcam"][np.newaxis]), image.shape[1:])[0].numpy()
-        return image, maps, int(self._sample(f"{self.target}/class", row))
+        voxel_size = tuple(voxel_sizes(self._sample("affine", row))) if "affine" in self.specs else None
+        return SampleMaps(image, maps, int(self._sample(f"{self.target}/class", row)), voxel_size)
 
 
 def explained(class_index: int, names: Sequence[str]) -> str:
@@ -106,24 +136,45 @@ def describe_sample(row: pd.Series, class_index: int, names: Sequence[str]) -> t
     if row["status"] != "ok":
         return f"{row['id']}{label}", str(row["status"])
     predicted = explained(int(row["predicted_class"]), names)
-    said = f"predicted {predicted}, p = {float(row['probability']):.2f}"
+    said = f"predicted {predicted}"
+    if not pd.isna(row["probability"]):
+        said += f", p = {float(row['probability']):.2f}"
     if class_index == int(row["predicted_class"]):
         return f"{row['id']}{label}", said
     return f"{row['id']}{label}", f"explained {explained(class_index, names)}; {said}"
 
 
-def draw_samples(read: MapReader, predictions: Path, outputs: Sequence[Path]) -> None:
-    """Draw the figures of the plan's chosen samples, in their order."""
+def draw_samples(read: SampleReader, predictions: Path, outputs: Mapping[str, Path]) -> None:
+    """Draw the figures of the plan's chosen samples.
+
+    Parameters
+    ----------
+    read
+        Gives a sample's arrays.
+    predictions
+        ``predictions.csv``.
+    outputs
+        Files by id; for volumes also by id with "/montage" appended.
+    """
     table = pd.read_csv(predictions)
-    for row, output in zip(read.plan.chosen.index, outputs, strict=True):
-        image, maps, class_index = read(row)
-        heading, caption = describe_sample(table.loc[row], class_index, read.class_names)
-        sample_figure(image, maps, heading, caption).savefig(output)
-        log.info("%s", output)
+    for row in read.plan.chosen.index:
+        sample = read(row)
+        name = read.plan.samples["id"][row]
+        text = describe_sample(table.loc[row], sample.class_index, read.class_names)
+        if sample.voxel_size is None:
+            sample_figure(sample.image, sample.maps, *text).savefig(outputs[name])
+        else:
+            orthogonal_figure(sample.image, sample.maps, sample.voxel_size, *text).savefig(outputs[name])
+            montage = montage_figure(sample.image, sample.maps, *text, voxel_size=sample.voxel_size)
+            montage.savefig(outputs[f"{name}/montage"])
+        log.info("%s", outputs[name])
 
 
-def draw_contact_sheet(read: MapReader, predictions: Path, selection: str, output: Path) -> None:
-    """Draw the contact sheet of a selection: many samples with input and maps, two side by side."""
+def draw_contact_sheet(read: SampleReader, predictions: Path, selection: str, output: Path) -> None:
+    """Draw the contact sheet of a selection: many samples with input and maps, two side by side.
+
+    Of volumes, the axial slice through the largest Grad-CAM value is shown.
+    """
     table = pd.read_csv(predictions)
     rows = select_rows(read.plan, table, selection)
     title = f"{read.model}, class explained: {read.target}, samples: {selection.replace('_', ' ')}"
@@ -139,9 +190,41 @@ def draw_contact_sheet(read: MapReader, predictions: Path, selection: str, outpu
     figure.suptitle(title, fontsize=11)
     for number, block in enumerate(figure.subfigures(lines, columns, squeeze=False).flat):
         if number < len(rows):
-            image, maps, class_index = read(rows[number])
-            heading, caption = describe_sample(table.loc[rows[number]], class_index, read.class_names)
-            block.suptitle(f"{heading}\n{caption}", fontsize=7)
+            sample = read(rows[number])
+            image, maps = sample.image, sample.maps
+            if sample.voxel_size is not None:
+                level = peak(maps)[AXIAL]
+                maps = {method: slice_plane(values, AXIAL, level) for method, values in maps.items()}
+                image = slice_plane(window(image[:1]) if np.isfinite(image).all() else image[:1], AXIAL, level)
+            text = describe_sample(table.loc[rows[number]], sample.class_index, read.class_names)
+            block.suptitle("\n".join(text), fontsize=7)
             sample_panels(block.subplots(1, width, squeeze=False)[0], image, maps, titles=number < columns)
     figure.savefig(output)
     log.info("%s: %d samples", output, len(rows))
+
+
+def export_sample(read: SampleReader, sample: str, outputs: Mapping[str, Path]) -> None:
+    """Write a sample's maps as NIfTI on the grid of its original file.
+
+    Parameters
+    ----------
+    read
+        Gives the sample's arrays.
+    sample
+        Its id.
+    outputs
+        File for each method. A sample without maps gives files of NaN.
+    """
+    row = int(np.flatnonzero(read.plan.samples["id"] == sample)[0])
+    found = read(row)
+    original = next(iter(read.plan.files(read.plan.samples.iloc[[row]], read.model)[0].values()))
+    preprocessing = preprocessing_of(input_config(read.plan.config, read.model))
+    for method, output in outputs.items():
+        try:
+            grid = preprocessing.grid(load_volume(original))
+        except InputError as error:
+            log.warning("%s: %s: there is no grid to write on, NaN is written", original, error)
+            nib.save(nib.Nifti1Image(found.maps[method][0], np.eye(4)), output)
+        else:
+            save_map(found.maps[method], grid, original, output)
+            log.info("%s", output)

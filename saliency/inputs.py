@@ -1,10 +1,9 @@
 """From a file to the array that the network sees, before normalisation."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -18,6 +17,8 @@ class Status(IntEnum):
     UNREADABLE = 2
     WRONG_SHAPE = 3
     NOT_FINITE = 4
+    UNSUPPORTED = 5
+    EMPTY = 6
 
     @property
     def reason(self) -> str:
@@ -26,8 +27,10 @@ class Status(IntEnum):
             Status.OK: "",
             Status.MISSING: "there is no such file",
             Status.UNREADABLE: "the file cannot be decoded",
-            Status.WRONG_SHAPE: "the image does not have the configured shape",
+            Status.WRONG_SHAPE: "the file does not have the configured shape",
             Status.NOT_FINITE: "the values are not all finite",
+            Status.UNSUPPORTED: "the file holds no kind of data that can be used",
+            Status.EMPTY: "the values that count are all the same",
         }[self]
 
 
@@ -66,10 +69,9 @@ class Preprocessing:
     crop: int | Sequence[int] | None
     interpolation: str
 
-    @classmethod
-    def from_config(cls, settings: dict[str, Any]) -> "Preprocessing":
-        """Pick the keys that concern decoding."""
-        return cls(**{key: settings[key] for key in ("channels", "resize", "crop", "interpolation")})
+    def read(self, files: Mapping[str, Path]) -> tuple[np.ndarray, None]:
+        """Read a sample from its ``path``; photographs have no affine."""
+        return read_image(files["path"], self), None
 
     @property
     def shape(self) -> tuple[int, ...]:

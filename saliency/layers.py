@@ -6,6 +6,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from saliency.targets import model_scores
+
 Convolution = (
     nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.ConvTranspose1d | nn.ConvTranspose2d | nn.ConvTranspose3d
 )  # fmt: skip
@@ -154,6 +156,8 @@ def last_feature_map(model: nn.Module, example: Tensor) -> str:
     of nested ones that finish together the outermost that does something of its own: a block such as
     ``layer4.1`` rather than its last ReLU, and rather than the plain ``nn.Sequential`` around it. Modules that
     run several times are passed over, since their name does not tell which run is meant, and so is adaptive pooling.
+    Where the model's output is itself a feature map (segmentation), the last of the smallest ones counts, which is the
+    bottleneck.
 
     Parameters
     ----------
@@ -174,12 +178,12 @@ def last_feature_map(model: nn.Module, example: Tensor) -> str:
     '1'
     """
     runs: Counter[str] = Counter()
-    finished: list[str] = []
+    positions: dict[str, int] = {}
 
     def record(name: str, output: object) -> None:
         runs[name] += 1
         if isinstance(output, Tensor) and output.ndim == example.ndim and output.shape[2:].numel() > 1:
-            finished.append(name)
+            positions[name] = output.shape[2:].numel()
 
     modules = {name: module for name, module in model.named_modules() if name}
     hooks = [
@@ -188,12 +192,15 @@ def last_feature_map(model: nn.Module, example: Tensor) -> str:
     ]
     try:
         with torch.no_grad():
-            model(example.clone())
+            output = model(example.clone())
     finally:
         for hook in hooks:
             hook.remove()
 
-    named = [name for name in finished if runs[name] == 1 and not isinstance(modules[name], AdaptivePooling)]
+    named = [name for name in positions if runs[name] == 1 and not isinstance(modules[name], AdaptivePooling)]
+    if named and model_scores(output).ndim == example.ndim:
+        smallest = min(positions[name] for name in named)
+        named = [name for name in named if positions[name] == smallest]
     if not named:
         raise ValueError(
             f"no module of the model returns a feature map with more than one position for an input of shape "

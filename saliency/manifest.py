@@ -75,7 +75,13 @@ def _line_numbers(path: Path, rows: int) -> Sequence[int]:
     return numbers if len(numbers) == rows else range(2, rows + 2)
 
 
-def manifest_problems(table: pd.DataFrame, path: Path, labels_needed: bool = False, files: bool = True) -> list[str]:
+def manifest_problems(
+    table: pd.DataFrame,
+    path: Path,
+    labels_needed: bool = False,
+    files: bool = True,
+    columns: Sequence[str] = ("path",),
+) -> list[str]:
     r"""List everything that is wrong with a manifest, one line each.
 
     Parameters
@@ -88,6 +94,8 @@ def manifest_problems(table: pd.DataFrame, path: Path, labels_needed: bool = Fal
         Whether the ``label`` column must be there.
     files
         Whether each file must exist.
+    columns
+        Columns that name files.
 
     Returns
     -------
@@ -101,7 +109,7 @@ def manifest_problems(table: pd.DataFrame, path: Path, labels_needed: bool = Fal
     m.csv: line 3, column path: is empty
     m.csv: line 3, column id: 'a' stands in line 2 already
     """
-    needed = ["id", "path", *(["label"] if labels_needed else [])]
+    needed = ["id", *columns, *(["label"] if labels_needed else [])]
     missing = [name for name in needed if name not in table]
     if missing:
         found = ", ".join(map(str, table.columns))
@@ -116,7 +124,7 @@ def manifest_problems(table: pd.DataFrame, path: Path, labels_needed: bool = Fal
         if name in table
     ]
     wrong: list[tuple[int, str, str]] = []
-    for column in ("id", "path"):
+    for column in ("id", *columns):
         wrong += [(row, column, "is empty") for row in table.index[table[column] == ""]]
     bad = table.index[(table["id"] != "") & ~table["id"].map(lambda value: bool(ID_PATTERN.fullmatch(value)))]
     wrong += [
@@ -132,10 +140,10 @@ def manifest_problems(table: pd.DataFrame, path: Path, labels_needed: bool = Fal
         bad = table.index[~table["label"].str.fullmatch(r"[0-9]{0,9}")]
         wrong += [(row, "label", f"{table['label'][row]!r} is not a class index (0, 1, …) or empty") for row in bad]
     if files:
-        for row, name in table["path"].items():
+        for row, column, name in ((row, column, table[column][row]) for column in columns for row in table.index):
             try:
                 if name and not is_file(resolve(name, path.parent)):
-                    wrong.append((row, "path", f"there is no file '{name}'"))
+                    wrong.append((row, column, f"there is no file '{name}'"))
             except FileNotFoundError as error:
-                wrong.append((row, "path", str(error)))
+                wrong.append((row, column, str(error)))
     return problems + [f"{path}: line {lines[row]}, column {column}: {what}" for row, column, what in wrong]

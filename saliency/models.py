@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from saliency.config import Config, input_config
 from saliency.explainer import predict
 from saliency.gradcam import GradCAM
-from saliency.inputs import Preprocessing
 from saliency.log import DataError
 from saliency.paths import file_sha256, resolve
+from saliency.samples import preprocessing_of
 
 log = logging.getLogger(__name__)
 
@@ -102,12 +102,13 @@ def describe_model(config: Config, model: str) -> dict[str, object]:
     Returns
     -------
     dict
-        ``factory``, ``weights``, ``weights_sha256``, ``parameters`` (their number), ``input_shape``, ``classes``.
+        ``factory``, ``weights``, ``weights_sha256``, ``parameters`` (their number), ``input_shape``, ``classes``,
+        and ``dense``: whether there is a score for each pixel or voxel.
     """
     settings = config["models"][model]
     network, x = _network_and_zeros(config, model)
     try:
-        classes = predict(network, x, settings["ignore_lastlayer"]).shape[1]
+        output = predict(network, x, settings["ignore_lastlayer"])
     except (ValueError, RuntimeError) as error:
         raise DataError(f"models.{model}: for an input of shape {list(x.shape)}: {error}") from error
     weights = settings["weights"]
@@ -117,7 +118,8 @@ def describe_model(config: Config, model: str) -> dict[str, object]:
         "weights_sha256": file_sha256(resolve(weights, Path())) if weights else None,
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
         "input_shape": list(x.shape[1:]),
-        "classes": classes,
+        "classes": output.shape[1],
+        "dense": output.ndim > 2,
     }
 
 
@@ -146,4 +148,4 @@ def describe_target_layer(config: Config, model: str) -> dict[str, object]:
 def _network_and_zeros(config: Config, model: str) -> tuple[nn.Module, Tensor]:
     settings = config["models"][model]
     network = load_model(settings["factory"], settings["kwargs"], settings["weights"])
-    return network, torch.zeros(1, *Preprocessing.from_config(input_config(config, model)).shape)
+    return network, torch.zeros(1, *preprocessing_of(input_config(config, model)).shape)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from saliency.config import Config, input_config
+from saliency.config import Config, file_columns, input_config
 from saliency.manifest import read_manifest
 from saliency.paths import fingerprint, resolve
 
@@ -83,28 +83,35 @@ class Plan:
     @property
     def arrays(self) -> list[str]:
         """Path in the store of each array of a model."""
+        affine = ["affine"] if self.ndim == 3 else []
         per_target = [f"{target}/{name}" for target in self.targets for name in ["class", *self.methods]]
-        return ["inputs", "status", "logits", *per_target]
+        return ["inputs", "status", *affine, "logits", *per_target]
 
     def shard_key(self, array: str, shard: int | str) -> str:
         """Path of a shard inside the store, for example ``predicted/gradcam/c.3.0.0``."""
         name = array.rpartition("/")[2]
-        further_axes = {"status": 0, "class": 0, "logits": 1, "gradcam": self.ndim}.get(name, self.ndim + 1)
+        further_axes = {"status": 0, "class": 0, "logits": 1, "affine": 2, "gradcam": self.ndim}.get(
+            name, self.ndim + 1
+        )
         return ".".join([f"{array}/c", str(shard), *["0"] * further_axes])
 
     def rows(self, shard: int) -> pd.DataFrame:
         """Samples of one shard."""
         return self.samples.iloc[shard * self.shard_size : (shard + 1) * self.shard_size]
 
-    def paths(self, rows: pd.DataFrame) -> list[Path]:
-        """Files of samples; a file of a package that is not installed keeps its name, and so is missing."""
-        paths = []
-        for name in rows["path"]:
-            try:
-                paths.append(resolve(name, self.manifest.parent))
-            except FileNotFoundError:
-                paths.append(Path(name))
-        return paths
+    def files(self, rows: pd.DataFrame, model: str) -> list[dict[str, Path]]:
+        """Files of each sample by manifest column; one of a package that is not installed keeps its name."""
+        columns = file_columns(input_config(self.config, model))
+        return [
+            {column: self._path(name) for column, name in zip(columns, names, strict=True)}
+            for names in rows[columns].itertuples(index=False)
+        ]
+
+    def _path(self, name: str) -> Path:
+        try:
+            return resolve(name, self.manifest.parent)
+        except FileNotFoundError:
+            return Path(name)
 
     def labels(self, rows: pd.DataFrame) -> np.ndarray:
         """Class indices of samples, int64, -1 where there is none."""
@@ -115,9 +122,10 @@ class Plan:
     def memory_mb(self, model: str) -> int:
         """Memory of a job, in MB: the arrays of a shard, encoded and plain, on top of torch and the network."""
         settings = input_config(self.config, model)
-        size = settings["resize"] if settings["crop"] is None else settings["crop"]
+        size = settings.get("resize") if settings["crop"] is None else settings["crop"]
         side = [size] * self.ndim if isinstance(size, int) else size
-        shard = self.shard_size * settings["channels"] * math.prod(side) * np.dtype(self.config["precision"]).itemsize
+        channels = settings["channels"] if isinstance(settings["channels"], int) else len(settings["channels"])
+        shard = self.shard_size * channels * math.prod(side) * np.dtype(self.config["precision"]).itemsize
         dense = 2 + len(self.targets) * 2 if self.config["execution"] == "fused" else 4
         return 2000 + math.ceil(dense * shard / 1e6)
 
@@ -128,6 +136,19 @@ class Plan:
         if isinstance(wanted, list):
             return self.samples[self.samples["id"].isin(wanted)]
         return self.samples.loc[self.positions(wanted, count)]
+
+    @cached_property
+    def shard_of(self) -> dict[str, int]:
+        """Number of the shard that holds each sample, by its id."""
+        return {sample: row // self.shard_size for row, sample in enumerate(self.samples["id"])}
+
+    @property
+    def exported(self) -> list[str]:
+        """Ids of the samples whose maps are written as NIfTI."""
+        wanted = self.config["export"]
+        if isinstance(wanted, list):
+            return wanted
+        return {"none": [], "plotted": self.chosen["id"].tolist(), "all": self.samples["id"].tolist()}[wanted]
 
     def positions(self, selection: str, count: int) -> np.ndarray:
         """Row numbers of a selection that needs no predictions: "first" or "random" (with the config's seed)."""
@@ -217,7 +238,7 @@ class Plan:
         match step:
             case "prepare":
                 rows = self.rows(shard)
-                files = [fingerprint(path) for path in self.paths(rows)]
+                files = [[fingerprint(path) for path in found.values()] for found in self.files(rows, model)]
                 settings = {k: v for k, v in input_config(self.config, model).items() if k not in ("mean", "std")}
                 ids = rows["id"].tolist()
                 return digest(step, version, ids, files, settings, self.shard_size, self.config["precision"])

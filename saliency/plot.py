@@ -1,7 +1,7 @@
 """Drawing images and maps. Only here are values brought to a display range; stored maps are raw."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib import pyplot as plt
@@ -10,8 +10,12 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from torch import Tensor
 
+if TYPE_CHECKING:
+    from ipywidgets import VBox
+
 HEAT = "inferno"
 SIGNED = "RdBu_r"
+TITLES = {"guided_backprop": "Guided Backprop", "gradcam": "Grad-CAM", "guided_gradcam": "Guided Grad-CAM"}
 
 
 def display_image(image: np.ndarray) -> np.ndarray:
@@ -93,7 +97,7 @@ def saliency_plot(
     save_fig: bool = False,
     mode: str | None = None,
     interactive: bool = False,
-) -> Figure | None:
+) -> "Figure | VBox":
     """Plot a batch of images or maps, or maps over images.
 
     Parameters
@@ -118,12 +122,13 @@ def saliency_plot(
     mode
         "2D", "3D", or None for what the number of axes says.
     interactive
-        Show a slider for the slice, in a notebook (3D only; needs ipywidgets).
+        Return a slider for the slice, with the figure below; a notebook shows it as the result of a cell (3D only;
+        needs ipywidgets).
 
     Returns
     -------
-    Figure or None
-        None where the slider is shown.
+    Figure or VBox
+        The widget if `interactive`: its children are the slider and the output.
 
     Raises
     ------
@@ -151,16 +156,18 @@ def saliency_plot(
         sl = depth // 2 if sl is None else sl
         if not 0 <= sl < depth:
             raise ValueError(f"sl is {sl}, but x has slices 0 … {depth - 1}")
-        if interactive:
-            _show_slider(depth, sl, {"x": images, "cam": maps, "alpha": alpha, "scale": scale, "nrow": nrow,
-                                     "show_cb": show_cb, "save_fig": save_fig})  # fmt: skip
-            return None
-        images = images[:, :, sl]
-        maps = None if maps is None else maps[:, :, sl]
-    figure = _grid(images, maps, alpha, scale, nrow or len(images), show_cb, signed)
-    if save_fig:
-        figure.savefig("saliency.png", bbox_inches="tight")
-    elif plt.get_backend().lower() != "agg":
+
+    def draw(sl: int | None) -> Figure:
+        shown, over = (values if sl is None or values is None else values[:, :, sl] for values in (images, maps))
+        figure = _grid(shown, over, alpha, scale, nrow or len(images), show_cb, signed)
+        if save_fig:
+            figure.savefig("saliency.png", bbox_inches="tight")
+        return figure
+
+    if interactive:
+        return _slider(draw, depth, sl)
+    figure = draw(sl)
+    if not save_fig and plt.get_backend().lower() != "agg":
         plt.show()
     return figure
 
@@ -199,17 +206,17 @@ def _grid(
     return figure
 
 
-def _show_slider(depth: int, sl: int, arguments: dict[str, Any]) -> None:
+def _slider(draw: Callable[[int], Figure], depth: int, sl: int) -> "VBox":
     from IPython.display import display
     from ipywidgets import IntSlider, VBox, interactive_output
 
-    def draw(sl: int) -> None:
-        figure = saliency_plot(**arguments, sl=sl)
+    def show(sl: int) -> None:
+        figure = draw(sl)
         display(figure)
         plt.close(figure)
 
     slider = IntSlider(value=sl, min=0, max=depth - 1, description="slice")
-    display(VBox([slider, interactive_output(draw, {"sl": slider})]))
+    return VBox([slider, interactive_output(show, {"sl": slider})])
 
 
 def sample_panels(cells: Sequence[Axes], image: np.ndarray, maps: dict[str, np.ndarray], titles: bool) -> None:
@@ -226,11 +233,6 @@ def sample_panels(cells: Sequence[Axes], image: np.ndarray, maps: dict[str, np.n
     titles
         Write the methods' names over the cells.
     """
-    names = {
-        "guided_backprop": "Guided Backprop",
-        "gradcam": "Grad-CAM",
-        "guided_gradcam": "Guided Grad-CAM",
-    }
     for axes in cells:
         axes.set_xticks([])
         axes.set_yticks([])
@@ -240,7 +242,7 @@ def sample_panels(cells: Sequence[Axes], image: np.ndarray, maps: dict[str, np.n
         draw_image(cells[0], image)
     for axes, (method, values) in zip(cells[1:], maps.items(), strict=True):
         if titles:
-            axes.set_title(names[method], fontsize=9)
+            axes.set_title(TITLES[method], fontsize=9)
         if not np.isfinite(values).all():
             axes.text(0.5, 0.5, "no map", ha="center", va="center", transform=axes.transAxes)
         elif method == "gradcam":

@@ -15,10 +15,11 @@ from torch import Tensor, nn
 
 from saliency.config import Config, input_config
 from saliency.explainer import Explainer, ForwardPass
-from saliency.inputs import InputError, Preprocessing, read_image
+from saliency.inputs import InputError
 from saliency.log import DataError
 from saliency.models import load_model
 from saliency.plan import Plan
+from saliency.samples import preprocessing_of
 from saliency.shards import read_shard, write_shard
 from saliency.store import plan_specs, read_descriptions
 from saliency.targets import select_classes
@@ -54,7 +55,7 @@ class ShardJob:
         self.plan = Plan(config)
         self.config, self.model, self.files = config, model, files
         self.rows = self.plan.rows(shard)
-        self.preprocessing = Preprocessing.from_config(input_config(config, model))
+        self.preprocessing = preprocessing_of(input_config(config, model))
         self.target_layer: str | None = read_descriptions(descriptions).get("target_layer")
         self.specs = plan_specs(self.plan, model, descriptions)
 
@@ -66,22 +67,34 @@ class ShardJob:
         """Put this shard's file in place."""
         write_shard(Path(self.files[array]), values, self.specs[array])
 
-    def prepare(self) -> tuple[np.ndarray, np.ndarray]:
-        """Decode the samples: inputs ``(n, c, *spatial)``, NaN where a sample failed, and status ``(n,)``."""
+    def prepare(self) -> dict[str, np.ndarray]:
+        """Decode the samples.
+
+        Returns
+        -------
+        dict
+            ``inputs`` ``(n, c, *spatial)``, NaN where a sample failed, ``status`` ``(n,)``, and for volumes ``affine``
+            ``(n, 4, 4)``.
+        """
         spec = self.specs["inputs"]
         inputs = np.full((len(self.rows), *spec.shape), np.nan, dtype=spec.dtype)
         status = np.zeros(len(self.rows), dtype=np.int8)
+        affines = np.full((len(self.rows), 4, 4), np.nan)
         problems = []
-        paths = self.plan.paths(self.rows)
+        files = self.plan.files(self.rows, self.model)
         for rows in self._progress("prepare"):
             for number in range(rows.start, rows.stop):
                 try:
-                    inputs[number] = read_image(paths[number], self.preprocessing)
+                    inputs[number], affine = self.preprocessing.read(files[number])
+                    if affine is not None:
+                        affines[number] = affine
                 except InputError as error:
                     status[number] = error.status
-                    problems.append(f"sample '{self.rows['id'].iloc[number]}': {paths[number]}: {error}")
+                    names = ", ".join(map(str, files[number].values()))
+                    problems.append(f"sample '{self.rows['id'].iloc[number]}': {names}: {error}")
         self._judge(problems)
-        return inputs, status
+        arrays = {"inputs": inputs, "status": status, "affine": affines}
+        return {name: values for name, values in arrays.items() if name in self.specs}
 
     def _judge(self, problems: list[str]) -> None:
         """Fail with all problems, or log them and go on, as ``on_error`` says."""
@@ -189,7 +202,7 @@ class ShardJob:
     ) -> None:
         """Read the maps of one batch and put them into `maps`, by ``target/method``."""
         for number, (target, values) in enumerate(classes.items()):
-            wanted = torch.from_numpy(values).to(forward.output.device)
+            wanted = torch.from_numpy(values).to(forward.scores.device)
             found = forward.maps(wanted.clamp(min=0), keep_graph=number + 1 < len(classes))
             for method, batch in found.items():
                 name = f"{target}/{method}"

@@ -15,15 +15,15 @@ from saliency.guided_backprop import GuidedBackprop
 from saliency.guided_gradcam import GuidedGradCAM, guided_product
 from saliency.inputs import Status
 from saliency.shard_job import ShardJob
+from saliency.targets import class_scores
 
 log = logging.getLogger(__name__)
 
 
 def prepare(job: ShardJob) -> None:
-    """Decode a shard's files into ``inputs`` and ``status``."""
-    inputs, status = job.prepare()
-    job.write("inputs", inputs)
-    job.write("status", status)
+    """Decode a shard's files into ``inputs``, ``status``, and for volumes ``affine``."""
+    for name, values in job.prepare().items():
+        job.write(name, values)
 
 
 def predict_shard(job: ShardJob) -> None:
@@ -32,7 +32,7 @@ def predict_shard(job: ShardJob) -> None:
     network = job.network()
     logits = np.concatenate(
         [
-            job.logits(predict(network, batch, job.ignore_lastlayer), ok, rows)
+            job.logits(class_scores(predict(network, batch, job.ignore_lastlayer)), ok, rows)
             for rows, batch in job.batches("predict", inputs)
         ]
     )
@@ -74,20 +74,21 @@ def multiply_shard(job: ShardJob, target: str) -> None:
 
 def fused(job: ShardJob) -> None:
     """Make all of a shard's arrays from one forward pass per batch."""
-    inputs, status = job.prepare()
+    prepared = job.prepare()
+    ok = prepared["status"] == Status.OK
     network = job.network()
     methods = job.plan.methods
     explainer = method_explainer(job, methods[0] if len(methods) == 1 else "guided_gradcam", network)
     arrays: dict[str, np.ndarray] = {}
     logits: list[np.ndarray] = []
-    for rows, batch in job.batches("fused", inputs):
+    for rows, batch in job.batches("fused", prepared["inputs"]):
         with explainer.forward_pass(batch, job.ignore_lastlayer) as forward:
-            logits.append(job.logits(forward.output, status == Status.OK, rows))
+            logits.append(job.logits(forward.scores, ok, rows))
             classes = {target: job.classes(logits[-1], target, rows) for target in job.plan.targets}
             job.collect(arrays, forward, classes, rows)
         for target, values in classes.items():
             name = f"{target}/class"
             arrays[name] = np.concatenate([arrays[name], values]) if name in arrays else values
-    arrays |= {"inputs": inputs, "status": status, "logits": np.concatenate(logits)}
+    arrays |= {**prepared, "logits": np.concatenate(logits)}
     for name in job.specs:
         job.write(name, arrays[name])

@@ -10,8 +10,8 @@ import zarr
 from zarr.storage import MemoryStore
 
 from saliency.config import input_config
-from saliency.inputs import Preprocessing
 from saliency.plan import Plan
+from saliency.samples import preprocessing_of
 from saliency.shards import ArraySpec, write_atomically
 
 SPATIAL_NAMES = {2: ("y", "x"), 3: ("x", "y", "z")}
@@ -46,7 +46,8 @@ def array_specs(
     Returns
     -------
     dict
-        By path in the store: ``inputs``, ``status``, ``logits``, ``{target}/class``, ``{target}/{method}``.
+        By path in the store: ``inputs``, ``status``, ``logits``, ``{target}/class``, ``{target}/{method}``; for volumes
+        ``affine``, from voxels of the input to millimetres.
 
     Examples
     --------
@@ -61,6 +62,8 @@ def array_specs(
         "status": ArraySpec((), "int8", (), shard_size),
         "logits": ArraySpec((classes,), dtype, ("class",), shard_size),
     }
+    if len(spatial) == 3:
+        specs["affine"] = ArraySpec((4, 4), "float64", ("affine_row", "affine_column"), shard_size)
     for target in targets:
         specs[f"{target}/class"] = ArraySpec((), "int64", (), shard_size)
         for method in methods:
@@ -92,7 +95,7 @@ def plan_specs(plan: Plan, model: str, descriptions: Iterable[str | Path]) -> di
     """
     found = read_descriptions(descriptions)
     return array_specs(
-        Preprocessing.from_config(input_config(plan.config, model)).shape,
+        preprocessing_of(input_config(plan.config, model)).shape,
         found.get("classes", 0),
         found.get("feature_shape"),
         plan.targets,

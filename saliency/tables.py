@@ -26,12 +26,13 @@ def probabilities(scores: np.ndarray, outputs: str) -> np.ndarray:
     scores
         ``(n, classes)``.
     outputs
-        "logits" (softmax; the logistic function where there is one class) or "probabilities" (as they are).
+        "logits" (softmax; the logistic function where there is one class), "probabilities" (as they are), or "sums"
+        over the regions of a dense model, which have no probability.
 
     Returns
     -------
     ndarray
-        ``(n, classes)``, NaN where the scores are.
+        ``(n, classes)``, NaN where the scores are, and everywhere for "sums".
 
     Examples
     --------
@@ -40,6 +41,8 @@ def probabilities(scores: np.ndarray, outputs: str) -> np.ndarray:
     >>> probabilities(np.array([[0.0]]), "logits")
     array([[0.5]])
     """
+    if outputs == "sums":
+        return np.full(scores.shape, np.nan)
     if outputs == "probabilities":
         return scores
     scores = scores.astype(np.float64)
@@ -127,7 +130,7 @@ def write_predictions(config: Config, model: str, store: Path, description: Path
         np.concatenate(parts["status"]),
         np.concatenate(parts["logits"]),
         read_class_names(settings["class_names"]),
-        settings["outputs"],
+        "sums" if read_descriptions([description])["dense"] else settings["outputs"],
     )
     write_atomically(output, table.to_csv(index=False, float_format="%.6f").encode())
 
@@ -137,8 +140,10 @@ def write_errors(predictions: Mapping[str, Path], output: Path) -> int:
     tables = []
     for model, path in predictions.items():
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
-        tables.append(table.loc[table["status"] != "ok", ["id", "path", "status"]].assign(model=model))
-    errors = pd.concat(tables)[["model", "id", "path", "status"]]
+        tables.append(table[table["status"] != "ok"].assign(model=model))
+    errors = pd.concat(tables)
+    files = [name for name in errors if name == "path" or name.startswith("path_")]
+    errors = errors[["model", "id", *files, "status"]]
     write_atomically(output, errors.to_csv(index=False).encode())
     return len(errors)
 
@@ -160,7 +165,13 @@ def provenance(config: Config, descriptions: Sequence[str | Path]) -> dict[str, 
         ``versions`` and ``platform``.
     """
     plan = Plan(config)
-    steps = {"inputs": "prepare", "status": "prepare", "logits": "predict", "class": "target_class"}
+    steps = {
+        "inputs": "prepare",
+        "status": "prepare",
+        "affine": "prepare",
+        "logits": "predict",
+        "class": "target_class",
+    }
     digests: dict[str, dict[str, str]] = {model: {} for model in plan.models}
     for model, found in digests.items():
         for array in plan.arrays:

@@ -8,19 +8,20 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 
-def class_scores(output: object) -> Tensor:
-    """Find the class scores in what a model returned.
+def model_scores(output: object) -> Tensor:
+    """Find the scores in what a model returned.
 
     Parameters
     ----------
     output
-        A tensor ``[n, classes]``, or ``[n]`` for one score per sample; or a tuple whose first entry is that tensor
-        (auxiliary outputs follow), or a mapping with the key ``logits`` or ``out``.
+        A tensor ``[n, classes]``, ``[n]`` for one score per sample, or ``[n, classes, *spatial]`` for one score per
+        pixel or voxel; or a tuple whose first entry is that tensor (auxiliary outputs follow), or a mapping with the
+        key ``logits`` or ``out``.
 
     Returns
     -------
     Tensor
-        ``[n, classes]``.
+        ``[n, classes]`` or ``[n, classes, *spatial]``.
 
     Raises
     ------
@@ -29,7 +30,7 @@ def class_scores(output: object) -> Tensor:
 
     Examples
     --------
-    >>> class_scores({"logits": torch.zeros(4, 10)}).shape
+    >>> model_scores({"logits": torch.zeros(4, 10)}).shape
     torch.Size([4, 10])
     """
     if isinstance(output, Mapping):
@@ -42,11 +43,63 @@ def class_scores(output: object) -> Tensor:
         )
     if output.ndim == 1:
         output = output.unsqueeze(1)
-    if output.ndim != 2:
+    if output.ndim not in (2, 4, 5):
         raise ValueError(
-            f"the model returned a tensor of shape {list(output.shape)}: wrap it so that it returns [n, classes]"
+            f"the model returned a tensor of shape {list(output.shape)}: wrap it so that it returns [n, classes], or "
+            "[n, classes, *spatial]"
         )
     return output
+
+
+def class_scores(scores: Tensor, region: Tensor | None = None) -> Tensor:
+    r"""Reduce dense scores to one per class; other scores stay as they are.
+
+    .. math:: S_k = \sum_{v \in M_k} y_{k, v}
+
+    Vinogradova et al., "Towards Interpretable Semantic Segmentation via Gradient-weighted Class Activation Mapping"
+    (Seg-Grad-CAM), 2020, https://arxiv.org/abs/2002.11434
+
+    Parameters
+    ----------
+    scores
+        ``[n, classes]``, or ``[n, classes, *spatial]``.
+    region
+        ``[n, *spatial]``: True in the pixels or voxels that count for every class. None for the predicted region of
+        each class: where it has the highest score of all, or with a single class a positive score.
+
+    Returns
+    -------
+    Tensor
+        ``[n, classes]``; 0 where no pixel is predicted to be of a class.
+
+    Raises
+    ------
+    ValueError
+        If `region` does not fit `scores`.
+
+    Examples
+    --------
+    >>> scores = torch.tensor([[[[1.0, 5.0]], [[2.0, 3.0]]]])
+    >>> class_scores(scores), class_scores(scores, torch.tensor([[[True, True]]]))
+    (tensor([[5., 2.]]), tensor([[6., 5.]]))
+    """
+    if scores.ndim == 2:
+        if region is not None:
+            raise ValueError("region: the model has one score per sample, not one per pixel: leave region out")
+        return scores
+    if region is None:
+        if scores.shape[1] == 1:
+            chosen = scores.detach() > 0
+        else:
+            chosen = torch.zeros_like(scores, dtype=torch.bool).scatter_(1, scores.argmax(1, keepdim=True), True)
+    else:
+        if region.shape != (len(scores), *scores.shape[2:]):
+            raise ValueError(
+                f"region has shape {list(region.shape)}, but the model's output has {list(scores.shape)}: pass "
+                f"{[len(scores), *scores.shape[2:]]}"
+            )
+        chosen = region.to(scores.device).bool().unsqueeze(1)
+    return (scores * chosen).flatten(2).sum(dim=2)
 
 
 def select_classes(scores: Tensor, target: str | int | Sequence[int] | Tensor | None) -> Tensor:

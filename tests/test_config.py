@@ -11,7 +11,8 @@ from saliency.config import complete_config, input_config, read_class_names
 
 ROOT = Path(__file__).parents[1]
 SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text(encoding="utf-8"))
-WORDS = [*SCHEMA["properties"], *SCHEMA["$defs"]["model"]["properties"], *SCHEMA["$defs"]["input"]["properties"],
+WORDS = [*SCHEMA["properties"], *SCHEMA["$defs"]["model"]["properties"], *SCHEMA["$defs"]["image_input"]["properties"],
+         *SCHEMA["$defs"]["volume_input"]["properties"],
          "samples", "contact_sheets", "label", "predicted"]  # fmt: skip
 
 
@@ -58,6 +59,7 @@ def test_shipped_config_has_no_problems_and_gets_defaults(monkeypatch):
         "precision": "float32",
         "on_error": "fail",
         "execution": "steps",
+        "export": "none",
         "plots": {"samples": "first", "count": 12, "seed": 0,
                   "contact_sheets": ["first", "random", "misclassified", "least_confident"]},
     }  # fmt: skip

@@ -7,6 +7,7 @@ from PIL import Image
 from torchvision import transforms
 
 from saliency.inputs import InputError, Preprocessing, Status, read_image
+from saliency.samples import preprocessing_of
 
 AS_IT_IS = Preprocessing(channels=3, resize=None, crop=None, interpolation="bicubic")
 GREY = Preprocessing(channels=1, resize=None, crop=None, interpolation="bicubic")
@@ -188,7 +189,7 @@ def test_image_smaller_than_the_crop_has_the_wrong_shape(tmp_path, height, width
 )
 def test_shape_is_that_of_the_last_step(resize, crop, shape):
     settings = {"channels": 3, "resize": resize, "crop": crop, "interpolation": "bilinear", "mean": [0], "mode": "2D"}
-    assert Preprocessing.from_config(settings).shape == shape
+    assert preprocessing_of(settings).shape == shape
 
 
 @pytest.mark.parametrize("resize", [None, 256])

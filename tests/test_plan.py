@@ -187,7 +187,7 @@ def test_labels_are_indices_or_minus_one(build):
 def test_paths_are_relative_to_the_manifest(build):
     Path("data/m.csv").write_text("id,path\na,s0.png\nb,package://numpy/version.py\nc,package://no_such_package/x\n")
     plan = build(targets=["predicted"], on_error="skip")
-    assert plan.paths(plan.samples) == [
+    assert [found["path"] for found in plan.files(plan.samples, "net")] == [
         Path("data/s0.png"),
         Path(np.__file__).parent / "version.py",
         Path("package://no_such_package/x"),

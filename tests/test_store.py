@@ -82,7 +82,8 @@ def test_dimension_names_follow_the_number_of_spatial_axes(dimensions):
     specs = array_specs((1, *shape), 2, shape, ["label"], ["gradcam", "guided_gradcam"], 1, "float64")
     assert specs["inputs"].dimension_names == ("channel", *dimensions)
     assert specs["label/gradcam"].dimension_names == tuple(f"feature_{name}" for name in dimensions)
-    assert {name: spec.dtype for name, spec in specs.items()} == {
+    affine = {"affine": "float64"} if len(dimensions) == 3 else {}
+    assert {name: spec.dtype for name, spec in specs.items()} == affine | {
         "inputs": "float64", "status": "int8", "logits": "float64",
         "label/class": "int64", "label/gradcam": "float64", "label/guided_gradcam": "float64",
     }  # fmt: skip

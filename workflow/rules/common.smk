@@ -25,11 +25,21 @@ MODEL = f"{RESULTS}/{{model}}/model.json"
 TARGET_LAYER = f"{RESULTS}/{{model}}/target_layer.json"
 # What describes a model; there is no target layer without Grad-CAM.
 DESCRIPTIONS = [MODEL, TARGET_LAYER] if "gradcam" in PLAN.methods else [MODEL]
-FIGURES = [
-    f"{RESULTS}/{{model}}/figures/{{target}}/samples/{sample}.png"
+FIGURES = {
+    sample: f"{RESULTS}/{{model}}/figures/{{target}}/samples/{sample}.png"
     for sample in PLAN.chosen["id"]
-]
+}
+if PLAN.ndim == 3:
+    FIGURES |= {
+        f"{sample}/montage": f"{RESULTS}/{{model}}/figures/{{target}}/montages/{sample}.png"
+        for sample in PLAN.chosen["id"]
+    }
+EXPORTS = {
+    method: f"{RESULTS}/{{model}}/nifti/{{target}}/{{sample}}/{method}.nii.gz"
+    for method in PLAN.methods
+}
 
+PREPARED = [name for name in ("inputs", "status", "affine") if name in PLAN.arrays]
 CONTACT_SHEETS = {
     selection: f"{RESULTS}/{{model}}/figures/{{target}}/contact-sheet_{selection}.png"
     for selection in config["plots"]["contact_sheets"]
@@ -40,6 +50,7 @@ wildcard_constraints:
     model="|".join(PLAN.models),
     target="|".join(PLAN.targets),
     shard=r"\d+",
+    sample="[A-Za-z0-9][A-Za-z0-9._-]*",
 
 
 def shard(array):
@@ -59,11 +70,24 @@ def all_shards():
 def shards_to_draw(rows):
     """Input function: the shards that hold some rows, of every array that a figure shows."""
     numbers = sorted({row // PLAN.shard_size for row in rows})
-    patterns = [
-        shard("inputs"),
-        *(shard(f"{{target}}/{name}") for name in ["class", *PLAN.methods]),
-    ]
-    return lambda wildcards: expand(patterns, shard=numbers, **wildcards)
+    return lambda wildcards: expand(DRAWN, shard=numbers, **wildcards)
+
+
+DRAWN = [
+    *(shard(name) for name in PREPARED if name != "status"),
+    *(shard(f"{{target}}/{name}") for name in ["class", *PLAN.methods]),
+]
+
+
+def shards_of_sample(wildcards):
+    """Input function: the shards that hold a sample, of every array that a figure or file shows."""
+    number = PLAN.shard_of[wildcards.sample]
+    return expand(DRAWN, shard=number, model=wildcards.model, target=wildcards.target)
+
+
+def export_digest(wildcards):
+    """Params function: an exported map also depends on the grid of the original file."""
+    return PLAN.digest("prepare", wildcards.model, PLAN.shard_of[wildcards.sample])
 
 
 def step_digest(step):

@@ -4,7 +4,7 @@ rule plot:
         predictions=f"{RESULTS}/{{model}}/predictions.csv",
         descriptions=DESCRIPTIONS,
     output:
-        FIGURES,
+        list(FIGURES.values()),
     log:
         f"{RESULTS}/logs/{{model}}/{{target}}/plot.log",
     conda:

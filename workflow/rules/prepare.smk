@@ -1,7 +1,6 @@
 rule prepare:
     output:
-        inputs=shard("inputs"),
-        status=shard("status"),
+        **{name: shard(name) for name in PREPARED},
     log:
         f"{RESULTS}/logs/{{model}}/prepare/{{shard}}.log",
     conda:

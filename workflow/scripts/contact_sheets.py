@@ -3,10 +3,10 @@ from pathlib import Path
 from saliency.log import job_log
 
 with job_log(snakemake.log[0]):
-    from saliency.figures import MapReader, draw_contact_sheet
+    from saliency.figures import SampleReader, draw_contact_sheet
 
     store = Path(snakemake.input.shards[0]).parents[1]
-    reader = MapReader(
+    reader = SampleReader(
         snakemake.config, snakemake.wildcards.model, snakemake.wildcards.target, store, snakemake.input.descriptions
     )
     selections = snakemake.config["plots"]["contact_sheets"]

@@ -3,10 +3,14 @@ from pathlib import Path
 from saliency.log import job_log
 
 with job_log(snakemake.log[0]):
-    from saliency.figures import MapReader, draw_samples
+    from saliency.figures import SampleReader, draw_samples
 
     store = Path(snakemake.input.shards[0]).parents[1]
-    reader = MapReader(
+    reader = SampleReader(
         snakemake.config, snakemake.wildcards.model, snakemake.wildcards.target, store, snakemake.input.descriptions
     )
-    draw_samples(reader, Path(snakemake.input.predictions), list(map(Path, snakemake.output)))
+    names = list(reader.plan.chosen["id"])
+    if reader.plan.ndim == 3:
+        names += [f"{name}/montage" for name in names]
+    outputs = dict(zip(names, map(Path, snakemake.output), strict=True))
+    draw_samples(reader, Path(snakemake.input.predictions), outputs)

@@ -4,5 +4,5 @@ with job_log(snakemake.log[0]):
     from saliency.shard_job import ShardJob
     from saliency.steps import prepare
 
-    files = {"inputs": snakemake.output.inputs, "status": snakemake.output.status}
-    prepare(ShardJob(snakemake.config, snakemake.wildcards.model, int(snakemake.wildcards.shard), files))
+    shard = int(snakemake.wildcards.shard)
+    prepare(ShardJob(snakemake.config, snakemake.wildcards.model, shard, dict(snakemake.output.items())))

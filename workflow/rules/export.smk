@@ -1,0 +1,16 @@
+rule export:
+    input:
+        shards=shards_of_sample,
+        descriptions=DESCRIPTIONS,
+    output:
+        list(EXPORTS.values()),
+    log:
+        f"{RESULTS}/logs/{{model}}/{{target}}/export/{{sample}}.log",
+    conda:
+        "../envs/saliency.yaml"
+    params:
+        digest=export_digest,
+    message:
+        "Write the maps of {wildcards.sample} as NIfTI ({wildcards.model}, {wildcards.target})"
+    script:
+        "../scripts/export.py"
