@@ -1,88 +1,20 @@
-"""Figures of a run: one per chosen sample, and contact sheets."""
+"""Figures of a run: of each chosen sample, and contact sheets."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import nibabel as nib
 import numpy as np
 import pandas as pd
-import torch
 from matplotlib.figure import Figure
-from nibabel.affines import voxel_sizes
 
-from saliency.config import Config, input_config, read_class_names
-from saliency.gradcam import enlarge
-from saliency.inputs import InputError
 from saliency.plan import Plan
 from saliency.plot import sample_panels
-from saliency.samples import preprocessing_of
-from saliency.shards import read_shard
-from saliency.store import plan_specs
-from saliency.volume_plot import AXIAL, montage_figure, orthogonal_figure, peak, slice_plane, window
-from saliency.volumes import load_volume, save_map
+from saliency.sample_maps import SampleReader
+from saliency.volume_plot import montage_figure, orthogonal_figure
+from saliency.volume_slices import AXIAL, peak, slice_plane, window
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class SampleMaps:
-    """What a figure shows of one sample.
-
-    Attributes
-    ----------
-    image
-        The input, ``(c, *spatial)``.
-    maps
-        By method, at the input's size: ``gradcam`` ``(1, *spatial)``, the others ``(c, *spatial)``.
-    class_index
-        The explained class; -1 if there is none.
-    voxel_size
-        In mm, of volumes.
-    """
-
-    image: np.ndarray
-    maps: dict[str, np.ndarray]
-    class_index: int
-    voxel_size: tuple[float, ...] | None
-
-
-class SampleReader:
-    """Reads single samples of one target out of the shards of a store.
-
-    Parameters
-    ----------
-    config
-        The completed config.
-    model, target
-        Names.
-    store
-        The model's store.
-    descriptions
-        Its JSON descriptions.
-    """
-
-    def __init__(
-        self, config: Config, model: str, target: str, store: Path, descriptions: Iterable[str | Path]
-    ) -> None:
-        self.plan, self.model, self.target, self.store = Plan(config), model, target, store
-        self.specs = plan_specs(self.plan, model, descriptions)
-        self.class_names = read_class_names(config["models"][model]["class_names"])
-
-    def _sample(self, name: str, row: int) -> np.ndarray:
-        shard, position = divmod(row, self.plan.shard_size)
-        path = self.store / self.plan.shard_key(name, shard)
-        return read_shard(path, len(self.plan.rows(shard)), self.specs[name], [position])[0]
-
-    def __call__(self, row: int) -> SampleMaps:
-        """Read one sample by its row in the manifest."""
-        image = self._sample("inputs", row)
-        maps = {method: self._sample(f"{self.target}/{method}", row) for method in self.plan.methods}
-        if "gradcam" in maps:
-            maps["gradcam"] = enlarge(torch.from_numpy(maps["gradcam"][np.newaxis]), image.shape[1:])[0].numpy()
-        voxel_size = tuple(voxel_sizes(self._sample("affine", row))) if "affine" in self.specs else None
-        return SampleMaps(image, maps, int(self._sample(f"{self.target}/class", row)), voxel_size)
 
 
 def explained(class_index: int, names: Sequence[str]) -> str:
@@ -201,30 +133,3 @@ def draw_contact_sheet(read: SampleReader, predictions: Path, selection: str, ou
             sample_panels(block.subplots(1, width, squeeze=False)[0], image, maps, titles=number < columns)
     figure.savefig(output)
     log.info("%s: %d samples", output, len(rows))
-
-
-def export_sample(read: SampleReader, sample: str, outputs: Mapping[str, Path]) -> None:
-    """Write a sample's maps as NIfTI on the grid of its original file.
-
-    Parameters
-    ----------
-    read
-        Gives the sample's arrays.
-    sample
-        Its id.
-    outputs
-        File for each method. A sample without maps gives files of NaN.
-    """
-    row = int(np.flatnonzero(read.plan.samples["id"] == sample)[0])
-    found = read(row)
-    original = next(iter(read.plan.files(read.plan.samples.iloc[[row]], read.model)[0].values()))
-    preprocessing = preprocessing_of(input_config(read.plan.config, read.model))
-    for method, output in outputs.items():
-        try:
-            grid = preprocessing.grid(load_volume(original))
-        except InputError as error:
-            log.warning("%s: %s: there is no grid to write on, NaN is written", original, error)
-            nib.save(nib.Nifti1Image(found.maps[method][0], np.eye(4)), output)
-        else:
-            save_map(found.maps[method], grid, original, output)
-            log.info("%s", output)

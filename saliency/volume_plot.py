@@ -17,6 +17,7 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
 from saliency.plot import TITLES, display_map, draw_image, draw_map
+from saliency.volume_slices import AXIAL, centre, found_peak, leading_map, slice_plane, spread_slices, window
 
 DPI = 120
 WIDTH = 7.6  # inches, of the panels
@@ -40,7 +41,6 @@ PLANES = (
     _Plane("coronal", "y", 0, 2, "L", "R", "S", "I"),
     _Plane("axial", "z", 0, 1, "L", "R", "A", "P"),
 )
-AXIAL = 2
 
 
 class _Layer(NamedTuple):
@@ -50,112 +50,6 @@ class _Layer(NamedTuple):
     limits: tuple[float, float] | None = None
     signed: bool = False
     alpha: float = 1.0
-
-
-def slice_plane(volume: np.ndarray, axis: int, index: int) -> np.ndarray:
-    """Take one slice as a picture whose row 0 is at the top.
-
-    Parameters
-    ----------
-    volume
-        ``(c, x, y, z)`` in RAS order.
-    axis
-        0 is sagittal: superior to inferior by posterior to anterior. 1 is coronal: superior to inferior by left to
-        right. 2 is axial: anterior to posterior by left to right.
-    index
-        Of the slice.
-
-    Returns
-    -------
-    ndarray
-        ``(c, rows, columns)``.
-
-    Examples
-    --------
-    >>> volume = np.arange(8).reshape(1, 2, 2, 2)  # 4 is added to the right, 2 to anterior, 1 to superior
-    >>> slice_plane(volume, 0, 0)
-    array([[[1, 3],
-            [0, 2]]])
-    >>> slice_plane(volume, 1, 0)
-    array([[[1, 5],
-            [0, 4]]])
-    >>> slice_plane(volume, 2, 0)
-    array([[[2, 6],
-            [0, 4]]])
-    """
-    if volume.ndim != 4 or axis not in (0, 1, 2):
-        raise ValueError(f"no slice of axis {axis} of shape {list(volume.shape)}: pass [c, x, y, z] and axis 0, 1 or 2")
-    return np.take(volume, index, axis=axis + 1).swapaxes(1, 2)[:, ::-1]
-
-
-def peak(maps: dict[str, np.ndarray]) -> tuple[int, int, int]:
-    """Voxel of the largest Grad-CAM value.
-
-    Parameters
-    ----------
-    maps
-        ``(c, x, y, z)`` by method; NaN means no map. Without Grad-CAM, the first map there is counts, and of it the
-        magnitude of the channels' sum.
-
-    Returns
-    -------
-    i, j, k
-        The first in C order if several are largest; the centre where there is no map, or a constant one.
-
-    Examples
-    --------
-    >>> cam = np.zeros((1, 3, 4, 5))
-    >>> peak({"gradcam": cam})
-    (1, 2, 2)
-    >>> cam[0, 2, 3, 0] = 1
-    >>> peak({"guided_backprop": -cam - 9, "gradcam": cam})
-    (2, 3, 0)
-    """
-    if not maps:
-        raise ValueError("there is no map to have a peak")
-    found = _found_peak(maps)
-    return _centre(next(iter(maps.values()))) if found is None else found[1]
-
-
-def _centre(volume: np.ndarray) -> tuple[int, int, int]:
-    x, y, z = (size // 2 for size in volume.shape[1:])
-    return x, y, z
-
-
-def _found_peak(maps: dict[str, np.ndarray]) -> tuple[str, tuple[int, int, int]] | None:
-    """The method whose peak it is, and the voxel; None where no map has one."""
-    method = _leading(maps)
-    if method is None:
-        return None
-    strength = maps[method].sum(axis=0)
-    if method != "gradcam":
-        strength = np.abs(strength)
-    if strength.min() == strength.max():
-        return None
-    i, j, k = (int(index) for index in np.unravel_index(strength.argmax(), strength.shape))
-    return method, (i, j, k)
-
-
-def _leading(maps: dict[str, np.ndarray]) -> str | None:
-    """Grad-CAM if there is one, else the first map there is."""
-    usable = [method for method, values in maps.items() if np.isfinite(values).all()]
-    return "gradcam" if "gradcam" in usable else next(iter(usable), None)
-
-
-def window(volume: np.ndarray) -> np.ndarray:
-    """Scale a volume to 0 … 1 between its 0.5 and 99.5 percentiles; a constant one becomes 0.
-
-    Examples
-    --------
-    >>> window(np.array([-100.0] + [2.0] * 500 + [3.0] * 500 + [900.0]))[[0, 1, 600, -1]]
-    array([0., 0., 1., 1.])
-    """
-    volume = np.asarray(volume, dtype=float)
-    low, high = np.percentile(volume, [0.5, 99.5])
-    if low == high:
-        # Less than 1 % of the voxels differ from the rest.
-        low, high = volume.min(), volume.max()
-    return np.clip((volume - low) / (high - low), 0, 1) if low < high else np.zeros_like(volume)
 
 
 def scale_bar_length(width: float) -> float:
@@ -168,20 +62,6 @@ def scale_bar_length(width: float) -> float:
     """
     decade = 10.0 ** np.floor(np.log10(width / 4))
     return float(min((decade * step for step in (1, 2, 5, 10)), key=lambda length: abs(np.log(length / (width / 4)))))
-
-
-def spread_slices(depth: int, count: int) -> list[int]:
-    """Choose the middle slices of `count` equal parts of a stack; all slices if there are fewer.
-
-    Examples
-    --------
-    >>> spread_slices(12, 3), spread_slices(2, 5)
-    ([2, 6, 10], [0, 1])
-    """
-    if count < 1:
-        raise ValueError(f"count is {count}: pass 1 or more")
-    count = min(count, depth)
-    return [(2 * number + 1) * depth // (2 * count) for number in range(count)]
 
 
 def orthogonal_figure(
@@ -210,8 +90,8 @@ def orthogonal_figure(
     ['sagittal, x = 7', 'coronal, y = 6', 'axial, z = 0']
     """
     _check_shapes(image, maps)
-    found = _found_peak(maps)
-    voxel = _centre(image) if found is None else found[1]
+    found = found_peak(maps)
+    voxel = centre(image) if found is None else found[1]
     rows = _rows(image, maps)
     extents = _extents(image, voxel_size)
     scale = min(WIDTH / sum(width for width, _ in extents), 3.2 / max(height for _, height in extents))
@@ -275,7 +155,7 @@ def montage_figure(
     ['z = 2, 5 mm', 'z = 7, 17.5 mm']
     """
     _check_shapes(image, maps)
-    shown = _leading(maps) or "input"
+    shown = leading_map(maps) or "input"
     layers = _rows(image, {shown: maps[shown]} if shown in maps else {})[shown]
     slices = spread_slices(image.shape[3], count)
     width, height = _extents(image, voxel_size)[AXIAL]

@@ -308,29 +308,3 @@ def _check_same_grid(image: SpatialImage, first: SpatialImage, column: str) -> N
             f"'{column}' lies on another grid (shape {image.shape[:3]}) than the first file (shape "
             f"{first.shape[:3]}): register and resample the files of a sample to one grid",
         )
-
-
-def save_map(values: np.ndarray, grid: VolumeGrid, original: Path, output: Path) -> None:
-    """Write a map as NIfTI on the grid of the original file.
-
-    Parameters
-    ----------
-    values
-        ``(c, x, y, z)`` on the network's grid; several channels become the fourth axis.
-    grid
-        From `VolumePreprocessing.grid`.
-    original
-        The file that was read; its affine, and a NIfTI header's units and codes, are taken over.
-    output
-        ``.nii`` or ``.nii.gz``.
-    """
-    source = nib.load(original)
-    channels = [grid.to_original(channel) for channel in values]
-    data = channels[0] if len(channels) == 1 else np.stack(channels, axis=-1)
-    header = source.header if isinstance(source, nib.Nifti1Pair) else None
-    kind = nib.Nifti2Image if isinstance(source, nib.Nifti2Pair | nib.Nifti2Image) else nib.Nifti1Image
-    image = kind(data, source.affine, header)
-    image.set_data_dtype(np.float32)
-    # The file's own display range would show the map as black or white.
-    image.header["cal_min"], image.header["cal_max"] = 0, 0
-    nib.save(image, output)

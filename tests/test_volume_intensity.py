@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from test_volumes import noise, preprocessing, scanner, write
 
+from saliency.export import save_map
 from saliency.inputs import InputError, Status
-from saliency.volumes import load_volume, save_map
+from saliency.volumes import load_volume
 
 # Values 0, 1, …, 101: n successive integers have the variance (n² - 1) / 12, and percentiles between them are linear.
 STEPS = np.arange(102, dtype=np.float64)

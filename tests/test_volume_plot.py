@@ -3,15 +3,8 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.patches import Rectangle
 
-from saliency.volume_plot import (
-    montage_figure,
-    orthogonal_figure,
-    peak,
-    scale_bar_length,
-    slice_plane,
-    spread_slices,
-    window,
-)
+from saliency.volume_plot import montage_figure, orthogonal_figure, scale_bar_length
+from saliency.volume_slices import peak, slice_plane, spread_slices, window
 
 SHAPE = (8, 9, 10)
 TITLES = ["Guided Backprop", "Grad-CAM", "Guided Grad-CAM"]

@@ -10,7 +10,8 @@ import pytest
 from nibabel.affines import apply_affine
 from workflow_project import ROOT
 
-from saliency.volumes import VolumePreprocessing, load_volume, save_map
+from saliency.export import save_map
+from saliency.volumes import VolumePreprocessing, load_volume
 
 ORIENTATIONS = list(product(permutations(range(3)), product((False, True), repeat=3)))
 DATA = Path(os.environ.get("SALIENCY_TEST_DATA", ROOT.parent / "shared" / "data")) / "orientations"

@@ -3,7 +3,8 @@ from pathlib import Path
 from saliency.log import job_log
 
 with job_log(snakemake.log[0]):
-    from saliency.figures import SampleReader, draw_contact_sheet
+    from saliency.figures import draw_contact_sheet
+    from saliency.sample_maps import SampleReader
 
     store = Path(snakemake.input.shards[0]).parents[1]
     reader = SampleReader(
