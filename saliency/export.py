@@ -32,15 +32,16 @@ def export_sample(read: SampleReader, sample: str, outputs: Mapping[str, Path]) 
     found = read(row)
     original = next(iter(read.plan.files(read.plan.samples.iloc[[row]], read.model)[0].values()))
     preprocessing = preprocessing_of(input_config(read.plan.config, read.model))
-    for method, output in outputs.items():
-        try:
-            grid = preprocessing.grid(load_volume(original))
-        except InputError as error:
-            log.warning("%s: %s: there is no grid to write on, NaN is written", original, error)
+    try:
+        grid = preprocessing.grid(load_volume(original))
+    except InputError as error:
+        log.warning("%s: %s: there is no grid to write on, NaN is written", original, error)
+        for method, output in outputs.items():
             nib.save(nib.Nifti1Image(found.maps[method][0], np.eye(4)), output)
-        else:
-            save_map(found.maps[method], grid, original, output)
-            log.info("%s", output)
+        return
+    for method, output in outputs.items():
+        save_map(found.maps[method], grid, original, output)
+        log.info("%s", output)
 
 
 def save_map(values: np.ndarray, grid: VolumeGrid, original: Path, output: Path) -> None:

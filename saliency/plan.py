@@ -74,6 +74,7 @@ class Plan:
         self.shard_size: int = config["shard_size"]
         self.ndim = int(config["input"]["mode"][0])
         self._shard_digest = lru_cache(maxsize=None)(self._uncached_shard_digest)
+        self._model_digest = lru_cache(maxsize=None)(self._uncached_model_digest)
 
     @property
     def shards(self) -> range:
@@ -195,9 +196,8 @@ class Plan:
                 outputs = self.config["models"][model]["outputs"]
                 return digest(step, VERSIONS[step], shards, table, outputs, self._names_fingerprint(model))
             case "figure" | "contact_sheets":
-                settings = {key: value for key, value in self.config["plots"].items() if key != "contact_sheets"}
-                if step == "contact_sheets":
-                    settings = {key: value for key, value in self.config["plots"].items() if key != "samples"}
+                others = "contact_sheets" if step == "figure" else "samples"
+                settings = {key: value for key, value in self.config["plots"].items() if key != others}
                 names = self._names_fingerprint(model)
                 chosen = self.chosen["id"].tolist() if step == "figure" else None
                 return digest(step, VERSIONS[step], chosen, settings, names, self.methods)
@@ -217,7 +217,7 @@ class Plan:
         names = self.config["models"][model]["class_names"]
         return [names, fingerprint(resolve(names, Path())) if isinstance(names, str) else None]
 
-    def _model_digest(self, model: str, layer: bool = False) -> str:
+    def _uncached_model_digest(self, model: str, layer: bool = False) -> str:
         settings = self.config["models"][model]
         weights = settings["weights"]
         keys = ["factory", "kwargs", "ignore_lastlayer"] + (["target_layer", "section_names"] if layer else [])
