@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
 
 from saliency.manifest import manifest_problems, read_manifest
-from saliency.paths import find_package, is_file, resolve
+from saliency.paths import find_package, is_file, made_by_rule, resolve
 
 Config = dict[str, Any]
 
@@ -48,6 +49,7 @@ def complete_config(
     ]
     broken = {str(error.path[0]) for error in errors if error.path}
     known = {key: value for key, value in config.items() if key not in broken}
+    problems += _training_problems(known)
     problems += _input_problems(known, schema)
     table_problems: list[str] = []
     if check:
@@ -61,19 +63,24 @@ def input_config(config: Config, model: str) -> Config:
     return {**config["input"], **config["models"][model]["input"]}
 
 
-def file_columns(settings: Config) -> list[str]:
-    """Manifest columns that name a sample's files, for one model's ``input``; the mask last.
+def file_columns(config: Config, model: str) -> list[str]:
+    """Manifest columns that name a sample's files, for one model; the mask last.
 
     Examples
     --------
-    >>> file_columns({"mode": "2D", "channels": 3})
-    ['path']
-    >>> file_columns({"mode": "3D", "channels": ["t1", "flair"], "intensity_over": "mask"})
+    >>> network = {"input": {"channels": ["t1", "flair"], "intensity_over": "mask"}}
+    >>> file_columns({"input": {"mode": "3D"}, "region": "predicted", "models": {"network": network}}, "network")
     ['path_t1', 'path_flair', 'mask']
     """
+    settings = input_config(config, model)
     channels = settings["channels"]
     columns = ["path"] if isinstance(channels, int) else [f"path_{name}" for name in channels]
-    return [*columns, "mask"] if settings.get("intensity_over") == "mask" else columns
+    return [*columns, "mask"] if "mask" in (settings.get("intensity_over"), config["region"]) else columns
+
+
+def results_folder(config: Config) -> Path:
+    """Where everything of an experiment is written."""
+    return Path("results") / config["experiment"]
 
 
 def read_class_names(names: list[str] | str | None) -> list[str]:
@@ -124,9 +131,27 @@ def _lines(error: ValidationError, *parents: str) -> list[str]:
     return [f"{prefix}{error.message}"]
 
 
-def _file_problem(place: str, name: str) -> list[str]:
+def _training_problems(config: Config) -> list[str]:
+    """Give models that are trained here the path of their weights; list what stands in the way."""
+    problems = []
+    for name, model in config.get("models", {}).items():
+        if model["train"] is None or "experiment" not in config:
+            continue
+        weights = str(results_folder(config) / name / "weights.safetensors")
+        if model["weights"] not in (None, weights):
+            problems.append(f"models.{name}: has weights and train: keep one of them")
+        if config.get("execution") == "fused":
+            problems.append(f"models.{name}.train: needs execution: steps, because it reads prepared samples")
+        model["weights"] = weights
+    return problems
+
+
+def _file_problem(place: str, name: str, results: Path | None = None) -> list[str]:
     try:
-        return [] if is_file(resolve(name, Path())) else [f"{place}: there is no file '{name}'"]
+        path = resolve(name, Path())
+        if results and made_by_rule(path, results):
+            return []
+        return [] if is_file(path) else [f"{place}: there is no file '{name}'"]
     except FileNotFoundError as error:
         return [f"{place}: {error}"]
 
@@ -151,7 +176,8 @@ def _model_problems(config: Config) -> list[str]:
         except (TypeError, ValueError) as error:
             problems.append(f"{place}.kwargs: must be what JSON can hold: {error}")
         if model["weights"] is not None:
-            problems += _file_problem(f"{place}.weights", model["weights"])
+            results = results_folder(config) if "experiment" in config else None
+            problems += _file_problem(f"{place}.weights", model["weights"], results)
         names = model["class_names"]
         if isinstance(names, str):
             missing = _file_problem(f"{place}.class_names", names)
@@ -175,6 +201,8 @@ def _input_problems(config: Config, schema: Config) -> list[str]:
     if "input" not in config:
         return []
     problems = _shape_problems("input", config["input"])
+    if config["input"]["mode"] == "2D" and config.get("patches"):
+        problems.append("patches: are cut out of volumes (input.mode 3D)")
     if config["input"]["mode"] == "2D" and config.get("export", "none") != "none":
         problems.append("export: is for volumes (input.mode 3D)")
     kind = "volume_input" if config["input"]["mode"] == "3D" else "image_input"
@@ -202,6 +230,33 @@ def _shape_problems(place: str, settings: Config) -> list[str]:
     ]
 
 
+def _patch_problems(config: Config, table: pd.DataFrame, path: Path) -> list[str]:
+    settings = config["patches"]
+    folders = [
+        f"patches.{key}: there is no folder '{settings[key]}'"
+        for key in ("volumes", "masks")
+        if not Path(settings[key]).is_dir()
+    ]
+    missing = [
+        f"{path}: column '{name}' is missing, which patches need"
+        for name in ("path", "mask", "volume", "label")
+        if name not in table
+    ]
+    if folders or missing or "experiment" not in config:
+        return folders + missing
+    return [
+        f"{path}: sample '{sample}', column {column}: '{name}' must lie in {results_folder(config)}, where patches go"
+        for column in ("path", "mask")
+        for sample, name in zip(table["id"], table[column], strict=True)
+        if not made_by_rule(path.parent / name, results_folder(config))
+    ] + [
+        f"{path}: sample '{sample}', column volume: there is no file '{name}' in {settings[kind]}"
+        for kind in ("volumes", "masks")
+        for sample, name in zip(table["id"], table["volume"], strict=True)
+        if not is_file(Path(settings[kind]) / name)
+    ]
+
+
 def _manifest_problems(config: Config) -> list[str]:
     if "manifest" not in config:
         return []
@@ -209,14 +264,25 @@ def _manifest_problems(config: Config) -> list[str]:
     table, problems = read_manifest(path)
     if problems and table.empty:
         return problems
-    inputs = [input_config(config, name) for name in config.get("models", {})] if "input" in config else []
+    models = config.get("models", {})
+    complete = "input" in config and "region" in config
+    training = {name: model["train"] for name, model in models.items() if model["train"]}
     problems += manifest_problems(
         table,
         path,
-        labels_needed="label" in config.get("targets", []),
+        labels_needed="label" in config.get("targets", []) or bool(training),
         files=config.get("on_error") != "skip",
-        columns=list(dict.fromkeys(column for settings in inputs for column in file_columns(settings))),
+        columns=list(dict.fromkeys(column for name in models if complete for column in file_columns(config, name))),
+        results=results_folder(config) if "experiment" in config else None,
     )
+    if config.get("patches"):
+        problems += _patch_problems(config, table, path)
+    for name, settings in training.items():
+        column = settings["split"]
+        if column not in table:
+            problems.append(f"{path}: column '{column}' is missing, which models.{name}.train.split names")
+        elif "label" in table and not ((table[column] == "train") & (table["label"] != "")).any():
+            problems.append(f"{path}: column '{column}' has no 'train' in a row with a label for models.{name}")
     for place, wanted in [("plots.samples", config.get("plots", {}).get("samples")), ("export", config.get("export"))]:
         if isinstance(wanted, list) and "id" in table:
             unknown = [name for name in wanted if name not in set(table["id"])]

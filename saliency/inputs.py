@@ -1,6 +1,7 @@
 """From a file to the array that the network sees, before normalisation."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -62,16 +63,50 @@ class Preprocessing:
         Side of the central square, [height, width], or None.
     interpolation
         "nearest", "bilinear", "bicubic" or "lanczos".
+    mask_values
+        Values of a mask's pixels that belong to it; None for all but 0.
     """
 
     channels: int
     resize: int | Sequence[int] | None
     crop: int | Sequence[int] | None
     interpolation: str
+    mask_values: Sequence[int] | None = None
 
     def read(self, files: Mapping[str, Path]) -> tuple[np.ndarray, None]:
         """Read a sample from its ``path``; photographs have no affine."""
         return read_image(files["path"], self), None
+
+    def read_mask(self, files: Mapping[str, Path]) -> np.ndarray:
+        """Read a sample's ``mask``, an image with one value per pixel, in the place where `read` puts the photograph.
+
+        Returns
+        -------
+        ndarray
+            ``(h, w)``, bool.
+
+        Raises
+        ------
+        InputError
+            If the mask cannot be read, or does not have the photograph's size.
+        """
+        with _opened(files["path"]) as photograph, _opened(files["mask"]) as image:
+            if image.size != photograph.size:
+                raise InputError(
+                    Status.WRONG_SHAPE,
+                    f"mask has {image.height} x {image.width} pixels, but the image {photograph.height} x "
+                    f"{photograph.width}: they have to lie on each other",
+                )
+            if len(image.getbands()) != 1:
+                raise InputError(Status.UNSUPPORTED, f"mask is {image.mode}, not an image with one value per pixel")
+            # As integers, a palette's numbers stay what they are and are not taken for colours.
+            values = np.asarray(image).astype(np.int32)
+            labels = Image.fromarray(values)
+            if self.resize is not None:
+                labels = labels.resize(_resized_size(labels.size, self.resize), Image.Resampling.NEAREST)
+            if self.crop is not None:
+                labels = labels.crop(_crop_box(labels.size, _pair(self.crop)))
+            return chosen_labels(np.asarray(labels), self.mask_values)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -86,6 +121,17 @@ class Preprocessing:
         if size is None or (isinstance(size, int) and self.crop is None):
             raise ValueError("set crop, or resize to [height, width], so that all samples get one shape")
         return self.channels, *_pair(size)
+
+
+def chosen_labels(labels: np.ndarray, values: Sequence[int] | None) -> np.ndarray:
+    """Turn a label image into a mask: where a label is one of `values`, or with None, is not 0.
+
+    Examples
+    --------
+    >>> chosen_labels(np.array([0, 1, 2]), None).tolist(), chosen_labels(np.array([0, 1, 2]), [2]).tolist()
+    ([False, True, True], [False, False, True])
+    """
+    return labels != 0 if values is None else np.isin(labels, values)
 
 
 def _pair(size: int | Sequence[int]) -> tuple[int, int]:
@@ -115,10 +161,20 @@ def read_image(path: Path, preprocessing: Preprocessing) -> np.ndarray:
     InputError
         If the file is missing or cannot be decoded, is smaller than the crop, or holds values that are not finite.
     """
+    with _opened(path) as image:
+        array = _resized(image, preprocessing)
+    if not np.isfinite(array).all():
+        raise InputError(Status.NOT_FINITE, "holds NaN or infinite values: replace the file or remove the row")
+    return array
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """Open an image and turn it upright; whatever fails inside the ``with`` block is an `InputError`."""
     try:
         # Opened by name, an uncompressed TIFF that its orientation tag turns is read with swapped sides (Pillow 13).
         with path.open("rb") as file, Image.open(file) as image:
-            array = _resized(ImageOps.exif_transpose(image), preprocessing)
+            yield ImageOps.exif_transpose(image)
     except FileNotFoundError:
         raise InputError(Status.MISSING, "there is no such file: correct the path or remove the row") from None
     except InputError:
@@ -128,9 +184,6 @@ def read_image(path: Path, preprocessing: Preprocessing) -> np.ndarray:
         raise InputError(
             Status.UNREADABLE, f"cannot be decoded ({error}): replace the file or remove the row"
         ) from error
-    if not np.isfinite(array).all():
-        raise InputError(Status.NOT_FINITE, "holds NaN or infinite values: replace the file or remove the row")
-    return array
 
 
 def _resized(image: Image.Image, preprocessing: Preprocessing) -> np.ndarray:

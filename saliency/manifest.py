@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from saliency.paths import is_file, resolve
+from saliency.paths import is_file, made_by_rule, resolve
 
 ID_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 # Columns that predictions.csv adds.
@@ -81,6 +81,7 @@ def manifest_problems(
     labels_needed: bool = False,
     files: bool = True,
     columns: Sequence[str] = ("path",),
+    results: Path | None = None,
 ) -> list[str]:
     r"""List everything that is wrong with a manifest, one line each.
 
@@ -96,6 +97,8 @@ def manifest_problems(
         Whether each file must exist.
     columns
         Columns that name files.
+    results
+        The experiment's results folder: files in it are made by rules and need not exist.
 
     Returns
     -------
@@ -142,7 +145,8 @@ def manifest_problems(
     if files:
         for row, column, name in ((row, column, table[column][row]) for column in columns for row in table.index):
             try:
-                if name and not is_file(resolve(name, path.parent)):
+                file = resolve(name, path.parent)
+                if name and not (results and made_by_rule(file, results)) and not is_file(file):
                     wrong.append((row, column, f"there is no file '{name}'"))
             except FileNotFoundError as error:
                 wrong.append((row, column, str(error)))

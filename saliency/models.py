@@ -111,6 +111,11 @@ def describe_model(config: Config, model: str) -> dict[str, object]:
         output = predict(network, x, settings["ignore_lastlayer"])
     except (ValueError, RuntimeError) as error:
         raise DataError(f"models.{model}: for an input of shape {list(x.shape)}: {error}") from error
+    if config["region"] == "mask" and output.shape[2:] != x.shape[2:]:
+        raise DataError(
+            f"models.{model}: region: mask needs one score per pixel or voxel of the input {list(x.shape)}, but the "
+            f"output has shape {list(output.shape)}: use region: predicted"
+        )
     weights = settings["weights"]
     return {
         "factory": settings["factory"],

@@ -1,6 +1,7 @@
 """Files named in a config or manifest: relative paths and files inside installed packages."""
 
 import hashlib
+import os
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from pathlib import Path
@@ -58,6 +59,19 @@ def find_package(name: str) -> ModuleSpec | None:
         return find_spec(name)
     except ValueError:  # for `__main__`, which may have no spec
         return None
+
+
+def made_by_rule(path: Path, results: Path) -> Path | None:
+    """The path as rules write it, if it lies in the results folder: a rule makes that file, it need not exist yet.
+
+    Examples
+    --------
+    >>> made_by_rule(Path("config/../results/a/x.nii"), Path("results/a")).as_posix()
+    'results/a/x.nii'
+    >>> made_by_rule(Path("data/x.nii"), Path("results/a"))
+    """
+    plain = Path(os.path.normpath(path))
+    return plain if plain.is_relative_to(results) else None
 
 
 def is_file(path: Path) -> bool:

@@ -13,14 +13,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from saliency.config import Config, file_columns, input_config
+from saliency.config import Config, file_columns, input_config, results_folder
 from saliency.manifest import read_manifest
-from saliency.paths import fingerprint, resolve
+from saliency.paths import fingerprint, made_by_rule, resolve
 
 # Raise a step's number when a change to its code changes its results: its shards are then made again.
 VERSIONS = {
     "model": 1,
+    "patches": 1,
     "prepare": 1,
+    "train": 1,
     "predict": 1,
     "target_class": 1,
     "gradcam": 1,
@@ -85,15 +87,17 @@ class Plan:
     def arrays(self) -> list[str]:
         """Path in the store of each array of a model."""
         affine = ["affine"] if self.ndim == 3 else []
+        region = ["region"] if self.config["region"] == "mask" else []
         per_target = [f"{target}/{name}" for target in self.targets for name in ["class", *self.methods]]
-        return ["inputs", "status", *affine, "logits", *per_target]
+        return ["inputs", "status", *affine, *region, "logits", *per_target]
 
     def shard_key(self, array: str, shard: int | str) -> str:
         """Path of a shard inside the store, for example ``predicted/gradcam/c.3.0.0``."""
         name = array.rpartition("/")[2]
-        further_axes = {"status": 0, "class": 0, "logits": 1, "affine": 2, "gradcam": self.ndim}.get(
-            name, self.ndim + 1
-        )
+        further_axes = {
+            **{"status": 0, "class": 0, "logits": 1, "affine": 2},
+            **{"region": self.ndim, "gradcam": self.ndim},
+        }.get(name, self.ndim + 1)
         return ".".join([f"{array}/c", str(shard), *["0"] * further_axes])
 
     def rows(self, shard: int) -> pd.DataFrame:
@@ -102,7 +106,7 @@ class Plan:
 
     def files(self, rows: pd.DataFrame, model: str) -> list[dict[str, Path]]:
         """Files of each sample by manifest column; one of a package that is not installed keeps its name."""
-        columns = file_columns(input_config(self.config, model))
+        columns = file_columns(self.config, model)
         return [
             {column: self._path(name) for column, name in zip(columns, names, strict=True)}
             for names in rows[columns].itertuples(index=False)
@@ -113,6 +117,40 @@ class Plan:
             return resolve(name, self.manifest.parent)
         except FileNotFoundError:
             return Path(name)
+
+    def made_files(self, model: str, shard: int) -> list[str]:
+        """Files of a shard's samples that rules make; the others are known by their fingerprints."""
+        paths = [path for found in self.files(self.rows(shard), model) for path in found.values()]
+        return [str(made) for path in paths if (made := made_by_rule(path, results_folder(self.config)))]
+
+    def made_weights(self, model: str) -> list[str]:
+        """The model's weights if a rule makes them."""
+        weights = self.config["models"][model]["weights"]
+        made = made_by_rule(resolve(weights, Path()), results_folder(self.config)) if weights else None
+        return [str(made)] if made else []
+
+    @property
+    def patch_sources(self) -> list[str]:
+        """Volumes and masks out of which patches are cut."""
+        names = self.samples["volume"].unique()
+        return [str(Path(self.config["patches"][kind]) / name) for kind in ("volumes", "masks") for name in names]
+
+    @property
+    def patch_files(self) -> list[str]:
+        """Patches of all samples, then those of their masks."""
+        paths = [self.manifest.parent / name for name in [*self.samples["path"], *self.samples["mask"]]]
+        return [str(made_by_rule(path, results_folder(self.config))) for path in paths]
+
+    def patch_digest(self) -> str:
+        """Digest of the job that cuts patches."""
+        table = self.samples[["path", "mask", "volume", "label"]].to_dict("list")
+        return digest("patches", VERSIONS["patches"], table, self.config["patches"])
+
+    def labelled_shards(self, model: str) -> list[int]:
+        """Shards that hold samples of any split, which training reads or reports on."""
+        split = self.config["models"][model]["train"]["split"]
+        rows = np.flatnonzero((self.samples[split] != "") & (self.samples["label"] != ""))
+        return np.unique(rows // self.shard_size).tolist()
 
     def labels(self, rows: pd.DataFrame) -> np.ndarray:
         """Class indices of samples, int64, -1 where there is none."""
@@ -186,6 +224,8 @@ class Plan:
                 return self._model_digest(model)
             case "target_layer":
                 return self._model_digest(model, layer=True)
+            case "train":
+                return self._train_digest(model)
             case "metadata":
                 ids = self.samples["id"].tolist()
                 layout = [self.arrays, self.shard_size]
@@ -217,6 +257,23 @@ class Plan:
         names = self.config["models"][model]["class_names"]
         return [names, fingerprint(resolve(names, Path())) if isinstance(names, str) else None]
 
+    def _fingerprint(self, path: Path) -> str:
+        """Fingerprint of a file that the user keeps; Snakemake itself notices when a rule makes its file again."""
+        return "made by a rule" if made_by_rule(path, results_folder(self.config)) else fingerprint(path)
+
+    def _train_digest(self, model: str) -> str:
+        settings = self.config["models"][model]
+        rows = self.samples.iloc[[row for shard in self.labelled_shards(model) for row in self.rows(shard).index]]
+        normalisation = {key: input_config(self.config, model)[key] for key in ("mean", "std")}
+        return digest(
+            VERSIONS["train"],
+            {key: settings[key] for key in ("factory", "kwargs", "train")},
+            [self.digest("prepare", model, shard) for shard in self.labelled_shards(model)],
+            rows[["id", "label", settings["train"]["split"]]].to_dict("list"),
+            normalisation,
+            self.config["threads"],
+        )
+
     def _uncached_model_digest(self, model: str, layer: bool = False) -> str:
         settings = self.config["models"][model]
         weights = settings["weights"]
@@ -224,7 +281,8 @@ class Plan:
         return digest(
             VERSIONS["model"],
             {key: settings[key] for key in keys},
-            fingerprint(resolve(weights, Path())) if weights else None,
+            self._fingerprint(resolve(weights, Path())) if weights else None,
+            self._train_digest(model) if settings["train"] else None,
             weights,
             input_config(self.config, model),
             self.config["precision"],
@@ -238,10 +296,11 @@ class Plan:
         match step:
             case "prepare":
                 rows = self.rows(shard)
-                files = [[fingerprint(path) for path in found.values()] for found in self.files(rows, model)]
-                settings = {k: v for k, v in input_config(self.config, model).items() if k not in ("mean", "std")}
-                ids = rows["id"].tolist()
-                return digest(step, version, ids, files, settings, self.shard_size, self.config["precision"])
+                files = [[self._fingerprint(path) for path in found.values()] for found in self.files(rows, model)]
+                unused = ["mean", "std"] + ([] if "mask" in file_columns(self.config, model) else ["mask_values"])
+                settings = {k: v for k, v in input_config(self.config, model).items() if k not in unused}
+                ids, region = rows["id"].tolist(), self.config["region"]
+                return digest(step, version, ids, files, settings, region, self.shard_size, self.config["precision"])
             case "predict":
                 return digest(step, version, before("prepare"), self._model_digest(model), self.config["batch_size"])
             case "target_class":

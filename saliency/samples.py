@@ -17,4 +17,4 @@ def preprocessing_of(settings: dict[str, Any]) -> Preprocessing | VolumePreproce
     (3, 224, 224)
     """
     kind = {"2D": Preprocessing, "3D": VolumePreprocessing}[settings["mode"]]
-    return kind(**{field.name: settings[field.name] for field in fields(kind)})
+    return kind(**{field.name: settings[field.name] for field in fields(kind) if field.name in settings})

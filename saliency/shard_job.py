@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from saliency.config import Config, input_config
 from saliency.explainer import Explainer, ForwardPass
-from saliency.inputs import InputError
+from saliency.inputs import InputError, Status
 from saliency.log import DataError
 from saliency.models import load_model
 from saliency.plan import Plan
@@ -63,6 +63,10 @@ class ShardJob:
         """Values of this shard, ``(samples, …)``."""
         return read_shard(Path(self.files[array]), len(self.rows), self.specs[array])
 
+    def read_regions(self) -> np.ndarray | None:
+        """Values of ``region``, None where scores are summed over predicted regions."""
+        return self.read("region") if "region" in self.specs else None
+
     def write(self, array: str, values: np.ndarray) -> None:
         """Put this shard's file in place."""
         write_shard(Path(self.files[array]), values, self.specs[array])
@@ -73,19 +77,24 @@ class ShardJob:
         Returns
         -------
         dict
-            ``inputs`` ``(n, c, *spatial)``, NaN where a sample failed, ``status`` ``(n,)``, and for volumes ``affine``
-            ``(n, 4, 4)``.
+            ``inputs`` ``(n, c, *spatial)``, NaN where a sample failed, ``status`` ``(n,)``, for volumes ``affine``
+            ``(n, 4, 4)``, and where scores are summed over masks ``region`` ``(n, *spatial)``, -1 where a sample
+            failed.
         """
         spec = self.specs["inputs"]
         inputs = np.full((len(self.rows), *spec.shape), np.nan, dtype=spec.dtype)
         status = np.zeros(len(self.rows), dtype=np.int8)
         affines = np.full((len(self.rows), 4, 4), np.nan)
+        regions = np.full((len(self.rows), *spec.shape[1:]), -1, dtype=np.int8)
         problems = []
         files = self.plan.files(self.rows, self.model)
         for rows in self._progress("prepare"):
             for number in range(rows.start, rows.stop):
                 try:
-                    inputs[number], affine = self.preprocessing.read(files[number])
+                    values, affine = self.preprocessing.read(files[number])
+                    if "region" in self.specs:
+                        regions[number] = self._region(files[number])
+                    inputs[number] = values
                     if affine is not None:
                         affines[number] = affine
                 except InputError as error:
@@ -93,8 +102,14 @@ class ShardJob:
                     names = ", ".join(map(str, files[number].values()))
                     problems.append(f"sample '{self.rows['id'].iloc[number]}': {names}: {error}")
         self._judge(problems)
-        arrays = {"inputs": inputs, "status": status, "affine": affines}
+        arrays = {"inputs": inputs, "status": status, "affine": affines, "region": regions}
         return {name: values for name, values in arrays.items() if name in self.specs}
+
+    def _region(self, files: Mapping[str, Path]) -> np.ndarray:
+        region = self.preprocessing.read_mask(files)
+        if not region.any():
+            raise InputError(Status.EMPTY, "mask is empty where the network looks: correct it or remove the row")
+        return region
 
     def _judge(self, problems: list[str]) -> None:
         """Fail with all problems, or log them and go on, as ``on_error`` says."""
@@ -126,8 +141,13 @@ class ShardJob:
         """Whether scores are taken before the last activation."""
         return self.config["models"][self.model]["ignore_lastlayer"]
 
-    def batches(self, what: str, inputs: np.ndarray) -> Iterator[tuple[slice, Tensor]]:
-        """Normalised batches ``[b, c, *spatial]`` with their rows; logs progress after each."""
+    def batches(
+        self, what: str, inputs: np.ndarray, regions: np.ndarray | None
+    ) -> Iterator[tuple[slice, Tensor, Tensor | None]]:
+        """Rows, normalised inputs ``[b, c, *spatial]`` and regions ``[b, *spatial]`` of each batch; logs progress.
+
+        Regions are None where `regions` is; failed samples, whose regions are stored as -1, get empty ones.
+        """
         settings = input_config(self.config, self.model)
         dims = (-1, *[1] * (inputs.ndim - 2))
         mean, std = (
@@ -136,7 +156,8 @@ class ShardJob:
         )
         for rows in self._progress(what):
             batch = (torch.from_numpy(inputs[rows]) - mean) / std
-            yield rows, batch.nan_to_num().to(self.device)
+            region = None if regions is None else torch.from_numpy(regions[rows] > 0).to(self.device)
+            yield rows, batch.nan_to_num().to(self.device), region
 
     def _progress(self, what: str) -> Iterator[slice]:
         """Rows of each batch; logs a line when the work on them is done."""
@@ -187,12 +208,12 @@ class ShardJob:
         return classes
 
     def explain(
-        self, explainer: Explainer, inputs: np.ndarray, classes: dict[str, np.ndarray]
+        self, explainer: Explainer, inputs: np.ndarray, regions: np.ndarray | None, classes: dict[str, np.ndarray]
     ) -> dict[str, np.ndarray]:
         """Maps of given classes, by ``target/method``."""
         maps: dict[str, np.ndarray] = {}
-        for rows, batch in self.batches(explainer.map_name, inputs):
-            with explainer.forward_pass(batch, self.ignore_lastlayer) as forward:
+        for rows, batch, region in self.batches(explainer.map_name, inputs, regions):
+            with explainer.forward_pass(batch, self.ignore_lastlayer, region) as forward:
                 batch_classes = {target: values[rows] for target, values in classes.items()}
                 self.collect(maps, forward, batch_classes, rows)
         return maps

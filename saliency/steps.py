@@ -32,8 +32,8 @@ def predict_shard(job: ShardJob) -> None:
     network = job.network()
     logits = np.concatenate(
         [
-            job.logits(class_scores(predict(network, batch, job.ignore_lastlayer)), ok, rows)
-            for rows, batch in job.batches("predict", inputs)
+            job.logits(class_scores(predict(network, batch, job.ignore_lastlayer), region), ok, rows)
+            for rows, batch, region in job.batches("predict", inputs, job.read_regions())
         ]
     )
     job.write("logits", logits)
@@ -55,7 +55,8 @@ def method_explainer(job: ShardJob, method: str, network: nn.Module) -> Explaine
 def explain_shard(job: ShardJob, method: str, target: str) -> None:
     """Compute Grad-CAM or guided backpropagation of one target."""
     explainer = method_explainer(job, method, job.network())
-    maps = job.explain(explainer, job.read("inputs"), {target: job.read(f"{target}/class")})
+    classes = {target: job.read(f"{target}/class")}
+    maps = job.explain(explainer, job.read("inputs"), job.read_regions(), classes)
     job.write(f"{target}/{method}", maps[f"{target}/{method}"])
 
 
@@ -81,8 +82,8 @@ def fused(job: ShardJob) -> None:
     explainer = method_explainer(job, methods[0] if len(methods) == 1 else "guided_gradcam", network)
     arrays: dict[str, np.ndarray] = {}
     logits: list[np.ndarray] = []
-    for rows, batch in job.batches("fused", prepared["inputs"]):
-        with explainer.forward_pass(batch, job.ignore_lastlayer) as forward:
+    for rows, batch, region in job.batches("fused", prepared["inputs"], prepared.get("region")):
+        with explainer.forward_pass(batch, job.ignore_lastlayer, region) as forward:
             logits.append(job.logits(forward.scores, ok, rows))
             classes = {target: job.classes(logits[-1], target, rows) for target in job.plan.targets}
             job.collect(arrays, forward, classes, rows)

@@ -25,6 +25,7 @@ def array_specs(
     methods: Iterable[str],
     shard_size: int,
     dtype: str = "float32",
+    region: bool = False,
 ) -> dict[str, ArraySpec]:
     """Lay out a model's store.
 
@@ -42,12 +43,14 @@ def array_specs(
         Samples per shard.
     dtype
         Of everything that is floating point.
+    region
+        Whether the regions of a dense model's scores come from masks.
 
     Returns
     -------
     dict
         By path in the store: ``inputs``, ``status``, ``logits``, ``{target}/class``, ``{target}/{method}``; for volumes
-        ``affine``, from voxels of the input to millimetres.
+        ``affine``, from voxels of the input to millimetres; with `region` ``region``, 1 inside, 0 outside.
 
     Examples
     --------
@@ -64,6 +67,8 @@ def array_specs(
     }
     if len(spatial) == 3:
         specs["affine"] = ArraySpec((4, 4), "float64", ("affine_row", "affine_column"), shard_size)
+    if region:
+        specs["region"] = ArraySpec(tuple(input_shape[1:]), "int8", spatial, shard_size)
     for target in targets:
         specs[f"{target}/class"] = ArraySpec((), "int64", (), shard_size)
         for method in methods:
@@ -102,6 +107,7 @@ def plan_specs(plan: Plan, model: str, descriptions: Iterable[str | Path]) -> di
         plan.methods,
         plan.shard_size,
         plan.config["precision"],
+        plan.config["region"] == "mask",
     )
 
 

@@ -169,6 +169,7 @@ def provenance(config: Config, descriptions: Sequence[str | Path]) -> dict[str, 
         "inputs": "prepare",
         "status": "prepare",
         "affine": "prepare",
+        "region": "prepare",
         "logits": "predict",
         "class": "target_class",
     }

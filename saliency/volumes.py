@@ -15,7 +15,7 @@ from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
 from nibabel.processing import resample_from_to
 from nibabel.spatialimages import SpatialImage
 
-from saliency.inputs import InputError, Status
+from saliency.inputs import InputError, Status, chosen_labels
 
 SPLINE_ORDER = {"nearest": 0, "linear": 1, "cubic": 3}
 Affine = np.ndarray
@@ -156,6 +156,8 @@ class VolumePreprocessing:
         other voxels become 0.
     percentiles
         Two numbers between 0 and 100.
+    mask_values
+        Values of a mask's voxels that belong to it; None for all but 0.
     """
 
     channels: int | Sequence[str]
@@ -165,6 +167,7 @@ class VolumePreprocessing:
     intensity: str
     intensity_over: str
     percentiles: Sequence[float]
+    mask_values: Sequence[int] | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -203,16 +206,33 @@ class VolumePreprocessing:
         channels = [channel for image in images.values() for channel in _channels(image, self.channels)]
         for column, image in images.items():
             _check_same_grid(image, first, column)
-        chosen = None
-        if self.intensity_over == "mask":
-            mask = load_volume(files["mask"])
-            _check_same_grid(mask, first, "mask")
-            chosen = grid.to_resampled(_channels(mask, 1)[0], order=0) > 0.5
+        chosen = self._resampled_mask(files, first) if self.intensity_over == "mask" else None
         values = []
         for channel in channels:
             resampled = grid.to_resampled(channel, SPLINE_ORDER[self.interpolation])
             values.append(grid.crop(self._scaled(resampled, chosen)))
         return np.stack(values), grid.affine
+
+    def read_mask(self, files: Mapping[str, Path]) -> np.ndarray:
+        """Read a sample's ``mask`` on the network's grid.
+
+        Returns
+        -------
+        ndarray
+            ``(x, y, z)``, bool; False where the volume was padded.
+
+        Raises
+        ------
+        InputError
+            If the mask cannot be read, or does not lie on the grid of the sample's first file.
+        """
+        first = load_volume(next(path for column, path in files.items() if column != "mask"))
+        return self.grid(first).crop(self._resampled_mask(files, first))
+
+    def _resampled_mask(self, files: Mapping[str, Path], first: SpatialImage) -> np.ndarray:
+        mask = load_volume(files["mask"])
+        _check_same_grid(mask, first, "mask")
+        return chosen_labels(self.grid(first).to_resampled(_channels(mask, 1)[0], order=0), self.mask_values)
 
     def _scaled(self, values: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
         if self.intensity == "none":

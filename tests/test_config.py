@@ -48,7 +48,7 @@ def test_shipped_config_has_no_problems_and_gets_defaults(monkeypatch):
         "experiment": "photographs",
         "manifest": "config/photographs.csv",
         "input": {"mode": "2D", "channels": 3, "resize": 256, "crop": 224, "interpolation": "bicubic",
-                  "mean": [0.49804], "std": [0.50196]},
+                  "mask_values": None, "mean": [0.49804], "std": [0.50196]},
         "models": {},
         "targets": ["predicted", "runner_up"],
         "methods": ["guided_backprop", "gradcam", "guided_gradcam"],
@@ -59,12 +59,14 @@ def test_shipped_config_has_no_problems_and_gets_defaults(monkeypatch):
         "precision": "float32",
         "on_error": "fail",
         "execution": "steps",
+        "region": "predicted",
+        "patches": None,
         "export": "none",
         "plots": {"samples": "first", "count": 12, "seed": 0,
                   "contact_sheets": ["first", "random", "misclassified", "least_confident"]},
     }  # fmt: skip
-    settings = ["target_layer", "section_names", "ignore_lastlayer", "outputs", "input"]
-    assert [model[key] for key in settings] == [None, None, False, "logits", {}]
+    settings = ["train", "target_layer", "section_names", "ignore_lastlayer", "outputs", "input"]
+    assert [model[key] for key in settings] == [None, None, None, False, "logits", {}]
 
 
 @pytest.mark.parametrize(
@@ -180,7 +182,8 @@ def test_model_overrides_the_input(config):
     assert found == []
     assert completed["input"]["crop"] == 224
     assert input_config(completed, "net") == {
-        "mode": "2D", "resize": 256, "interpolation": "bilinear", "channels": 1, "mean": [0.5], "std": [0.5], "crop": 7
+        "mode": "2D", "resize": 256, "interpolation": "bilinear", "channels": 1, "mask_values": None, "mean": [0.5], "std": [0.5],
+        "crop": 7
     }  # fmt: skip
 
 

@@ -22,6 +22,8 @@ config.update(completed)
 PLAN = Plan(config)
 RESULTS = f"results/{config['experiment']}"
 MODEL = f"{RESULTS}/{{model}}/model.json"
+WEIGHTS = f"{RESULTS}/{{model}}/weights.safetensors"
+TRAINING = f"{RESULTS}/{{model}}/training.csv"
 TARGET_LAYER = f"{RESULTS}/{{model}}/target_layer.json"
 # What describes a model; there is no target layer without Grad-CAM.
 DESCRIPTIONS = [MODEL, TARGET_LAYER] if "gradcam" in PLAN.methods else [MODEL]
@@ -39,7 +41,9 @@ EXPORTS = {
     for method in PLAN.methods
 }
 
-PREPARED = [name for name in ("inputs", "status", "affine") if name in PLAN.arrays]
+PREPARED = [
+    name for name in ("inputs", "status", "affine", "region") if name in PLAN.arrays
+]
 CONTACT_SHEETS = {
     selection: f"{RESULTS}/{{model}}/figures/{{target}}/contact-sheet_{selection}.png"
     for selection in config["plots"]["contact_sheets"]
@@ -67,14 +71,22 @@ def all_shards():
     ]
 
 
+def made_sources():
+    """Patches and trained weights, which would not be missed either."""
+    patches = PLAN.patch_files if config["patches"] else []
+    trained = [name for name in PLAN.models if config["models"][name]["train"]]
+    return patches + expand([WEIGHTS, TRAINING], model=trained)
+
+
 def shards_to_draw(rows):
     """Input function: the shards that hold some rows, of every array that a figure shows."""
     numbers = sorted({row // PLAN.shard_size for row in rows})
     return lambda wildcards: expand(DRAWN, shard=numbers, **wildcards)
 
 
+REGION = [shard("region")] if "region" in PLAN.arrays else []
 DRAWN = [
-    *(shard(name) for name in PREPARED if name != "status"),
+    *(shard(name) for name in PREPARED if name not in ("status", "region")),
     *(shard(f"{{target}}/{name}") for name in ["class", *PLAN.methods]),
 ]
 
@@ -88,6 +100,22 @@ def shards_of_sample(wildcards):
 def export_digest(wildcards):
     """Params function: an exported map also depends on the grid of the original file."""
     return PLAN.digest("prepare", wildcards.model, PLAN.shard_of[wildcards.sample])
+
+
+def made_files(wildcards):
+    """Input function: files of a shard's samples that other rules make."""
+    return PLAN.made_files(wildcards.model, int(wildcards.shard))
+
+
+def made_weights(wildcards):
+    """Input function: the weights of a model, if a rule makes them."""
+    return PLAN.made_weights(wildcards.model)
+
+
+def training_shards(wildcards):
+    """Input function: the prepared samples that a model learns from or is tested on."""
+    shards = PLAN.labelled_shards(wildcards.model)
+    return expand(shard("inputs"), shard=shards, model=wildcards.model)
 
 
 def step_digest(step):

@@ -1,5 +1,7 @@
 rule fused:
     input:
+        files=made_files,
+        weights=made_weights,
         descriptions=DESCRIPTIONS,
     output:
         [shard(array) for array in PLAN.arrays],

@@ -4,6 +4,8 @@ if "guided_backprop" in PLAN.methods:
         input:
             inputs=shard("inputs"),
             classes=shard("{target}/class"),
+            region=REGION,
+            weights=made_weights,
         output:
             maps=shard("{target}/guided_backprop"),
         log:
@@ -27,6 +29,8 @@ if "gradcam" in PLAN.methods:
         input:
             inputs=shard("inputs"),
             classes=shard("{target}/class"),
+            region=REGION,
+            weights=made_weights,
             descriptions=[TARGET_LAYER],
         output:
             maps=shard("{target}/gradcam"),

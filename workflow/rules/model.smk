@@ -11,6 +11,8 @@ METADATA = [
 
 
 rule inspect_model:
+    input:
+        made_weights,
     output:
         MODEL,
     log:
@@ -26,6 +28,8 @@ rule inspect_model:
 
 
 rule find_target_layer:
+    input:
+        made_weights,
     output:
         TARGET_LAYER,
     log:

@@ -2,6 +2,8 @@ rule predict:
     input:
         inputs=shard("inputs"),
         status=shard("status"),
+        region=REGION,
+        weights=made_weights,
         descriptions=[MODEL],
     output:
         logits=shard("logits"),

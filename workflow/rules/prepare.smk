@@ -1,4 +1,6 @@
 rule prepare:
+    input:
+        made_files,
     output:
         **{name: shard(name) for name in PREPARED},
     log:

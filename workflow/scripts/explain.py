@@ -10,5 +10,7 @@ with job_log(snakemake.log[0]):
         f"{target}/class": snakemake.input.classes,
         f"{target}/{method}": snakemake.output.maps,
     }
+    if snakemake.input.region:
+        files["region"] = snakemake.input.region[0]
     descriptions = snakemake.input.get("descriptions", [])
     explain_shard(ShardJob(snakemake.config, snakemake.wildcards.model, shard, files, descriptions), method, target)

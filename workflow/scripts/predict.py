@@ -9,5 +9,7 @@ with job_log(snakemake.log[0]):
         "status": snakemake.input.status,
         "logits": snakemake.output.logits,
     }
+    if snakemake.input.region:
+        files["region"] = snakemake.input.region[0]
     shard = int(snakemake.wildcards.shard)
     predict_shard(ShardJob(snakemake.config, snakemake.wildcards.model, shard, files, snakemake.input.descriptions))

@@ -1,0 +1,17 @@
+rule train:
+    input:
+        training_shards,
+    output:
+        weights=WEIGHTS,
+        history=TRAINING,
+    log:
+        f"{RESULTS}/logs/{{model}}/train.log",
+    conda:
+        "../envs/saliency.yaml"
+    threads: config["threads"]
+    params:
+        digest=step_digest("train"),
+    message:
+        "Train {wildcards.model}"
+    script:
+        "../scripts/train.py"

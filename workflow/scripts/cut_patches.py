@@ -1,0 +1,11 @@
+from pathlib import Path
+
+from saliency.log import job_log
+
+with job_log(snakemake.log[0]):
+    from saliency.patches import cut_patches
+    from saliency.plan import Plan
+
+    plan, settings = Plan(snakemake.config), snakemake.config["patches"]
+    folders = (plan.manifest.parent, Path(settings["volumes"]), Path(settings["masks"]))
+    cut_patches(plan.samples, *folders, settings["size"], settings["seed"], list(map(Path, snakemake.output)))
