@@ -143,7 +143,7 @@ def manifest_problems(
         bad = table.index[~table["label"].str.fullmatch(r"[0-9]{0,9}")]
         wrong += [(row, "label", f"{table['label'][row]!r} is not a class index (0, 1, …) or empty") for row in bad]
     if files:
-        for row, column, name in ((row, column, table[column][row]) for column in columns for row in table.index):
+        for row, column, name in ((row, column, name) for column in columns for row, name in table[column].items()):
             try:
                 file = resolve(name, path.parent)
                 if name and not (results and made_by_rule(file, results)) and not is_file(file):

@@ -68,6 +68,7 @@ class Plan:
         self.config = config
         self.manifest = Path(config["manifest"])
         self.samples, _ = read_manifest(self.manifest)
+        self.results = results_folder(config)
         self.models = list(config["models"])
         self.targets = [target if isinstance(target, str) else f"class-{target}" for target in config["targets"]]
         wanted = config["methods"]
@@ -104,6 +105,14 @@ class Plan:
         """Samples of one shard."""
         return self.samples.iloc[shard * self.shard_size : (shard + 1) * self.shard_size]
 
+    @cached_property
+    def _columns(self) -> dict[str, list[str]]:
+        """The samples as lists: slicing a table once per shard takes most of the time of planning many shards."""
+        return self.samples.to_dict("list")
+
+    def _values(self, column: str, shard: int) -> list[str]:
+        return self._columns[column][shard * self.shard_size : (shard + 1) * self.shard_size]
+
     def files(self, rows: pd.DataFrame, model: str) -> list[dict[str, Path]]:
         """Files of each sample by manifest column; one of a package that is not installed keeps its name."""
         columns = file_columns(self.config, model)
@@ -121,12 +130,12 @@ class Plan:
     def made_files(self, model: str, shard: int) -> list[str]:
         """Files of a shard's samples that rules make; the others are known by their fingerprints."""
         paths = [path for found in self.files(self.rows(shard), model) for path in found.values()]
-        return [str(made) for path in paths if (made := made_by_rule(path, results_folder(self.config)))]
+        return [str(made) for path in paths if (made := made_by_rule(path, self.results))]
 
     def made_weights(self, model: str) -> list[str]:
         """The model's weights if a rule makes them."""
         weights = self.config["models"][model]["weights"]
-        made = made_by_rule(resolve(weights, Path()), results_folder(self.config)) if weights else None
+        made = made_by_rule(resolve(weights, Path()), self.results) if weights else None
         return [str(made)] if made else []
 
     @property
@@ -139,7 +148,7 @@ class Plan:
     def patch_files(self) -> list[str]:
         """Patches of all samples, then those of their masks."""
         paths = [self.manifest.parent / name for name in [*self.samples["path"], *self.samples["mask"]]]
-        return [str(made_by_rule(path, results_folder(self.config))) for path in paths]
+        return [str(made_by_rule(path, self.results)) for path in paths]
 
     def patch_digest(self) -> str:
         """Digest of the job that cuts patches."""
@@ -232,9 +241,8 @@ class Plan:
                 return digest(step, VERSIONS[step], self._model_digest(model, layer=True), ids, layout)
             case "table":
                 shards = [self.digest("predict", model, number) for number in self.shards]
-                table = self.samples.to_dict("list")
                 outputs = self.config["models"][model]["outputs"]
-                return digest(step, VERSIONS[step], shards, table, outputs, self._names_fingerprint(model))
+                return digest(step, VERSIONS[step], shards, self._columns, outputs, self._names_fingerprint(model))
             case "figure" | "contact_sheets":
                 others = "contact_sheets" if step == "figure" else "samples"
                 settings = {key: value for key, value in self.config["plots"].items() if key != others}
@@ -251,7 +259,7 @@ class Plan:
     def everything_digest(self) -> str:
         """Digest of the whole experiment."""
         shards = [self.fused_digest(model, shard) for model in self.models for shard in self.shards]
-        return digest("provenance", shards, self.config, self.samples.to_dict("list"))
+        return digest("provenance", shards, self.config, self._columns)
 
     def _names_fingerprint(self, model: str) -> list[object]:
         names = self.config["models"][model]["class_names"]
@@ -259,7 +267,7 @@ class Plan:
 
     def _fingerprint(self, path: Path) -> str:
         """Fingerprint of a file that the user keeps; Snakemake itself notices when a rule makes its file again."""
-        return "made by a rule" if made_by_rule(path, results_folder(self.config)) else fingerprint(path)
+        return "made by a rule" if made_by_rule(path, self.results) else fingerprint(path)
 
     def _train_digest(self, model: str) -> str:
         settings = self.config["models"][model]
@@ -295,11 +303,12 @@ class Plan:
         version = VERSIONS[step]
         match step:
             case "prepare":
-                rows = self.rows(shard)
-                files = [[self._fingerprint(path) for path in found.values()] for found in self.files(rows, model)]
-                unused = ["mean", "std"] + ([] if "mask" in file_columns(self.config, model) else ["mask_values"])
-                settings = {k: v for k, v in input_config(self.config, model).items() if k not in unused}
-                ids, region = rows["id"].tolist(), self.config["region"]
+                inputs, columns = input_config(self.config, model), file_columns(self.config, model)
+                paths = zip(*(self._values(name, shard) for name in columns), strict=True)
+                files = [[self._fingerprint(self._path(name)) for name in names] for names in paths]
+                unused = ["mean", "std"] + ([] if "mask" in columns else ["mask_values"])
+                settings = {key: value for key, value in inputs.items() if key not in unused}
+                ids, region = self._values("id", shard), self.config["region"]
                 return digest(step, version, ids, files, settings, region, self.shard_size, self.config["precision"])
             case "predict":
                 return digest(step, version, before("prepare"), self._model_digest(model), self.config["batch_size"])

@@ -64,10 +64,13 @@ def shard(array):
 
 def all_shards():
     """Every shard of every array: one that is not asked for here would not be missed when it is gone."""
+    # A job parses this file as well, and knows which files it makes.
+    shards = PLAN.shards if workflow.is_main_process else []
     return [
-        path
+        f"{RESULTS}/{model}.zarr/{PLAN.shard_key(array, number)}"
         for array in PLAN.arrays
-        for path in expand(shard(array), model=PLAN.models, shard=PLAN.shards)
+        for model in PLAN.models
+        for number in shards
     ]
 
 

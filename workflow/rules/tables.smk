@@ -52,7 +52,7 @@ rule provenance:
     conda:
         "../envs/saliency.yaml"
     params:
-        digest=PLAN.everything_digest(),
+        digest=lambda wildcards: PLAN.everything_digest(),
     message:
         "Record the provenance"
     script:
