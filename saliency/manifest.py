@@ -143,11 +143,12 @@ def manifest_problems(
         bad = table.index[~table["label"].str.fullmatch(r"[0-9]{0,9}")]
         wrong += [(row, "label", f"{table['label'][row]!r} is not a class index (0, 1, …) or empty") for row in bad]
     if files:
-        for row, column, name in ((row, column, name) for column in columns for row, name in table[column].items()):
-            try:
-                file = resolve(name, path.parent)
-                if name and not (results and made_by_rule(file, results)) and not is_file(file):
-                    wrong.append((row, column, f"there is no file '{name}'"))
-            except FileNotFoundError as error:
-                wrong.append((row, column, str(error)))
+        for column in columns:
+            for row, name in table[column].items():
+                try:
+                    file = resolve(name, path.parent)
+                    if name and not (results and made_by_rule(file, results)) and not is_file(file):
+                        wrong.append((row, column, f"there is no file '{name}'"))
+                except FileNotFoundError as error:
+                    wrong.append((row, column, str(error)))
     return problems + [f"{path}: line {lines[row]}, column {column}: {what}" for row, column, what in wrong]

@@ -129,8 +129,8 @@ class Plan:
 
     def made_files(self, model: str, shard: int) -> list[str]:
         """Files of a shard's samples that rules make; the others are known by their fingerprints."""
-        paths = [path for found in self.files(self.rows(shard), model) for path in found.values()]
-        return [str(made) for path in paths if (made := made_by_rule(path, self.results))]
+        names = [name for column in file_columns(self.config, model) for name in self._values(column, shard)]
+        return [str(made) for name in names if (made := made_by_rule(self._path(name), self.results))]
 
     def made_weights(self, model: str) -> list[str]:
         """The model's weights if a rule makes them."""
