@@ -33,6 +33,8 @@ VERSIONS = {
     "figure": 1,
     "contact_sheets": 1,
 }
+# Of one array in a shard whose size is "auto", before compression.
+SHARD_BYTES = 128 * 1024**2
 METHODS = ("guided_backprop", "gradcam", "guided_gradcam")
 
 
@@ -74,8 +76,9 @@ class Plan:
         wanted = config["methods"]
         # Guided Grad-CAM is the product of the other two, which are stored as well.
         self.methods = [name for name in METHODS if name in wanted or "guided_gradcam" in wanted]
-        self.shard_size: int = config["shard_size"]
         self.ndim = int(config["input"]["mode"][0])
+        largest = max(map(self._sample_bytes, self.models))
+        self.shard_size = max(1, SHARD_BYTES // largest) if config["shard_size"] == "auto" else config["shard_size"]
         self._shard_digest = lru_cache(maxsize=None)(self._uncached_shard_digest)
         self._model_digest = lru_cache(maxsize=None)(self._uncached_model_digest)
 
@@ -167,15 +170,18 @@ class Plan:
             return np.full(len(rows), -1)
         return np.array([int(label) if label else -1 for label in rows["label"]], dtype=np.int64)
 
-    def memory_mb(self, model: str) -> int:
-        """Memory of a job, in MB: the arrays of a shard, encoded and plain, on top of torch and the network."""
+    def _sample_bytes(self, model: str) -> int:
+        """Size of a sample as the network sees it, and of a map of that shape."""
         settings = input_config(self.config, model)
         size = settings.get("resize") if settings["crop"] is None else settings["crop"]
         side = [size] * self.ndim if isinstance(size, int) else size
         channels = settings["channels"] if isinstance(settings["channels"], int) else len(settings["channels"])
-        shard = self.shard_size * channels * math.prod(side) * np.dtype(self.config["precision"]).itemsize
+        return channels * math.prod(side) * np.dtype(self.config["precision"]).itemsize
+
+    def memory_mb(self, model: str) -> int:
+        """Memory of a job, in MB: the arrays of a shard, encoded and plain, on top of torch and the network."""
         dense = 2 + len(self.targets) * 2 if self.config["execution"] == "fused" else 4
-        return 2000 + math.ceil(dense * shard / 1e6)
+        return 2000 + math.ceil(dense * self.shard_size * self._sample_bytes(model) / 1e6)
 
     @cached_property
     def chosen(self) -> pd.DataFrame:

@@ -98,7 +98,7 @@ def test_all_wrong_types_are_reported_together_with_their_places(config):
         "config: methods.0: 'gradcm' is not one of ['guided_backprop', 'gradcam', 'guided_gradcam']",
         "config: models.net.factory: 'torch' does not fit: package.module:callable",
         "config: models.net.kwargs: [] is not of type 'object'",
-        "config: shard_size: '8' does not fit: a number of samples, at least 1",
+        "config: shard_size: '8' does not fit: auto, or a number of samples, at least 1",
         f"config: targets.1: True does not fit: {target}",
         f"config: targets.2: 1.0 does not fit: {target}",
         "config: threads: 8.0 does not fit: a number of cores per job, at least 1",

@@ -161,6 +161,30 @@ def test_shards_split_the_samples_in_order(build):
     assert [list(build(shard_size=size).shards) for size in (1, 4, 5, 6)] == [[0, 1, 2, 3, 4], [0, 1], [0], [0]]
 
 
+@pytest.mark.parametrize(
+    ("settings", "precision", "samples"),
+    [
+        ({"crop": 256, "resize": 256}, "float32", 170),  # 3 * 256 * 256 * 4 B = 768 KiB, of 128 MiB
+        ({"crop": 256, "resize": 256}, "float64", 85),
+        ({"crop": None, "resize": [128, 256], "channels": 1, "mean": [0], "std": [1]}, "float32", 1024),
+        ({"crop": 10_000, "resize": 10_000}, "float32", 1),
+    ],
+)
+def test_automatic_shards_hold_128_mebibytes_of_input(build, settings, precision, samples):
+    plan = build(shard_size="auto", input=settings, precision=precision)
+    assert plan.shard_size == samples
+    assert plan.digest("prepare", "net", 0) == build(shard_size=samples, input=settings, precision=precision).digest(
+        "prepare", "net", 0
+    )
+
+
+def test_automatic_shards_of_volumes_follow_the_largest_input(build):
+    Path("data/m.csv").write_text("id,path,label\ns0,s0.png,1\n")
+    volumes = {"mode": "3D", "crop": 64}
+    assert build(shard_size="auto", input=volumes).shard_size == 128
+    assert build(shard_size="auto", input=volumes, model={"input": {"crop": [128, 128, 64]}}).shard_size == 32
+
+
 def test_paths_of_arrays_and_shards(build):
     plan = build(targets=["runner_up", 281], methods=["guided_gradcam"])
     keys = {"inputs": "inputs/c.3.0.0.0", "status": "status/c.3", "logits": "logits/c.3.0"}
