@@ -9,12 +9,14 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from saliency.plan import Plan
-from saliency.plot import sample_panels
+from saliency.plot import sample_panels, wrapped
 from saliency.sample_maps import SampleReader
 from saliency.volume_plot import montage_figure, orthogonal_figure
 from saliency.volume_slices import AXIAL, peak, slice_plane, window
 
 log = logging.getLogger(__name__)
+
+NAME_LENGTH = 60
 
 
 def explained(class_index: int, names: Sequence[str]) -> str:
@@ -27,7 +29,11 @@ def explained(class_index: int, names: Sequence[str]) -> str:
     """
     if class_index < 0:
         return "none"
-    return f"{names[class_index]} ({class_index})" if class_index < len(names) else f"class {class_index}"
+    if class_index >= len(names):
+        return f"class {class_index}"
+    # A name of several lines, or of a page, would leave no room for the maps.
+    name = "".join(letter if letter.isprintable() else " " for letter in names[class_index])
+    return f"{name if len(name) <= NAME_LENGTH else name[: NAME_LENGTH - 1] + '…'} ({class_index})"
 
 
 def sample_figure(image: np.ndarray, maps: dict[str, np.ndarray], heading: str, caption: str, dpi: int = 120) -> Figure:
@@ -36,7 +42,8 @@ def sample_figure(image: np.ndarray, maps: dict[str, np.ndarray], heading: str, 
     figure = Figure(figsize=(2.3 * width, 2.95), layout="constrained", dpi=dpi)
     cells = figure.subplots(1, width, squeeze=False)[0]
     sample_panels(cells, image, maps, titles=True)
-    figure.suptitle(f"{heading}\n{caption}", fontsize=10)
+    # Names may hold dollar signs, which are no formulas.
+    figure.suptitle(wrapped(f"{heading}\n{caption}", 2.3 * width, 10), fontsize=10, parse_math=False)
     return figure
 
 
@@ -76,6 +83,11 @@ def describe_sample(row: pd.Series, class_index: int, names: Sequence[str]) -> t
     return f"{row['id']}{label}", f"explained {explained(class_index, names)}; {said}"
 
 
+def _read_predictions(path: Path) -> pd.DataFrame:
+    # Ids such as 001, 1e5 and nan stay what they are.
+    return pd.read_csv(path, converters={"id": str})
+
+
 def draw_samples(read: SampleReader, predictions: Path, outputs: Mapping[str, Path]) -> None:
     """Draw the figures of the plan's chosen samples.
 
@@ -88,7 +100,7 @@ def draw_samples(read: SampleReader, predictions: Path, outputs: Mapping[str, Pa
     outputs
         Files by id; for volumes also by id with "/montage" appended.
     """
-    table = pd.read_csv(predictions)
+    table = _read_predictions(predictions)
     for row in read.plan.chosen.index:
         sample = read(row)
         name = read.plan.samples["id"][row]
@@ -107,7 +119,7 @@ def draw_contact_sheet(read: SampleReader, predictions: Path, selection: str, ou
 
     Of volumes, the axial slice through the largest Grad-CAM value is shown.
     """
-    table = pd.read_csv(predictions)
+    table = _read_predictions(predictions)
     rows = select_rows(read.plan, table, selection)
     title = f"{read.model}, class explained: {read.target}, samples: {selection.replace('_', ' ')}"
     width = 1 + len(read.plan.methods)
@@ -129,7 +141,7 @@ def draw_contact_sheet(read: SampleReader, predictions: Path, selection: str, ou
                 maps = {method: slice_plane(values, AXIAL, level) for method, values in maps.items()}
                 image = slice_plane(window(image[:1]) if np.isfinite(image).all() else image[:1], AXIAL, level)
             text = describe_sample(table.loc[rows[number]], sample.class_index, read.class_names)
-            block.suptitle("\n".join(text), fontsize=7)
+            block.suptitle(wrapped("\n".join(text), 1.5 * width, 7), fontsize=7, parse_math=False)
             sample_panels(block.subplots(1, width, squeeze=False)[0], image, maps, titles=number < columns)
     figure.savefig(output)
     log.info("%s: %d samples", output, len(rows))

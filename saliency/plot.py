@@ -1,5 +1,6 @@
 """Drawing images and maps. Only here are values brought to a display range; stored maps are raw."""
 
+import textwrap
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -73,6 +74,19 @@ def display_map(values: np.ndarray, signed: bool) -> tuple[np.ndarray, float, fl
     limit = float(np.quantile(np.abs(flat), 0.995, method="higher"))
     limit = limit or float(np.abs(flat).max())
     return flat, -limit, limit
+
+
+def wrapped(text: str, inches: float, points: float) -> str:
+    """Break lines that are too long for a width at a size of the default font.
+
+    Examples
+    --------
+    >>> wrapped("Guided Grad-CAM", 1, 10).splitlines()
+    ['Guided', 'Grad-CAM']
+    """
+    # Small letters are about 0.55 and digits 0.64 as wide as high.
+    width = int(inches * 72 / (0.62 * points))
+    return "\n".join(textwrap.fill(line, width) for line in text.split("\n"))
 
 
 def draw_image(axes: Axes, image: np.ndarray) -> AxesImage:

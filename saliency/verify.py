@@ -277,14 +277,18 @@ class _StoreCheck:
         if self.ids is None:
             self._add("id/c.0", "damaged", "the sample ids cannot be read, here or from the manifest of the run")
             return
-        for name, content in store_metadata(self.specs, self.ids).items():
+        wrong: set[str] = set()
+        # `id/zarr.json` comes before `id/c.0`, which cannot be judged without it.
+        for name, content in sorted(store_metadata(self.specs, self.ids).items(), reverse=True):
             path = self.root / name
             if not path.is_file():
+                wrong.add(name)
                 self._add(name, "missing", "is part of the store's metadata")
             elif path.suffix == ".json":
                 if _json(path) != json.loads(content):
+                    wrong.add(name)
                     self._add(name, "damaged", "is not what belongs to the config and the model")
-            elif self.stored_ids != (self.manifest_ids or self.ids):
+            elif "id/zarr.json" not in wrong and self.stored_ids != (self.manifest_ids or self.ids):
                 self._add(name, "damaged", "does not hold the sample ids of the manifest")
 
     def _check_shard(self, number: int, rows: int) -> None:

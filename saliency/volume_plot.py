@@ -4,7 +4,6 @@ Arrays are in RAS voxel order: x grows to the patient's right, y to anterior, z 
 (neurological convention). One colour range holds for all slices of a map: that of the whole volume, not of the slices.
 """
 
-import textwrap
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -16,7 +15,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
-from saliency.plot import TITLES, display_map, draw_image, draw_map
+from saliency.plot import TITLES, display_map, draw_image, draw_map, wrapped
 from saliency.volume_slices import AXIAL, centre, found_peak, leading_map, slice_plane, spread_slices, window
 
 DPI = 120
@@ -232,7 +231,7 @@ def _framed_figure(width: float, height: float, title: str, note: str) -> tuple[
     margin = 0.1
     # Room for a title even over a single narrow panel.
     whole = max(width + 2 * margin, 4.0)
-    title, note = _wrap(title, whole - 2 * margin, 10), _wrap(note, whole - 2 * margin, 7)
+    title, note = wrapped(title, whole - 2 * margin, 10), wrapped(note, whole - 2 * margin, 7)
     above = 2 * margin + 0.17 * (title.count("\n") + 1)
     below = 2 * margin + 0.12 * (note.count("\n") + 1)
     figure = Figure(figsize=(whole, above + height + below), dpi=DPI)
@@ -241,12 +240,6 @@ def _framed_figure(width: float, height: float, title: str, note: str) -> tuple[
                 ha="center", va="top", parse_math=False)  # fmt: skip
     figure.text(*_fractions(figure, margin, margin), note, fontsize=7, va="bottom", color="0.3", parse_math=False)
     return figure, (whole - width) / 2, below + height
-
-
-def _wrap(text: str, inches: float, points: float) -> str:
-    # Of the default font, small letters are about 0.55 and digits 0.64 as wide as high.
-    width = int(inches * 72 / (0.62 * points))
-    return "\n".join(textwrap.fill(line, width) for line in text.split("\n"))
 
 
 def _fractions(figure: Figure, x: float, y: float) -> tuple[float, float]:

@@ -1,0 +1,186 @@
+"""Random and broken input: it is used or refused with a message, and nothing else happens."""
+
+import copy
+import gzip
+import io
+import math
+import time
+
+import nibabel as nib
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from test_config import CONFIGS, MODELS, SCHEMA
+from test_volumes import preprocessing
+
+from saliency.config import complete_config
+from saliency.inputs import InputError, Preprocessing, read_image
+from saliency.manifest import manifest_problems, read_manifest
+from saliency.shards import ArraySpec, read_shard, write_shard
+
+ONE_FOLDER = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+EFFORT = [60, pytest.param(5000, marks=pytest.mark.slow)]
+
+
+def examples(count, test):
+    settings(max_examples=count, deadline=None, suppress_health_check=ONE_FOLDER)(test)()
+
+
+@pytest.mark.parametrize("count", EFFORT)
+def test_any_manifest_gives_problems_of_one_line(tmp_path, count):
+    names = st.sampled_from(["id", "path", "label", "mask", "status", "", "Unnamed: 0", "\0", "a\nb"])
+    field = st.text(max_size=6) | st.sampled_from(
+        ["0", "a", "x" * 300, "package://numpy/x", "package://", "../a", "\ud800"]
+    )
+    line = st.lists(names | field, max_size=5).map(",".join)
+    content = st.binary(max_size=80) | st.lists(line, max_size=5).map(
+        lambda lines: "\n".join(lines).encode("utf-8", "surrogatepass")
+    )
+
+    @given(content, st.booleans(), st.sampled_from(["m.csv", "m.tsv"]))
+    def check(content, files, name):
+        path = tmp_path / name
+        path.write_bytes(content)
+        table, problems = read_manifest(path)
+        problems += manifest_problems(table, path, labels_needed=files, files=files, columns=["path", "mask"])
+        assert problems
+        assert all(line.startswith(str(path)) and len(line.splitlines()) == 1 for line in problems), problems
+
+    examples(count, check)
+
+
+@pytest.mark.parametrize("count", EFFORT)
+def test_any_config_is_completed_once(tmp_path, monkeypatch, count):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "m.csv").write_text("id,path\na,m.csv\n")
+
+    @given(CONFIGS, MODELS)
+    def check(changes, model):
+        config = {"experiment": "e", "manifest": "m.csv", "models": {"net": model}, **changes}
+        completed, problems = complete_config(config, SCHEMA)
+        assert all(isinstance(line, str) and len(line.splitlines()) == 1 for line in problems), problems
+        if not problems:
+            assert complete_config(completed, SCHEMA) == (completed, [])
+        complete_config(copy.deepcopy(config), SCHEMA, check=False)
+
+    examples(count, check)
+
+
+@pytest.mark.parametrize("count", EFFORT)
+def test_any_values_come_back_from_a_shard_bit_by_bit(tmp_path, count):
+    specials = np.array([0x7FC00001, 0xFFC12345, 0x7F800001, 0x80000000, 0x7F800000, 0x00000001], np.uint32)
+
+    @given(
+        st.lists(st.integers(0, 4), max_size=4).map(tuple),
+        st.sampled_from(["int8", "int64", "float32", "float64"]),
+        st.integers(1, 4).flatmap(lambda size: st.tuples(st.just(size), st.integers(1, size))),
+        st.sampled_from([8, 64 * 1024]),
+        st.integers(0, 2**32 - 1),
+    )
+    def check(shape, dtype, sizes, chunk_bytes, seed):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("saliency.shards.CHUNK_BYTES", chunk_bytes)
+            shard_size, samples = sizes
+            spec = ArraySpec(shape, dtype, tuple(f"axis{number}" for number in range(len(shape))), shard_size)
+            generator = np.random.default_rng(seed)
+            values = np.frombuffer(generator.bytes(samples * max(1, spec.sample_bytes)), dtype)
+            values = values[: samples * math.prod(shape)].reshape(samples, *shape).copy()
+            if dtype == "float32":
+                bits = values.reshape(-1).view(np.uint32)
+                chosen = generator.random(len(bits)) < 0.3
+                bits[chosen] = generator.choice(specials, chosen.sum())
+            write_shard(tmp_path / "c", values, spec)
+            found = read_shard(tmp_path / "c", samples, spec)
+            assert (found.shape, found.dtype) == (values.shape, values.dtype)
+            assert found.tobytes() == values.tobytes()
+
+    examples(count, check)
+
+
+def encoded(form, **options):
+    pixels = np.random.default_rng(0).integers(0, 256, (24, 20, 3), dtype=np.uint8)
+    buffer = io.BytesIO()
+    image = Image.fromarray(pixels)
+    (image.convert("L").convert("P") if form == "GIF" else image).save(buffer, form, **options)
+    return buffer.getvalue()
+
+
+def volume(kind, compressed):
+    values = np.random.default_rng(0).normal(size=(6, 5, 4)).astype(np.float32)
+    content = kind(values, np.diag([1, 1, 2, 1])).to_bytes()
+    return gzip.compress(content, mtime=0) if compressed else content
+
+
+SEEDS = {
+    "a.png": encoded("PNG"),
+    "a.jpg": encoded("JPEG"),
+    "a.gif": encoded("GIF"),
+    "a.tif": encoded("TIFF"),
+    "b.tif": encoded("TIFF", compression="tiff_lzw"),
+    "a.bmp": encoded("BMP"),
+    "a.webp": encoded("WEBP"),
+    "a.nii": volume(nib.Nifti1Image, False),
+    "a.nii.gz": volume(nib.Nifti1Image, True),
+    "b.nii": volume(nib.Nifti2Image, False),
+    "a.mgz": volume(nib.MGHImage, True),
+}
+IMAGES = Preprocessing(3, 16, 12, "bilinear")
+VOLUMES = preprocessing(4, voxel_size=1.5, intensity="zscore")
+
+
+def mutated(content, generator):
+    """A few bytes changed, cut out, doubled or appended; mostly near the start, where headers are."""
+    content = bytearray(content)
+    for _ in range(generator.integers(1, 6)):
+        place = int(generator.integers(max(1, min(len(content), 400 if generator.random() < 0.7 else len(content)))))
+        match generator.integers(6):
+            case 0:
+                content[place : place + 1] = generator.bytes(1)
+            case 1:
+                content[place : place + 4] = generator.choice(
+                    [b"\xff\xff\xff\x7f", b"\0\0\0\x80", b"\xff" * 4, b"\0" * 4]
+                )
+            case 2:
+                del content[place : place + int(generator.integers(1, 50))]
+            case 3:
+                content[place:place] = content[: int(generator.integers(1, 50))]
+            case 4:
+                content = content[: max(1, place)]
+            case 5:
+                content[place : place + 8] = generator.bytes(8)
+    return bytes(content)
+
+
+def read(path):
+    """What comes out: nothing but values or an `InputError`, soon."""
+    started = time.monotonic()
+    try:
+        if path.suffix in (".nii", ".gz", ".mgz"):
+            values, affine = VOLUMES.read({"path": path})
+            assert (values.shape, affine.shape) == ((1, 4, 4, 4), (4, 4))
+        else:
+            values = read_image(path, IMAGES)
+            assert values.shape == (3, 12, 12)
+        assert np.isfinite(values).all()
+        return "read"
+    except InputError as error:
+        return error.status.name
+    finally:
+        assert time.monotonic() - started < 20
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("count", [40, pytest.param(3000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", SEEDS)
+def test_any_broken_file_is_read_or_refused(tmp_path, name, count):
+    generator = np.random.default_rng(0)
+    path = tmp_path / name
+    path.write_bytes(SEEDS[name])
+    assert read(path) == "read"
+    outcomes = set()
+    for _ in range(count):
+        path.write_bytes(mutated(SEEDS[name], generator))
+        outcomes.add(read(path))
+    assert "UNREADABLE" in outcomes
