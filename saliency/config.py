@@ -13,6 +13,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
 
+from saliency.log import one_line
 from saliency.manifest import manifest_problems, read_manifest
 from saliency.paths import find_package, is_file, made_by_rule, resolve
 
@@ -50,12 +51,16 @@ def complete_config(
     broken = {str(error.path[0]) for error in errors if error.path}
     known = {key: value for key, value in config.items() if key not in broken}
     problems += _training_problems(known)
-    problems += _input_problems(known, schema)
+    input_problems = _input_problems(known, schema)
+    problems += input_problems
+    if input_problems:
+        # Which columns it needs is not known.
+        known.pop("input", None)
     table_problems: list[str] = []
     if check:
         problems += _model_problems(known)
         table_problems = _manifest_problems(known)
-    return config, [f"{name}: {line}" for line in problems] + table_problems
+    return config, [one_line(f"{name}: {line}") for line in problems] + table_problems
 
 
 def input_config(config: Config, model: str) -> Config:
@@ -286,5 +291,5 @@ def _manifest_problems(config: Config) -> list[str]:
     for place, wanted in [("plots.samples", config.get("plots", {}).get("samples")), ("export", config.get("export"))]:
         if isinstance(wanted, list) and "id" in table:
             unknown = [name for name in wanted if name not in set(table["id"])]
-            problems += [f"{path}: has no id '{name}', which {place} of the config names" for name in unknown]
+            problems += [one_line(f"{path}: has no id '{name}', which {place} of the config names") for name in unknown]
     return problems

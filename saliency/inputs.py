@@ -9,6 +9,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
+# What Pillow refuses to decode; a long narrow image gets there by resizing.
+PIXELS = 2 * 89_478_485
+
 
 class Status(IntEnum):
     """What became of a sample."""
@@ -198,7 +201,13 @@ def _resized(image: Image.Image, preprocessing: Preprocessing) -> np.ndarray:
         image = image.convert("RGB" if preprocessing.channels == 3 else "L")
     if preprocessing.resize is not None:
         resample = Image.Resampling[preprocessing.interpolation.upper()]
-        image = image.resize(_resized_size(image.size, preprocessing.resize), resample)
+        size = _resized_size(image.size, preprocessing.resize)
+        if size[0] * size[1] > PIXELS:
+            raise InputError(
+                Status.WRONG_SHAPE,
+                f"would be {size[1]} x {size[0]} pixels after resizing: set resize to [height, width]",
+            )
+        image = image.resize(size, resample)
     if preprocessing.crop is not None:
         image = image.crop(_crop_box(image.size, _pair(preprocessing.crop)))
     pixels = np.asarray(image, dtype=np.float32) / np.float32(scale)

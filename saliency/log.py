@@ -1,6 +1,7 @@
 """Logging of one job: to its log file and to standard error, errors included."""
 
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,6 +9,17 @@ from pathlib import Path
 
 class DataError(Exception):
     """Something that the user's data or config is the cause of; its lines say what to do."""
+
+
+def one_line(text: str) -> str:
+    r"""Escape what breaks lines, for messages that quote what others wrote.
+
+    Examples
+    --------
+    >>> print(one_line("there is no file 'a\nb'"))
+    there is no file 'a\nb'
+    """
+    return re.sub(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]", lambda found: repr(found[0])[1:-1], text)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from saliency.log import one_line
 from saliency.paths import is_file, made_by_rule, resolve
 
 ID_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -40,7 +41,7 @@ def read_manifest(path: Path) -> tuple[pd.DataFrame, list[str]]:
     header = [name or f"Unnamed: {number}" for number, name in enumerate(names)]
     repeated = [name for name in dict.fromkeys(header) if header.count(name) > 1]
     if repeated:
-        return pd.DataFrame(), [f"{path}: the header has column '{name}' more than once" for name in repeated]
+        return pd.DataFrame(), [one_line(f"{path}: the header has column '{name}' more than once") for name in repeated]
     width = len(header)
     problems = [
         f"{path}: line {number}: has {len(fields)} fields, but the header has {width}: put quotes around commas"
@@ -116,7 +117,7 @@ def manifest_problems(
     missing = [name for name in needed if name not in table]
     if missing:
         found = ", ".join(map(str, table.columns))
-        return [f"{path}: column '{name}' is missing; the header has: {found}" for name in missing]
+        return [one_line(f"{path}: column '{name}' is missing; the header has: {found}") for name in missing]
     if table.empty:
         return [f"{path}: has no rows"]
 
@@ -151,4 +152,4 @@ def manifest_problems(
                         wrong.append((row, column, f"there is no file '{name}'"))
                 except FileNotFoundError as error:
                     wrong.append((row, column, str(error)))
-    return problems + [f"{path}: line {lines[row]}, column {column}: {what}" for row, column, what in wrong]
+    return problems + [one_line(f"{path}: line {lines[row]}, column {column}: {what}") for row, column, what in wrong]

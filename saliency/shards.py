@@ -135,7 +135,8 @@ def write_shard(path: Path, values: np.ndarray, spec: ArraySpec) -> None:
     spec
         The array's layout.
     """
-    if values.shape[1:] != spec.shape or not 0 < len(values) <= spec.shard_size:
+    # Zarr writes nothing at all where there are no values.
+    if values.shape[1:] != spec.shape or values.size == 0 or len(values) > spec.shard_size:
         raise ValueError(f"values of shape {values.shape} do not fit shards of {spec.shard_size} x {spec.shape}")
     array, store = spec.create(len(values))
     array[...] = values.astype(spec.dtype, copy=False)

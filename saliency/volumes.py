@@ -4,6 +4,7 @@ The array is in RAS order: the first axis runs to the patient's right, the secon
 happened on the way is kept as a `VolumeGrid`, which brings a map back to the voxels of the original file.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,10 @@ from saliency.inputs import InputError, Status, chosen_labels
 
 SPLINE_ORDER = {"nearest": 0, "linear": 1, "cubic": 3}
 Affine = np.ndarray
+# Of gzip, at best.
+DEFLATE_RATIO = 1032
+# In a resampled volume: 8 GiB.
+VOXELS = 2**31
 
 
 @dataclass(frozen=True)
@@ -178,7 +183,13 @@ class VolumePreprocessing:
     def grid(self, image: SpatialImage) -> VolumeGrid:
         """Where the network's voxels lie in a file."""
         size = [self.voxel_size] * 3 if isinstance(self.voxel_size, int | float) else self.voxel_size
-        return VolumeGrid.of(image.shape[:3], image.affine, size, self.shape[1:])
+        grid = VolumeGrid.of(image.shape[:3], image.affine, size, self.shape[1:])
+        if math.prod(grid.resampled_shape) > VOXELS:
+            raise InputError(
+                Status.UNSUPPORTED,
+                f"would have shape {grid.resampled_shape} at the configured voxel_size: repair its header",
+            )
+        return grid
 
     def read(self, files: Mapping[str, Path]) -> tuple[np.ndarray, Affine]:
         """Read a sample.
@@ -286,12 +297,25 @@ def load_volume(path: Path) -> SpatialImage:
     if kind.names is not None or kind.kind == "c":
         what = "RGB" if kind.names is not None else "complex"
         raise InputError(Status.UNSUPPORTED, f"holds {what} values: convert it to a greyscale volume")
-    if image.ndim < 3 or 0 in image.shape:
+    if image.ndim < 3 or min(image.shape) < 1:
         raise InputError(Status.WRONG_SHAPE, f"has shape {image.shape}, which is no volume: remove the row")
     affine = image.affine
     if affine is None or not np.isfinite(affine).all() or np.linalg.matrix_rank(affine[:3, :3]) < 3:
         raise InputError(Status.UNSUPPORTED, "has an affine that maps no volume to millimetres: repair its header")
+    _check_size(image, kind)
     return image
+
+
+def _check_size(image: SpatialImage, kind: np.dtype) -> None:
+    """Refuse a header that claims more than the file can hold, before memory is taken for it."""
+    if not isinstance(image, nib.AnalyzeImage | nib.MGHImage):
+        return
+    file = Path(image.file_map["image"].filename)
+    ratio = {".gz": DEFLATE_RATIO, ".mgz": DEFLATE_RATIO, ".nii": 1, ".img": 1, ".mgh": 1}.get(file.suffix.lower())
+    size = math.prod(image.shape) * kind.itemsize
+    if ratio and size > ratio * file.stat().st_size:
+        what = f"has shape {image.shape}, that is {size / 1e9:.1f} GB, in a file of {file.stat().st_size / 1e9:.3f} GB"
+        raise InputError(Status.UNREADABLE, f"{what}: replace the file")
 
 
 def _values(image: SpatialImage) -> np.ndarray:

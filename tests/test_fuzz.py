@@ -3,8 +3,10 @@
 import copy
 import gzip
 import io
-import math
+import struct
 import time
+import tracemalloc
+import zlib
 
 import nibabel as nib
 import numpy as np
@@ -16,7 +18,7 @@ from test_config import CONFIGS, MODELS, SCHEMA
 from test_volumes import preprocessing
 
 from saliency.config import complete_config
-from saliency.inputs import InputError, Preprocessing, read_image
+from saliency.inputs import InputError, Preprocessing, Status, read_image
 from saliency.manifest import manifest_problems, read_manifest
 from saliency.shards import ArraySpec, read_shard, write_shard
 
@@ -85,12 +87,15 @@ def test_any_values_come_back_from_a_shard_bit_by_bit(tmp_path, count):
             shard_size, samples = sizes
             spec = ArraySpec(shape, dtype, tuple(f"axis{number}" for number in range(len(shape))), shard_size)
             generator = np.random.default_rng(seed)
-            values = np.frombuffer(generator.bytes(samples * max(1, spec.sample_bytes)), dtype)
-            values = values[: samples * math.prod(shape)].reshape(samples, *shape).copy()
+            values = np.frombuffer(generator.bytes(samples * spec.sample_bytes), dtype).reshape(samples, *shape).copy()
             if dtype == "float32":
                 bits = values.reshape(-1).view(np.uint32)
                 chosen = generator.random(len(bits)) < 0.3
                 bits[chosen] = generator.choice(specials, chosen.sum())
+            if values.size == 0:
+                with pytest.raises(ValueError, match="do not fit"):
+                    write_shard(tmp_path / "c", values, spec)
+                return
             write_shard(tmp_path / "c", values, spec)
             found = read_shard(tmp_path / "c", samples, spec)
             assert (found.shape, found.dtype) == (values.shape, values.dtype)
@@ -184,3 +189,68 @@ def test_any_broken_file_is_read_or_refused(tmp_path, name, count):
         path.write_bytes(mutated(SEEDS[name], generator))
         outcomes.add(read(path))
     assert "UNREADABLE" in outcomes
+
+
+def png_header(width, height):
+    """A PNG of a few bytes that claims a size."""
+    content = b"\x89PNG\r\n\x1a\n"
+    for kind, data in [
+        (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)), (b"IDAT", zlib.compress(b"")), (b"IEND", b"")
+    ]:  # fmt: skip
+        content += struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    return content
+
+
+def nifti_header(shape, compressed=False, zooms=(1, 1, 1)):
+    """A NIfTI-1 file of few bytes that claims a shape."""
+    content = bytearray(volume(nib.Nifti1Image, False))
+    content[40:48] = struct.pack("<4h", 3, *shape)
+    for row, zoom in enumerate(zooms):
+        content[280 + 20 * row : 284 + 20 * row] = struct.pack("<f", zoom)
+    return gzip.compress(bytes(content), mtime=0) if compressed else bytes(content)
+
+
+def nifti2_header(shape):
+    content = bytearray(volume(nib.Nifti2Image, False))
+    content[16:48] = struct.pack("<4q", 3, *shape)
+    return bytes(content)
+
+
+CLAIMS = {
+    "bomb.png": (png_header(60_000, 60_000), Status.UNREADABLE),
+    "endless.png": (png_header(2**31 - 1, 2**31 - 1), Status.UNREADABLE),
+    "huge.nii": (nifti_header((10_000, 10_000, 10_000)), Status.UNREADABLE),
+    "huge.nii.gz": (nifti_header((10_000, 10_000, 10_000), compressed=True), Status.UNREADABLE),
+    "huge2.nii": (nifti2_header((10**6, 10**6, 10**6)), Status.UNREADABLE),
+    "negative.nii": (nifti2_header((-(2**40), 127, 4)), Status.WRONG_SHAPE),
+    "coarse.nii": (nifti_header((6, 5, 4), zooms=(1e6, 1e6, 1e6)), Status.UNSUPPORTED),
+}
+
+
+@pytest.mark.parametrize("name", CLAIMS)
+def test_claims_are_refused_before_memory_is_taken(tmp_path, name):
+    content, status = CLAIMS[name]
+    (tmp_path / name).write_bytes(content)
+    tracemalloc.start()
+    try:
+        assert read(tmp_path / name) == status.name
+        assert tracemalloc.get_traced_memory()[1] < 50e6
+    finally:
+        tracemalloc.stop()
+
+
+def test_narrow_image_is_refused_before_it_is_enlarged(tmp_path):
+    Image.new("L", (1, 60_000)).save(tmp_path / "line.png")
+    with pytest.raises(InputError, match=r"would be 15360000 x 256 pixels .*: set resize to \[height, width\]"):
+        read_image(tmp_path / "line.png", Preprocessing(3, 256, 224, "bilinear"))
+
+
+def test_broken_input_of_a_model_does_not_hide_the_other_problems(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "m.csv").write_text("id,path\na b,m.csv\n")
+    model = {"factory": "torch.nn:Linear", "input": {"channels": None}, "weights": "two\nlines"}
+    _, problems = complete_config({"experiment": "e", "manifest": "m.csv", "models": {"net": model}}, SCHEMA)
+    assert problems[0] == "config: models.net.input.channels: None is not one of [1, 3]"
+    assert problems[1] == r"config: models.net.weights: there is no file 'two\nlines'"
+    assert problems[2].startswith("m.csv: line 2, column id: 'a b' must be made of")
+    assert len(problems) == 3
