@@ -84,8 +84,8 @@ def wrapped(text: str, inches: float, points: float) -> str:
     >>> wrapped("Guided Grad-CAM", 1, 10).splitlines()
     ['Guided', 'Grad-CAM']
     """
-    # Small letters are about 0.55 and digits 0.64 as wide as high.
-    width = int(inches * 72 / (0.62 * points))
+    # Small letters are about 0.55 to 0.64 and digits 0.64 as wide as high.
+    width = int(inches * 72 / (0.65 * points))
     return "\n".join(textwrap.fill(line, width) for line in text.split("\n"))
 
 

@@ -182,8 +182,8 @@ def test_model_overrides_the_input(config):
     assert found == []
     assert completed["input"]["crop"] == 224
     assert input_config(completed, "net") == {
-        "mode": "2D", "resize": 256, "interpolation": "bilinear", "channels": 1, "mask_values": None, "mean": [0.5], "std": [0.5],
-        "crop": 7
+        "mode": "2D", "resize": 256, "interpolation": "bilinear", "channels": 1, "mask_values": None, "mean": [0.5],
+        "std": [0.5], "crop": 7
     }  # fmt: skip
 
 

@@ -146,6 +146,7 @@ def test_titles_are_drawn_as_they_are(tmp_path):
         assert title.height < height / 2
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("default")
 def test_every_allowed_name_works_in_a_run(tmp_path):
     project = Project.create(

@@ -119,6 +119,7 @@ def test_flipped_bit_is_found_and_deleted(project, tries):
         path.write_bytes(whole)
 
 
+@pytest.mark.slow
 def test_thirty_damaged_shards_are_made_again(project, capsys):
     before = project.digests()
     generator = np.random.default_rng(0)
