@@ -142,8 +142,8 @@ def _write_and_rename(path: Path, content: bytes) -> None:
 def _flush_folder(folder: Path) -> None:
     """See to it that a rename outlives a power cut.
 
-    Otherwise the old shard could be back afterwards, while Snakemake's record, on another disk, is of the new one. Takes
-    2 to 12 ms on an SSD.
+    Otherwise the old shard could be back afterwards, while Snakemake's record, on another disk, is of the new one. A
+    journalling file system needs milliseconds for it, a job seconds.
     """
     # Some network file systems cannot do this.
     with suppress(OSError):

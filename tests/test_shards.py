@@ -110,7 +110,7 @@ def test_file_is_written_although_another_run_removes_its_temporary(tmp_path):
         while not removed:
             removed.extend(remove_temporaries(tmp_path))
 
-    thread = threading.Thread(target=remove_once)
+    thread = threading.Thread(target=remove_once, daemon=True)
     thread.start()
     write_atomically(tmp_path / "file", content)
     thread.join(timeout=10)
