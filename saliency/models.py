@@ -1,9 +1,11 @@
 """Building a network from its config entry and loading its weights."""
 
 import logging
+import re
 import sys
 from importlib import import_module
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -20,7 +22,7 @@ from saliency.samples import preprocessing_of
 log = logging.getLogger(__name__)
 
 
-def load_model(factory: str, kwargs: dict[str, Any], weights: str | None) -> nn.Module:
+def load_model(factory: str, kwargs: dict[str, Any], weights: str | None, trust_checkpoint: bool = False) -> nn.Module:
     """Call a factory and load a checkpoint into what it returns.
 
     Parameters
@@ -33,6 +35,8 @@ def load_model(factory: str, kwargs: dict[str, Any], weights: str | None) -> nn.
     weights
         A ``.safetensors`` file, or a checkpoint that ``torch.load(weights_only=True)`` reads: a state dict, also
         under the key ``state_dict`` or ``model``, also with the prefix ``module.``. None keeps the factory's weights.
+    trust_checkpoint
+        Load with ``weights_only=False``, which runs whatever code is in the file.
 
     Returns
     -------
@@ -70,24 +74,37 @@ def load_model(factory: str, kwargs: dict[str, Any], weights: str | None) -> nn.
     if weights is None:
         log.info("no weights are configured: the network keeps what its factory gave it")
     else:
-        _load_weights(model, resolve(weights, Path()), weights)
+        _load_weights(model, _read_checkpoint(resolve(weights, Path()), weights, trust_checkpoint), weights)
     return model.eval()
 
 
-def _load_weights(model: nn.Module, path: Path, name: str) -> None:
+def _read_checkpoint(path: Path, name: str, trust: bool) -> Any:
     try:
         if path.suffix == ".safetensors":
-            state: Any = load_file(path)
-        else:
-            state = torch.load(path, map_location="cpu", weights_only=True)
+            return load_file(path)
+        return torch.load(path, map_location="cpu", weights_only=not trust)
+    # Readers raise what they like on broken files.
     except Exception as error:
+        if trust or not isinstance(error, UnpicklingError):
+            reason = str(error).partition("\n")[0] or type(error).__name__
+            raise DataError(f"weights '{name}' cannot be read ({reason}): replace the file") from error
+        code = re.search(r"GLOBAL (\S+)", str(error))
+        wrong = (
+            f"hold more than tensors (loading calls {code[1]})" if code else "are damaged, or no checkpoint of tensors"
+        )
         raise DataError(
-            f"weights '{name}' cannot be loaded as safetensors or with weights_only=True: {str(error).splitlines()[0]}"
+            f"weights '{name}' {wrong}: save model.state_dict(), or use .safetensors; trust_checkpoint: true loads the "
+            "file all the same, and runs any code that is in it"
         ) from error
+
+
+def _load_weights(model: nn.Module, state: Any, name: str) -> None:
     for key in ("state_dict", "model"):
         if isinstance(state, dict) and isinstance(state.get(key), dict):
             state = state[key]
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+    if not isinstance(state, dict) or not all(
+        isinstance(key, str) and isinstance(value, Tensor) for key, value in state.items()
+    ):
         raise DataError(f"weights '{name}' hold no state dict: save model.state_dict()")
     state = {key.removeprefix("module."): value for key, value in state.items()}
     try:
@@ -147,5 +164,5 @@ def describe_target_layer(config: Config, model: str) -> dict[str, object]:
 
 def _network_and_zeros(config: Config, model: str) -> tuple[nn.Module, Tensor]:
     settings = config["models"][model]
-    network = load_model(settings["factory"], settings["kwargs"], settings["weights"])
+    network = load_model(settings["factory"], settings["kwargs"], settings["weights"], settings["trust_checkpoint"])
     return network, torch.zeros(1, *preprocessing_of(input_config(config, model)).shape)

@@ -26,7 +26,7 @@ VERSIONS = {
     "gradcam": 1,
     "guided_backprop": 1,
     "guided_gradcam": 1,
-    "metadata": 1,
+    "metadata": 2,
     "table": 1,
     "figure": 1,
     "contact_sheets": 1,

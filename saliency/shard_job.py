@@ -108,7 +108,7 @@ class ShardJob:
         """The network, on its device and in the configured precision."""
         torch.set_num_threads(self.config["threads"])
         settings = self.config["models"][self.model]
-        network = load_model(settings["factory"], settings["kwargs"], settings["weights"])
+        network = load_model(settings["factory"], settings["kwargs"], settings["weights"], settings["trust_checkpoint"])
         return network.to(self.device, getattr(torch, self.config["precision"]))
 
     @property

@@ -8,8 +8,8 @@ import errno
 import json
 import os
 import tempfile
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,25 @@ from saliency.log import DataError
 CHUNK_BYTES = 64 * 1024
 # Ends the name of a file that is being written.
 TEMPORARY = ".tmp"
+# Decoded at once by `read_blocks`.
+BLOCK_BYTES = 16 * 1024 * 1024
+# Offset of a chunk that a shard's index says is not there.
+ABSENT = 2**64 - 1
+WRONG_CHECKSUM = "has a wrong checksum or index of chunks"
+
+
+class ShardError(DataError):
+    """A shard file that cannot be decoded.
+
+    Attributes
+    ----------
+    reason
+        What is wrong with it.
+    """
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path} {reason}: delete it, the next run makes it again")
+        self.reason = reason
 
 
 @dataclass(frozen=True)
@@ -48,18 +67,27 @@ class ArraySpec:
     dimension_names: tuple[str, ...]
     shard_size: int
 
+    @property
+    def sample_bytes(self) -> int:
+        """Size of one sample, decoded."""
+        return int(np.prod(self.shape, dtype=np.int64)) * np.dtype(self.dtype).itemsize
+
+    @property
+    def sharded(self) -> bool:
+        """Whether a file holds one chunk per sample, and an index of them."""
+        return self.sample_bytes >= CHUNK_BYTES
+
     def create(self, samples: int) -> tuple[zarr.Array, MemoryStore]:
         """Make an empty array of this layout in memory."""
         store = MemoryStore()
         dtype = np.dtype(self.dtype)
-        one = int(np.prod(self.shape, dtype=np.int64)) * dtype.itemsize
         shard = (self.shard_size, *self.shape)
         array = zarr.create_array(
             store,
             shape=(samples, *self.shape),
             dtype=dtype,
-            chunks=(1, *self.shape) if one >= CHUNK_BYTES else shard,
-            shards=shard if one >= CHUNK_BYTES else None,
+            chunks=(1, *self.shape) if self.sharded else shard,
+            shards=shard if self.sharded else None,
             compressors=[BloscCodec(cname="zstd", clevel=3, shuffle="bitshuffle"), Crc32cCodec()],
             fill_value=np.nan if dtype.kind == "f" else -1,
             chunk_key_encoding={"name": "default", "separator": "."},
@@ -228,13 +256,56 @@ def read_shard(path: Path, samples: int, spec: ArraySpec, rows: Sequence[int] | 
 
     Raises
     ------
-    ValueError
-        If the file is empty, or its checksum is wrong.
+    ShardError
+        If the file is empty or damaged: all chunks and their index have a CRC-32C, which any flipped bit changes.
     """
+    array = _open_shard(path, samples, spec)
+    with _decoding(path):
+        return array[...] if rows is None else array.oindex[np.asarray(rows, dtype=np.int64)]
+
+
+def read_blocks(path: Path, samples: int, spec: ArraySpec) -> Iterator[np.ndarray]:
+    """Decode one shard as `read_shard`, a few large samples at a time."""
+    array = _open_shard(path, samples, spec)
+    step = max(1, BLOCK_BYTES // spec.sample_bytes) if spec.sharded else samples
+    for begin in range(0, samples, step):
+        with _decoding(path):
+            block = array[begin : begin + step]
+        yield block
+
+
+def _open_shard(path: Path, samples: int, spec: ArraySpec) -> zarr.Array:
     content = path.read_bytes()
     if not content:
         # Zarr would take it for a chunk that holds nothing but the fill value.
-        raise ValueError(f"{path} is empty: delete it, the next run makes it again")
+        raise ShardError(path, "is empty")
+    if spec.sharded:
+        with _decoding(path):
+            _check_index(content, samples, spec)
     array, store = spec.create(samples)
     store._store_dict[spec.first_key] = Buffer.from_bytes(content)
-    return array[...] if rows is None else array.oindex[np.asarray(rows, dtype=np.int64)]
+    return array
+
+
+def _check_index(content: bytes, samples: int, spec: ArraySpec) -> None:
+    """Find what no checksum covers: chunks that are left out, and bytes that belong to no chunk."""
+    length = 16 * spec.shard_size
+    if len(content) < length + 4:
+        raise ValueError(WRONG_CHECKSUM)
+    index = np.frombuffer(content[-length - 4 : -4], dtype="<u8").reshape(spec.shard_size, 2)
+    present = index[:, 0] != ABSENT
+    if not present[:samples].all() or index[present, 1].sum() + length + 4 != len(content):
+        raise ValueError(WRONG_CHECKSUM)
+
+
+@contextmanager
+def _decoding(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except MemoryError:
+        raise
+    # Codecs raise what they like.
+    except Exception as error:
+        # Where the checksum is right, the file is as it was written.
+        other = "holds another layout: shard_size, precision or target layer were different"
+        raise ShardError(path, WRONG_CHECKSUM if "checksum" in str(error) else other) from error

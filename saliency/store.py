@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import zarr
+from zarr.codecs import Crc32cCodec, ZstdCodec
 from zarr.storage import MemoryStore
 
 from saliency.config import input_config
@@ -93,7 +94,11 @@ def plan_specs(plan: Plan, model: str, descriptions: Iterable[str | Path]) -> di
         Without them the number of classes and the shape of the feature map are not known, and ``logits`` and
         ``gradcam`` cannot be used.
     """
-    found = read_descriptions(descriptions)
+    return described_specs(plan, model, read_descriptions(descriptions))
+
+
+def described_specs(plan: Plan, model: str, found: Mapping[str, Any]) -> dict[str, ArraySpec]:
+    """Lay out a store as `plan_specs` does, with the descriptions at hand."""
     return array_specs(
         preprocessing_of(input_config(plan.config, model)).shape,
         found.get("classes", 0),
@@ -127,6 +132,7 @@ def store_metadata(specs: Mapping[str, ArraySpec], ids: Sequence[str]) -> dict[s
         shape=(len(ids),),
         dtype=str,
         chunks=(max(1, len(ids)),),
+        compressors=[ZstdCodec(), Crc32cCodec()],
         chunk_key_encoding={"name": "default", "separator": "."},
         dimension_names=("sample",),
     )

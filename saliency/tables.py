@@ -148,6 +148,25 @@ def write_errors(predictions: Mapping[str, Path], output: Path) -> int:
     return len(errors)
 
 
+def shard_digests(plan: Plan) -> dict[str, dict[str, str]]:
+    """Digest of each shard, by model and by the shard's path in the store."""
+    steps = {
+        "inputs": "prepare",
+        "status": "prepare",
+        "affine": "prepare",
+        "logits": "predict",
+        "class": "target_class",
+    }
+    digests: dict[str, dict[str, str]] = {model: {} for model in plan.models}
+    for model, found in digests.items():
+        for array in plan.arrays:
+            target, _, name = array.rpartition("/")
+            for shard in plan.shards:
+                step = steps.get(name, name)
+                found[plan.shard_key(array, shard)] = plan.digest(step, model, shard, target or None)
+    return digests
+
+
 def provenance(config: Config, descriptions: Sequence[str | Path]) -> dict[str, object]:
     """Everything that the results follow from.
 
@@ -165,20 +184,6 @@ def provenance(config: Config, descriptions: Sequence[str | Path]) -> dict[str, 
         ``versions`` and ``platform``.
     """
     plan = Plan(config)
-    steps = {
-        "inputs": "prepare",
-        "status": "prepare",
-        "affine": "prepare",
-        "logits": "predict",
-        "class": "target_class",
-    }
-    digests: dict[str, dict[str, str]] = {model: {} for model in plan.models}
-    for model, found in digests.items():
-        for array in plan.arrays:
-            target, _, name = array.rpartition("/")
-            for shard in plan.shards:
-                step = steps.get(name, name)
-                found[plan.shard_key(array, shard)] = plan.digest(step, model, shard, target or None)
     paths = [Path(path) for path in descriptions]
     versions: dict[str, str | None] = {"python": platform.python_version()}
     for package in PACKAGES:
@@ -192,7 +197,7 @@ def provenance(config: Config, descriptions: Sequence[str | Path]) -> dict[str, 
         "models": {
             model: read_descriptions(path for path in paths if path.parent.name == model) for model in plan.models
         },
-        "digests": digests,
+        "digests": shard_digests(plan),
         "versions": versions,
         "platform": platform.platform(),
     }

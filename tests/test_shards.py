@@ -6,11 +6,20 @@ import numpy as np
 import pytest
 
 from saliency.log import DataError
-from saliency.shards import ArraySpec, read_shard, remove_temporaries, write_atomically, write_shard
+from saliency.shards import (
+    ArraySpec,
+    ShardError,
+    read_blocks,
+    read_shard,
+    remove_temporaries,
+    write_atomically,
+    write_shard,
+)
 
 # Samples of less than 64 KiB share one chunk; larger ones are chunks of their own within a shard.
 SMALL = ArraySpec((3,), "float32", ("class",), 4)
 LARGE = ArraySpec((3, 80, 80), "float32", ("channel", "y", "x"), 4)
+WRONG = "c has a wrong checksum or index of chunks: delete it, the next run makes it again"
 SPECS = [
     pytest.param(SMALL, id="small"),
     pytest.param(LARGE, id="large"),
@@ -71,11 +80,18 @@ def test_flipped_bit_and_cut_file_are_noticed(tmp_path, spec, samples):
         broken = bytearray(content)
         broken[position] ^= 1 << (position % 8)
         path.write_bytes(broken)
-        with pytest.raises((ValueError, RuntimeError)):
+        with pytest.raises(ShardError, match=WRONG):
             read_shard(path, samples, spec)
-    for cut in (content[:1], content[: len(content) // 2], content[:-1], content[1:]):
+    for cut in (
+        content[:1],
+        content[: len(content) // 2],
+        content[:-1],
+        content[1:],
+        content + b"\0",
+        content + content,
+    ):
         path.write_bytes(cut)
-        with pytest.raises((ValueError, RuntimeError)):
+        with pytest.raises(ShardError, match=WRONG):
             read_shard(path, samples, spec)
 
 
@@ -131,5 +147,60 @@ def test_written_file_has_the_permissions_of_the_umask(tmp_path):
 
 def test_empty_file_is_refused(tmp_path):
     (tmp_path / "c.0").write_bytes(b"")
-    with pytest.raises(ValueError, match=r"c\.0 is empty: delete it"):
+    with pytest.raises(ShardError, match=r"c\.0 is empty: delete it"):
         read_shard(tmp_path / "c.0", 2, ArraySpec((3, 100, 100), "float32", ("channel", "y", "x"), 2))
+
+
+FLIPPED = [
+    (ArraySpec((), "int8", (), 4), 3),
+    (ArraySpec((), "int64", (), 4), 4),
+    (ArraySpec((3,), "float32", ("class",), 4), 4),
+    (ArraySpec((4,), "float32", ("class",), 2), 2),
+    (ArraySpec((4,), "float64", ("class",), 2), 1),
+    *(
+        pytest.param(ArraySpec(shape, dtype, ("channel", "y", "x"), 4), samples, marks=pytest.mark.slow)
+        for shape, dtype in [((3, 2, 2), "float32"), ((2, 3, 2), "float64")]
+        for samples in (4, 3)
+    ),
+]
+
+
+@pytest.mark.parametrize(("small", "samples"), FLIPPED, ids=str)
+def test_any_flipped_bit_is_noticed(tmp_path, monkeypatch, small, samples):
+    monkeypatch.setattr("saliency.shards.CHUNK_BYTES", 16)
+    path = tmp_path / "c"
+    write_shard(path, values_of(small, samples), small)
+    content = path.read_bytes()
+    for bit in range(8 * len(content)):
+        broken = bytearray(content)
+        broken[bit // 8] ^= 1 << (bit % 8)
+        path.write_bytes(broken)
+        with pytest.raises(ShardError, match=WRONG):
+            read_shard(path, samples, small)
+
+
+def test_chunk_that_the_index_leaves_out_is_noticed(tmp_path):
+    """A file with right checksums, of which three samples would read as NaN."""
+    values = values_of(LARGE, 4)
+    write_shard(tmp_path / "c", values[:1], LARGE)
+    np.testing.assert_array_equal(read_shard(tmp_path / "c", 1, LARGE), values[:1])
+    with pytest.raises(ShardError, match=WRONG):
+        read_shard(tmp_path / "c", 4, LARGE)
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_shard_of_another_size_is_told_from_a_damaged_one(tmp_path, spec):
+    other = ArraySpec(spec.shape, spec.dtype, spec.dimension_names, 3)
+    write_shard(tmp_path / "c", values_of(other, 3), other)
+    with pytest.raises(ShardError, match=WRONG if spec.sharded else "c holds another layout: shard_size"):
+        read_shard(tmp_path / "c", 3, spec)
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_blocks_make_up_the_shard(tmp_path, monkeypatch, spec):
+    monkeypatch.setattr("saliency.shards.BLOCK_BYTES", 2 * spec.sample_bytes)
+    values = values_of(spec, 3)
+    write_shard(tmp_path / "c", values, spec)
+    blocks = list(read_blocks(tmp_path / "c", 3, spec))
+    assert [len(block) for block in blocks] == ([2, 1] if spec.sharded else [3])
+    np.testing.assert_array_equal(np.concatenate(blocks), values)
