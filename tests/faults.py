@@ -159,7 +159,7 @@ def play(number: int, seed: int, finished: dict[str, Project], folder: Path, nam
     drawn = choices.choices(list(KINDS), [kind.weight for kind in KINDS.values()])[0]
     name = name or drawn
     kind = KINDS[name]
-    project = choices.choices(list(finished), [{"fused": 4, "steps": 3}.get(key, 1) for key in finished])[0]
+    project = choices.choices(list(finished), [{"fused": 4, "steps": 2}.get(key, 1) for key in finished])[0]
     place = folder / f"round-{number}"
     scene = Scene(Project(place), choices, place.with_suffix(".txt"), choices.choice([1, 2]))
     outcome = Outcome(number, seed, name, project, scene.cores, scene.lost, "", 0, "")
