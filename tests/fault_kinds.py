@@ -38,8 +38,9 @@ count = 0
 
 def hook(event, arguments):
     global count
-    if event in ("open", "os.chmod", "os.rename") and str(arguments[0]).startswith("results/"):
-        if not str(arguments[0]).endswith(".tmp"):
+    if event in ("open", "os.chmod", "os.rename"):
+        name = str(arguments[0])
+        if "/results/" not in name or not name.endswith(".tmp"):
             return
         count += 1
         if count == {number}:
@@ -224,9 +225,9 @@ def kill_at_write(scene: Scene, victim: str) -> str:
     paths = [str(folder), os.environ.get("PYTHONPATH", "")]
     run = scene.start(PYTHONPATH=os.pathsep.join(filter(None, paths)))
     status = ended(run)
-    hit = "SIGKILL" if marker.exists() else "no job got to"
+    hit = "killed before" if marker.exists() else "no job got to"
     shutil.rmtree(folder)
-    return f"{hit} at operation {number} of writing, {status}"
+    return f"{hit} operation {number} of writing, {status}"
 
 
 def stop_and_continue(scene: Scene) -> str:
