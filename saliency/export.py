@@ -1,5 +1,6 @@
 """Maps of volumes as NIfTI, in the voxels of the original file."""
 
+import gzip
 import logging
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +12,7 @@ from saliency.config import input_config
 from saliency.inputs import InputError
 from saliency.sample_maps import SampleReader
 from saliency.samples import preprocessing_of
+from saliency.shards import write_atomically
 from saliency.volumes import VolumeGrid, load_volume
 
 log = logging.getLogger(__name__)
@@ -37,7 +39,7 @@ def export_sample(read: SampleReader, sample: str, outputs: Mapping[str, Path]) 
     except InputError as error:
         log.warning("%s: %s: there is no grid to write on, NaN is written", original, error)
         for method, output in outputs.items():
-            nib.save(nib.Nifti1Image(found.maps[method][0], np.eye(4)), output)
+            save_image(nib.Nifti1Image(found.maps[method][0], np.eye(4)), output)
         return
     for method, output in outputs.items():
         save_map(found.maps[method], grid, original, output)
@@ -67,4 +69,13 @@ def save_map(values: np.ndarray, grid: VolumeGrid, original: Path, output: Path)
     image.set_data_dtype(np.float32)
     # The file's own display range would show the map as black or white.
     image.header["cal_min"], image.header["cal_max"] = 0, 0
-    nib.save(image, output)
+    save_image(image, output)
+
+
+def save_image(image: nib.Nifti1Image | nib.Nifti2Image, output: Path) -> None:
+    """Write an image in one step; equal images give equal bytes."""
+    content = image.to_bytes()
+    if output.suffix == ".gz":
+        # With its time, a file would differ at each writing. Level 1 is nibabel's.
+        content = gzip.compress(content, compresslevel=1, mtime=0)
+    write_atomically(output, content)

@@ -1,5 +1,6 @@
 """Figures of a run: of each chosen sample, and contact sheets."""
 
+import io
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from matplotlib.figure import Figure
 from saliency.plan import Plan
 from saliency.plot import sample_panels, wrapped
 from saliency.sample_maps import SampleReader
+from saliency.shards import write_atomically
 from saliency.volume_plot import montage_figure, orthogonal_figure
 from saliency.volume_slices import AXIAL, peak, slice_plane, window
 
@@ -88,6 +90,13 @@ def _read_predictions(path: Path) -> pd.DataFrame:
     return pd.read_csv(path, converters={"id": str})
 
 
+def save_figure(figure: Figure, output: Path) -> None:
+    """Write a figure as PNG, in one step."""
+    content = io.BytesIO()
+    figure.savefig(content, format="png")
+    write_atomically(output, content.getvalue())
+
+
 def draw_samples(read: SampleReader, predictions: Path, outputs: Mapping[str, Path]) -> None:
     """Draw the figures of the plan's chosen samples.
 
@@ -106,11 +115,12 @@ def draw_samples(read: SampleReader, predictions: Path, outputs: Mapping[str, Pa
         name = read.plan.samples["id"][row]
         text = describe_sample(table.loc[row], sample.class_index, read.class_names)
         if sample.voxel_size is None:
-            sample_figure(sample.image, sample.maps, *text).savefig(outputs[name])
+            save_figure(sample_figure(sample.image, sample.maps, *text), outputs[name])
         else:
-            orthogonal_figure(sample.image, sample.maps, sample.voxel_size, *text).savefig(outputs[name])
+            orthogonal = orthogonal_figure(sample.image, sample.maps, sample.voxel_size, *text)
+            save_figure(orthogonal, outputs[name])
             montage = montage_figure(sample.image, sample.maps, *text, voxel_size=sample.voxel_size)
-            montage.savefig(outputs[f"{name}/montage"])
+            save_figure(montage, outputs[f"{name}/montage"])
         log.info("%s", outputs[name])
 
 
@@ -126,7 +136,7 @@ def draw_contact_sheet(read: SampleReader, predictions: Path, selection: str, ou
     if not rows:
         figure = Figure(figsize=(3 * width, 1.2))
         figure.text(0.5, 0.5, f"{title}\nno such sample", ha="center", va="center")
-        figure.savefig(output)
+        save_figure(figure, output)
         return
     columns = min(2, len(rows))
     lines = -(-len(rows) // columns)
@@ -143,5 +153,5 @@ def draw_contact_sheet(read: SampleReader, predictions: Path, selection: str, ou
             text = describe_sample(table.loc[rows[number]], sample.class_index, read.class_names)
             block.suptitle(wrapped("\n".join(text), 1.5 * width, 7), fontsize=7, parse_math=False)
             sample_panels(block.subplots(1, width, squeeze=False)[0], image, maps, titles=number < columns)
-    figure.savefig(output)
+    save_figure(figure, output)
     log.info("%s: %d samples", output, len(rows))

@@ -1,14 +1,41 @@
 """Logging of one job: to its log file and to standard error, errors included."""
 
 import logging
+import os
 import re
+import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 
 class DataError(Exception):
-    """Something that the user's data or config is the cause of; its lines say what to do."""
+    """Something that the user's data, config or disk is the cause of; its lines say what to do."""
+
+
+class LogFile(logging.FileHandler):
+    """A log file that may run out of disk space without a traceback for each line; standard error has the lines."""
+
+    failed = False
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        """Say once that the log file is incomplete."""
+        if not self.failed:
+            self.failed = True
+            print(f"{self.baseFilename}: the log is incomplete: {sys.exc_info()[1]}", file=sys.stderr)
+
+
+def _end_with_parent(parent: int, finished: threading.Event) -> None:
+    """End this process soon after the one that started it.
+
+    A killed Snakemake leaves its jobs running. The next run makes their files itself, perhaps with another config: a
+    job of the old run must not replace them later.
+    """
+    while not finished.wait(0.5):
+        if os.getppid() != parent:
+            logging.getLogger("saliency").error("Snakemake was killed: its job ends")
+            os._exit(1)
 
 
 def one_line(text: str) -> str:
@@ -26,19 +53,26 @@ def one_line(text: str) -> str:
 def job_log(path: str | Path) -> Iterator[None]:
     """Send log records and warnings to `path` and to standard error for as long as a job runs.
 
-    A `DataError` is logged as its message, anything else with its traceback; both end the process with status 1.
+    A `DataError` is logged as its message, anything else with its traceback; both end the process with status 1. The
+    process also ends when the one that started it is killed.
     """
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    handlers = [logging.FileHandler(path, mode="w", encoding="utf-8"), logging.StreamHandler()]
+    try:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        file = LogFile(path, mode="w", encoding="utf-8")
+    except OSError as error:
+        print(f"{path}: cannot write the log: {error.strerror}; mend this and run again", file=sys.stderr)
+        raise SystemExit(1) from None
     logging.basicConfig(
         level=logging.INFO,
         format="%(asctime)s %(levelname)s %(message)s",
         datefmt="%Y-%m-%d %H:%M:%S",
-        handlers=handlers,
+        handlers=[file, logging.StreamHandler()],
         force=True,
     )
     logging.captureWarnings(True)
     log = logging.getLogger("saliency")
+    finished = threading.Event()
+    threading.Thread(target=_end_with_parent, args=(os.getppid(), finished), daemon=True).start()
     try:
         yield
     except DataError as error:
@@ -49,6 +83,5 @@ def job_log(path: str | Path) -> Iterator[None]:
         log.exception("the job failed")
         raise SystemExit(1) from None
     finally:
+        finished.set()
         logging.captureWarnings(False)
-        for handler in handlers:
-            handler.flush()

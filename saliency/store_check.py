@@ -2,7 +2,6 @@
 
 import json
 import logging
-import re
 import time
 from collections.abc import Mapping
 from contextlib import chdir
@@ -17,7 +16,7 @@ from saliency.config import Config
 from saliency.inputs import Status
 from saliency.paths import file_sha256
 from saliency.plan import Plan
-from saliency.shards import ArraySpec, ShardError, read_blocks, read_shard
+from saliency.shards import TEMPORARY, ArraySpec, ShardError, read_blocks, read_shard
 from saliency.store import described_specs, read_descriptions, store_metadata
 
 log = logging.getLogger(__name__)
@@ -30,7 +29,6 @@ ADVICE = {
     "temporary": "left by a job that was killed: delete it (--delete-bad)",
     "not listed": "delete it if you do not need it",
 }
-TEMPORARY = re.compile(r"\..+\.[a-z0-9_]{8}\.tmp")
 PROGRESS_SECONDS = 10
 
 

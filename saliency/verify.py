@@ -12,8 +12,9 @@ import pandas as pd
 
 from saliency.log import DataError
 from saliency.plan import Plan
+from saliency.shards import temporaries
 from saliency.store import described_specs
-from saliency.store_check import TEMPORARY, Count, Problem, StoreCheck
+from saliency.store_check import Count, Problem, StoreCheck
 from saliency.tables import shard_digests
 
 log = logging.getLogger(__name__)
@@ -58,11 +59,7 @@ def verify(experiment: Path) -> tuple[list[Count], list[Problem]]:
     problems += [
         Problem(path, "not listed", "is no model of provenance.json") for path in stores if path.stem not in models
     ]
-    problems += [
-        Problem(path, "temporary", "is unfinished")
-        for path in sorted(experiment.rglob(".*.tmp"))
-        if TEMPORARY.fullmatch(path.name)
-    ]
+    problems += [Problem(path, "temporary", "is unfinished") for path in temporaries(experiment)]
     return counts, problems
 
 

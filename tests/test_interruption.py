@@ -3,10 +3,36 @@
 import os
 import signal
 import subprocess
+import sys
 import time
 
+import psutil
 import pytest
 from workflow_project import Project
+
+JOB = """
+import time
+from saliency.log import job_log
+
+with job_log("job.log"):
+    print("started", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_job_ends_with_the_snakemake_that_started_it(tmp_path):
+    (tmp_path / "job.py").write_text(JOB)
+    # Stands for Snakemake: it starts a job, says its process number, and waits for it.
+    code = (
+        "import subprocess, sys; p = subprocess.Popen([sys.executable, 'job.py']); print(p.pid, flush=True); p.wait()"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, stdout=subprocess.PIPE, text=True) as parent:
+        job = psutil.Process(int(parent.stdout.readline()))
+        assert parent.stdout.readline() == "started\n"
+        parent.kill()
+        _, alive = psutil.wait_procs([job], timeout=20)
+    assert not alive
+    assert "Snakemake was killed: its job ends" in (tmp_path / "job.log").read_text()
 
 
 @pytest.mark.slow
@@ -31,6 +57,5 @@ def test_killed_run_is_finished_by_the_next_and_equals_an_undisturbed_one(tmp_pa
         process.wait()
         killed.run("--unlock")
     killed.run("--rerun-incomplete")
-    whole = {name: value for name, value in killed.digests().items() if not name.endswith(".tmp")}
-    assert whole == undisturbed.digests()
+    assert killed.result_digests() == undisturbed.result_digests()
     assert "Nothing to be done" in killed.run()

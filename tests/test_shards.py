@@ -1,9 +1,20 @@
 import os
+import resource
+import threading
 
 import numpy as np
 import pytest
 
-from saliency.shards import ArraySpec, ShardError, read_blocks, read_shard, write_atomically, write_shard
+from saliency.log import DataError
+from saliency.shards import (
+    ArraySpec,
+    ShardError,
+    read_blocks,
+    read_shard,
+    remove_temporaries,
+    write_atomically,
+    write_shard,
+)
 
 # Samples of less than 64 KiB share one chunk; larger ones are chunks of their own within a shard.
 SMALL = ArraySpec((3,), "float32", ("class",), 4)
@@ -91,21 +102,37 @@ def test_values_of_another_shape_are_refused(tmp_path, shape):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_failed_write_keeps_the_old_file_and_leaves_nothing_else(tmp_path, monkeypatch):
+def test_failed_write_keeps_the_old_file_and_leaves_nothing_else(tmp_path):
     path = tmp_path / "file"
     write_atomically(path, b"old")
-
-    def full_disk(handle):
-        raise OSError("no space left on device")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "fsync", full_disk)
-        with pytest.raises(OSError, match="no space left"):
-            write_atomically(path, b"new")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # Python ignores SIGXFSZ, so that the write fails.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+    try:
+        with pytest.raises(DataError, match=r"file: cannot write 101 bytes: File too large; raise the limit"):
+            write_atomically(path, bytes(101))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert [file.name for file in tmp_path.iterdir()] == ["file"]
     assert path.read_bytes() == b"old"
     write_atomically(path, b"new")
     assert path.read_bytes() == b"new"
+
+
+def test_file_is_written_although_another_run_removes_its_temporary(tmp_path):
+    removed, content = [], bytes(30_000_000)
+
+    def remove_once():
+        while not removed:
+            removed.extend(remove_temporaries(tmp_path))
+
+    thread = threading.Thread(target=remove_once, daemon=True)
+    thread.start()
+    write_atomically(tmp_path / "file", content)
+    thread.join(timeout=10)
+    assert len(removed) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert (tmp_path / "file").read_bytes() == content
 
 
 def test_written_file_has_the_permissions_of_the_umask(tmp_path):

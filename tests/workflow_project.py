@@ -86,6 +86,10 @@ class Project:
         }
         (self.folder / "config.yaml").write_text(yaml.safe_dump(config | changes))
 
+    @property
+    def config(self) -> dict:
+        return yaml.safe_load((self.folder / "config.yaml").read_text())
+
     def copy(self, folder: Path) -> "Project":
         shutil.copytree(self.folder, folder, dirs_exist_ok=True)
         return Project(folder)
@@ -121,11 +125,20 @@ class Project:
 
     def digests(self) -> dict[str, str]:
         """SHA-256 of every file of the store, by its path."""
-        return {
-            str(path.relative_to(self.store)): hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in sorted(self.store.rglob("*"))
-            if path.is_file()
-        }
+        return file_digests(self.store)
+
+    def result_digests(self) -> dict[str, str]:
+        """SHA-256 of every result file, logs excepted, by its path."""
+        return {name: value for name, value in file_digests(self.results).items() if not name.startswith("logs/")}
+
+
+def file_digests(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file of a folder, by its path."""
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
 
 
 def jobs(output: str) -> Counter[str]:
