@@ -28,6 +28,7 @@ VERSIONS = {
     "guided_gradcam": 1,
     "metadata": 1,
     "table": 1,
+    "errors": 1,
     "figure": 1,
     "contact_sheets": 1,
 }
@@ -194,7 +195,8 @@ class Plan:
                 shards = [self.digest("predict", model, number) for number in self.shards]
                 table = self.samples.to_dict("list")
                 outputs = self.config["models"][model]["outputs"]
-                return digest(step, VERSIONS[step], shards, table, outputs, self._names_fingerprint(model))
+                explained = "label" in self.targets
+                return digest(step, VERSIONS[step], shards, table, outputs, explained, self._names_fingerprint(model))
             case "figure" | "contact_sheets":
                 others = "contact_sheets" if step == "figure" else "samples"
                 settings = {key: value for key, value in self.config["plots"].items() if key != others}
@@ -207,6 +209,10 @@ class Plan:
         """Digest of the job that makes all of a shard's arrays at once."""
         last = [self.digest(method, model, shard, target) for target in self.targets for method in self.methods]
         return digest("fused", last)
+
+    def errors_digest(self) -> str:
+        """Digest of the job that judges the failed samples."""
+        return digest("errors", VERSIONS["errors"], self.config["on_error"], self.config["max_failed"])
 
     def everything_digest(self) -> str:
         """Digest of the whole experiment."""

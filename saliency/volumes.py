@@ -4,7 +4,9 @@ The array is in RAS order: the first axis runs to the patient's right, the secon
 happened on the way is kept as a `VolumeGrid`, which brings a map back to the voxels of the original file.
 """
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,9 +17,11 @@ from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
 from nibabel.processing import resample_from_to
 from nibabel.spatialimages import SpatialImage
 
-from saliency.inputs import InputError, Status
+from saliency.inputs import REPLACE, InputError, Status, check_file, words_of
 
 SPLINE_ORDER = {"nearest": 0, "linear": 1, "cubic": 3}
+# Voxels of a resampled volume, 4 GiB; a header with metres for millimetres would ask for a billion times as many.
+LARGEST_VOLUME = 2**30
 Affine = np.ndarray
 
 
@@ -58,6 +62,11 @@ class VolumeGrid:
             In mm along the RAS axes, or None to keep the file's.
         wanted
             Shape that the network sees.
+
+        Raises
+        ------
+        InputError
+            If resampling would give more voxels than memory is likely to hold.
         """
         canonical = _canonical_grid(shape, affine)
         resampled_shape, resampled_affine = canonical.shape, canonical.affine
@@ -65,6 +74,12 @@ class VolumeGrid:
             extent = np.array(canonical.shape) * voxel_sizes(canonical.affine)
             # Rounded first, or the noise of a float32 header would decide between two shapes where the length is half.
             resampled_shape = tuple(int(n) for n in np.maximum(1, np.round((extent / voxel_size).round(3))))
+            if math.prod(resampled_shape) > LARGEST_VOLUME:
+                raise InputError(
+                    Status.WRONG_SHAPE,
+                    f"has voxels of {_by(voxel_sizes(affine))} mm, of which resampling would make "
+                    f"{_by(resampled_shape)}: correct its header, or set a larger voxel_size",
+                )
             # nibabel's `rescale_affine` rounds both centres to voxels, which moves the grid by up to one voxel.
             axes = canonical.affine[:3, :3] * (voxel_size / voxel_sizes(canonical.affine))
             centre = apply_affine(canonical.affine, (np.array(canonical.shape) - 1) / 2)
@@ -197,17 +212,22 @@ class VolumePreprocessing:
         InputError
             If a file is missing or no usable volume, or the files of a sample do not lie on one grid.
         """
-        images = {column: load_volume(path) for column, path in files.items() if column != "mask"}
+        images = {}
+        for column, path in files.items():
+            with _naming(column, files):
+                images[column] = load_volume(path)
         first = next(iter(images.values()))
         grid = self.grid(first)
-        channels = [channel for image in images.values() for channel in _channels(image, self.channels)]
+        mask, channels = images.pop("mask", None), []
         for column, image in images.items():
-            _check_same_grid(image, first, column)
+            with _naming(column, files):
+                channels += _channels(image, self.channels)
+                _check_same_grid(image, first)
         chosen = None
-        if self.intensity_over == "mask":
-            mask = load_volume(files["mask"])
-            _check_same_grid(mask, first, "mask")
-            chosen = grid.to_resampled(_channels(mask, 1)[0], order=0) > 0.5
+        if mask is not None:
+            with _naming("mask", files):
+                _check_same_grid(mask, first)
+                chosen = grid.to_resampled(_channels(mask, 1)[0], order=0) > 0.5
         values = []
         for channel in channels:
             resampled = grid.to_resampled(channel, SPLINE_ORDER[self.interpolation])
@@ -240,6 +260,21 @@ class VolumePreprocessing:
         return scaled if mask is None else np.where(mask, scaled, np.float32(0))
 
 
+@contextmanager
+def _naming(column: str, files: Mapping[str, Path]) -> Iterator[None]:
+    """Say which file of a sample is meant, where there are several."""
+    try:
+        yield
+    except InputError as error:
+        if len(files) > 1:
+            raise InputError(error.status, f"'{column}' {error}") from error.__cause__
+        raise
+
+
+def _by(numbers: Iterable[float]) -> str:
+    return " x ".join(f"{number:g}" for number in numbers)
+
+
 def _canonical_grid(shape: Sequence[int], affine: Affine) -> nib.Nifti1Image:
     """Shape and affine of a grid in RAS order, as an image that takes no memory."""
     return nib.as_closest_canonical(nib.Nifti1Image(np.broadcast_to(np.int8(0), tuple(shape)), affine))
@@ -253,13 +288,14 @@ def load_volume(path: Path) -> SpatialImage:
     InputError
         If it is missing, cannot be read, or holds RGB or complex values.
     """
+    check_file(path)
     try:
         image = nib.load(path)
-    except FileNotFoundError:
-        raise InputError(Status.MISSING, "there is no such file: correct the path or remove the row") from None
     # nibabel's readers raise what they like on broken headers.
     except Exception as error:
-        raise InputError(Status.UNREADABLE, f"cannot be read as a volume ({error}): replace the file") from error
+        raise InputError(
+            Status.UNREADABLE, f"cannot be read as a volume ({words_of(error, path)}): {REPLACE}"
+        ) from error
     if not isinstance(image, SpatialImage):
         raise InputError(Status.UNSUPPORTED, f"is a {type(image).__name__}, not a volume: convert it to NIfTI")
     kind = np.dtype(image.get_data_dtype())
@@ -281,7 +317,8 @@ def _values(image: SpatialImage) -> np.ndarray:
             values = image.get_fdata(dtype=np.float32, caching="unchanged")
     # Truncated data and broken compression surface here, as whatever the reader raises.
     except Exception as error:
-        raise InputError(Status.UNREADABLE, f"cannot be decoded ({error}): replace the file") from error
+        words = words_of(error, Path(image.get_filename()))
+        raise InputError(Status.UNREADABLE, f"cannot be decoded ({words}): {REPLACE}") from error
     if not np.isfinite(values).all():
         raise InputError(Status.NOT_FINITE, "holds NaN or infinite values: replace them, or remove the row")
     return values
@@ -301,10 +338,10 @@ def _channels(image: SpatialImage, channels: int | Sequence[str]) -> list[np.nda
     return [values[..., number] for number in range(wanted)]
 
 
-def _check_same_grid(image: SpatialImage, first: SpatialImage, column: str) -> None:
+def _check_same_grid(image: SpatialImage, first: SpatialImage) -> None:
     if image.shape[:3] != first.shape[:3] or not np.allclose(image.affine, first.affine, atol=1e-3):
         raise InputError(
             Status.WRONG_SHAPE,
-            f"'{column}' lies on another grid (shape {image.shape[:3]}) than the first file (shape "
-            f"{first.shape[:3]}): register and resample the files of a sample to one grid",
+            f"lies on another grid (shape {image.shape[:3]}) than the first file (shape {first.shape[:3]}): register "
+            "and resample the files of a sample to one grid",
         )

@@ -58,6 +58,7 @@ def test_shipped_config_has_no_problems_and_gets_defaults(monkeypatch):
         "device": "auto",
         "precision": "float32",
         "on_error": "fail",
+        "max_failed": None,
         "execution": "steps",
         "export": "none",
         "plots": {"samples": "first", "count": 12, "seed": 0,

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from PIL import Image
 from workflow_project import ROOT, Project
 
 from saliency import steps
@@ -76,18 +77,14 @@ def test_float64(job):
 
 
 @pytest.mark.parametrize("on_error", ["fail", "skip"])
-def test_output_that_is_not_finite(job, on_error, monkeypatch):
+def test_output_that_is_not_finite(job, on_error, caplog):
     made = job(on_error=on_error)
     steps.prepare(made)
     inputs = made.read("inputs")
     inputs[1] = np.finfo(np.float32).max
     made.write("inputs", inputs)
-    if on_error == "fail":
-        with pytest.raises(DataError, match="sample 's1': the network's output is not finite"):
-            steps.predict_shard(made)
-        assert not made.files["logits"].exists()
-        return
     steps.predict_shard(made)
+    assert "sample 's1': data/s1.png: the network's output is not finite" in caplog.messages
     assert np.isnan(made.read("logits")[1]).all()
     assert np.isfinite(made.read("logits")[0]).all()
     steps.target_class(made, "predicted")
@@ -111,11 +108,33 @@ def test_target_that_the_model_does_not_have(job, settings, message):
         steps.fused(made)
 
 
-def test_label_outside_the_models_classes(job):
-    made = job(targets=["label"], models={"tiny": {"factory": "tiny_network:Network"}})
-    made.rows = made.rows.assign(label="12")
-    with pytest.raises(DataError, match="sample 's0': label 12 is outside the model's 5 classes"):
-        steps.fused(made)
+def test_label_outside_the_models_classes(job, tmp_path, caplog):
+    manifest = tmp_path / "data" / "manifest.csv"
+    manifest.write_text(manifest.read_text().replace("s1,s1.png,1", "\ns1,s1.png,5"))
+    made = job(targets=["label", "predicted"], models={"tiny": {"factory": "tiny_network:Network"}})
+    steps.fused(made)
+    line = "label 5 is outside the model's classes 0 … 4: correct it in line 4 of data/manifest.csv, or leave it empty"
+    assert f"sample 's1': data/s1.png: {line}" in caplog.messages
+    assert made.read("label/class").tolist() == [0, -1]
+    assert np.isnan(made.read("label/gradcam")[1]).all()
+    assert np.isfinite(made.read("predicted/gradcam")).all()
+
+
+def test_map_that_is_not_finite_is_stored_as_nan(job, tmp_path, caplog):
+    """The slope of a square root is infinite where its argument is 0, though the root itself is finite."""
+    code = (tmp_path / "tiny_network.py").read_text().replace("self.head(x.mean((2, 3)))", "ROOT")
+    code = code.replace("ROOT", "self.head(x.mean((2, 3))) + input.mean((1, 2, 3))[:, None].sqrt()")
+    code = code.replace("def forward(self, x):", "def forward(self, x):\n        input = x")
+    (tmp_path / "root_network.py").write_text(code)
+    settings = {"models": {"tiny": {"factory": "root_network:Network"}}, "input": {"resize": 32, "crop": 30}}
+    Image.new("RGB", (40, 40)).save(tmp_path / "data" / "s1.png")
+    made = job(**settings | {"input": settings["input"] | {"mean": [0], "std": [1]}})
+    steps.fused(made)
+    assert np.isfinite(made.read("logits")).all()
+    name = "predicted/guided_backprop"
+    assert f"sample 's1': data/s1.png: {name} is not finite, NaN is stored" in caplog.messages
+    assert np.isnan(made.read(name)[1]).all()
+    assert np.isfinite(made.read(name)[0]).all()
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")

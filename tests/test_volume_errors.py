@@ -38,10 +38,10 @@ def surface(path):
     nib.save(nib.gifti.GiftiImage(), path)
 
 
-NO_FILE, BROKEN, EMPTY = "correct the path or remove the row", "replace the file", "remove the row, or set intensity"
+NO_FILE, BROKEN, EMPTY = "correct the path or remove the row", "replace the file or", "remove the row, or set intensity"
 REFUSED = {
     "missing": ("v.nii", lambda path: None, Status.MISSING, NO_FILE),
-    "directory": ("v.nii", directory, Status.UNREADABLE, BROKEN),
+    "directory": ("v.nii", directory, Status.UNREADABLE, "is a folder, not a file: correct the path"),
     "no bytes": ("v.nii.gz", lambda path: path.write_bytes(b""), Status.UNREADABLE, BROKEN),
     "no bytes, plain": ("v.nii", lambda path: path.write_bytes(b""), Status.UNREADABLE, BROKEN),
     "text": ("v.nii", lambda path: path.write_text("id,path\n" * 100), Status.UNREADABLE, BROKEN),

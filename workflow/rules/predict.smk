@@ -9,6 +9,7 @@ rule predict:
         f"{RESULTS}/logs/{{model}}/predict/{{shard}}.log",
     conda:
         "../envs/saliency.yaml"
+    priority: 10
     threads: config["threads"]
     resources:
         mem_mb=memory,

@@ -5,6 +5,7 @@ rule prepare:
         f"{RESULTS}/logs/{{model}}/prepare/{{shard}}.log",
     conda:
         "../envs/saliency.yaml"
+    priority: 10
     resources:
         mem_mb=memory,
     params:

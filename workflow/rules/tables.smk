@@ -14,6 +14,7 @@ rule predictions:
         f"{RESULTS}/logs/{{model}}/predictions.log",
     conda:
         "../envs/saliency.yaml"
+    priority: 10
     params:
         digest=step_digest("table"),
     message:
@@ -24,7 +25,8 @@ rule predictions:
 
 rule errors:
     input:
-        expand(f"{RESULTS}/{{model}}/predictions.csv", model=PLAN.models),
+        predictions=expand(f"{RESULTS}/{{model}}/predictions.csv", model=PLAN.models),
+        descriptions=expand(MODEL, model=PLAN.models),
     output:
         report(
             f"{RESULTS}/errors.csv",
@@ -36,6 +38,9 @@ rule errors:
         f"{RESULTS}/logs/errors.log",
     conda:
         "../envs/saliency.yaml"
+    priority: 10
+    params:
+        digest=PLAN.errors_digest(),
     message:
         "List the samples without a result"
     script:
