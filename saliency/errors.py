@@ -16,7 +16,7 @@ from saliency.log import DataError
 from saliency.manifest import line_numbers
 from saliency.paths import SCHEME
 from saliency.plan import Plan
-from saliency.samples import preprocessing_of
+from saliency.samples import preprocessing_of, read_sample
 from saliency.shards import write_atomically
 from saliency.store import read_descriptions
 from saliency.tables import LABEL_OUTSIDE, OUTPUT_NOT_FINITE, csv_bytes
@@ -68,7 +68,7 @@ def failed_samples(plan: Plan, model: str, predictions: Path, classes: int) -> p
         if failed[row] == LABEL_OUTSIDE:
             return label_problem(plan, labels[row], classes, lines[row])
         try:
-            preprocessing.read(plan.files(plan.samples.loc[[row]], model)[0])
+            read_sample(preprocessing, plan.files(plan.samples.loc[[row]], model)[0])
         except InputError as error:
             return str(error)
         shard = Path(f"{predictions.parent}.zarr") / plan.shard_key("status", plan.shard_of[plan.samples["id"][row]])

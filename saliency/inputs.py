@@ -176,7 +176,10 @@ def read_image(path: Path, preprocessing: Preprocessing) -> np.ndarray:
             Status.WRONG_SHAPE, f"has more than {LARGEST_IMAGE:,} pixels: scale the file down or cut it into tiles"
         ) from error
     except UnidentifiedImageError as error:
-        raise InputError(Status.UNREADABLE, f"cannot be decoded (no known image format): {REPLACE}") from error
+        raise InputError(
+            Status.UNREADABLE,
+            "cannot be decoded (no format that Pillow reads): convert or replace the file, or remove the row",
+        ) from error
     # Decoders raise what they like on broken files: OSError, SyntaxError, struct.error, IndexError, …
     except Exception as error:
         raise InputError(Status.UNREADABLE, f"cannot be decoded ({words_of(error, path)}): {REPLACE}") from error

@@ -1,9 +1,13 @@
 """Reading samples of either kind: photographs or volumes."""
 
+from collections.abc import Mapping
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
-from saliency.inputs import Preprocessing
+import numpy as np
+
+from saliency.inputs import REPLACE, InputError, Preprocessing, Status
 from saliency.volumes import VolumePreprocessing
 
 
@@ -18,3 +22,37 @@ def preprocessing_of(settings: dict[str, Any]) -> Preprocessing | VolumePreproce
     """
     kind = {"2D": Preprocessing, "3D": VolumePreprocessing}[settings["mode"]]
     return kind(**{field.name: settings[field.name] for field in fields(kind)})
+
+
+def read_sample(
+    preprocessing: Preprocessing | VolumePreprocessing, files: Mapping[str, Path]
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Read a sample; whatever is wrong with it is an `InputError`, so that it costs no other sample its result.
+
+    Parameters
+    ----------
+    preprocessing
+        From `preprocessing_of`.
+    files
+        The sample's files by manifest column.
+
+    Returns
+    -------
+    values
+        ``(c, *spatial)``, float32.
+    affine
+        ``(4, 4)`` for volumes, from voxels to millimetres; None for photographs.
+
+    Raises
+    ------
+    InputError
+        If the sample cannot be used.
+    """
+    try:
+        return preprocessing.read(files)
+    except InputError:
+        raise
+    # A header can ask of nibabel what nobody foresaw, long after its file was opened.
+    except Exception as error:
+        words = " ".join(f"{type(error).__name__}: {error}".split())
+        raise InputError(Status.UNREADABLE, f"cannot be used ({words}): {REPLACE}") from error

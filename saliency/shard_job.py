@@ -21,7 +21,7 @@ from saliency.log import DataError
 from saliency.manifest import line_numbers
 from saliency.models import load_model
 from saliency.plan import Plan
-from saliency.samples import preprocessing_of
+from saliency.samples import preprocessing_of, read_sample
 from saliency.shards import read_shard, write_shard
 from saliency.store import plan_specs, read_descriptions
 from saliency.targets import select_classes
@@ -85,7 +85,7 @@ class ShardJob:
         started = time.perf_counter()
         for number, files in enumerate(self.plan.files(self.rows, self.model)):
             try:
-                inputs[number], affine = self.preprocessing.read(files)
+                inputs[number], affine = read_sample(self.preprocessing, files)
                 if affine is not None:
                     affines[number] = affine
             except InputError as error:

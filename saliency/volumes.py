@@ -302,7 +302,7 @@ def load_volume(path: Path) -> SpatialImage:
     if kind.names is not None or kind.kind == "c":
         what = "RGB" if kind.names is not None else "complex"
         raise InputError(Status.UNSUPPORTED, f"holds {what} values: convert it to a greyscale volume")
-    if image.ndim < 3 or 0 in image.shape:
+    if image.ndim < 3 or min(image.shape) < 1:
         raise InputError(Status.WRONG_SHAPE, f"has shape {image.shape}, which is no volume: remove the row")
     affine = image.affine
     if affine is None or not np.isfinite(affine).all() or np.linalg.matrix_rank(affine[:3, :3]) < 3:
@@ -339,9 +339,14 @@ def _channels(image: SpatialImage, channels: int | Sequence[str]) -> list[np.nda
 
 
 def _check_same_grid(image: SpatialImage, first: SpatialImage) -> None:
-    if image.shape[:3] != first.shape[:3] or not np.allclose(image.affine, first.affine, atol=1e-3):
-        raise InputError(
-            Status.WRONG_SHAPE,
-            f"lies on another grid (shape {image.shape[:3]}) than the first file (shape {first.shape[:3]}): register "
-            "and resample the files of a sample to one grid",
-        )
+    if image.shape[:3] == first.shape[:3]:
+        if np.allclose(image.affine, first.affine, atol=1e-3):
+            return
+        difference = "same shape, but another affine"
+    else:
+        difference = f"shape {image.shape[:3]} instead of {first.shape[:3]}"
+    raise InputError(
+        Status.WRONG_SHAPE,
+        f"lies on another grid than the first file ({difference}): register and resample the files of a sample to one "
+        "grid",
+    )
