@@ -2,20 +2,25 @@
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from bad_inputs import REFUSED, RGB, ROOT, USED, Kind, document, image, make_dataset, run, table_row
+from bad_inputs import PHOTO, REFUSED, RGB, ROOT, USED, Kind, document, image, make_dataset, run, table_row
 from PIL import Image
+from workflow_project import Project
 
+from saliency import open_maps
 from saliency.inputs import InputError, Preprocessing, Status, read_image
 from saliency.log import DataError
 from saliency.shard_job import ShardJob
 
 DOCUMENT = (ROOT / "docs" / "bad-inputs.md").read_text(encoding="utf-8")
 KANGAROOS = Path(os.environ.get("SALIENCY_TEST_DATA", ROOT.parent / "shared" / "data")) / "kangaroo" / "images"
+METHODS = ("gradcam", "guided_backprop", "guided_gradcam")
 LABEL = "the label is outside the model's classes"
 
 
@@ -180,8 +185,96 @@ def test_max_failed_as_a_number_and_as_a_share_that_is_met_exactly(tmp_path, mon
 
 
 def test_errors_do_not_need_torch():
-    import subprocess
-    import sys
-
     code = "import sys, saliency.errors; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+@pytest.mark.slow
+def test_many_kinds_in_one_run_of_the_workflow(tmp_path):
+    """Every second sample is bad, and a second run has good files in the place of the bad ones."""
+    kinds = [kind for kind in REFUSED if kind.settings == PHOTO]
+    absent = [kind for kind in kinds if kind.name in ("gone.png", "folder.jpg", "loop.jpg", "pipe.jpg")]
+    assert len(kinds) - len(absent) >= 6
+    settings = {"input": PHOTO, "targets": ["predicted", "label"], "shard_size": 9}
+
+    def write(folder, kinds, replaced=False):
+        project = Project(folder) if folder.exists() else Project.create(folder, samples=0)
+        lines = ["id,path,label"]
+        for number, kind in enumerate(kinds):
+            image(RGB[::-1])(project.folder / "data" / f"good{number}.png")
+            lines.append(f"good{number},good{number}.png,{number % 5}")
+            path = project.folder / "data" / ("good.png" if replaced else kind.name)
+            if replaced:
+                image(RGB)(path)
+            elif not path.exists():
+                kind.make(path)
+            lines.append(f"bad{number},{path.name},{'1' if replaced else kind.label or '1'}")
+        project.manifest.write_text("\n".join(lines) + "\n")
+        return project
+
+    # First those that only reading shows: with `fail`, the run ends before any map is computed.
+    found_by_reading = [kind for kind in kinds if kind not in absent]
+    project = write(tmp_path / "bad", found_by_reading)
+    project.write_config(**settings)
+    output = project.run("--cores", "1", fails=True)
+    for kind in found_by_reading:
+        assert output.count(f"data/{kind.name}: ") >= 1
+    count = len(found_by_reading)
+    assert f"{count} of {2 * count} samples failed; correct or remove them, or set on_error: skip" in output
+    assert not (project.results / "errors.csv").exists()
+    assert (project.results / "tiny" / "predictions.csv").exists()
+    assert not list(project.store.glob("*/g*/c.*"))
+
+    project = write(tmp_path / "bad", kinds)
+    output = project.run(fails=True)
+    for kind in absent:
+        assert f"column path: there is no file '{kind.name}'" in output
+    project.write_config(**settings, on_error="skip")
+    project.run()
+    errors = pd.read_csv(project.results / "errors.csv")
+    assert errors["path"].tolist() == [kind.name for kind in kinds]
+    reasons = [kind.status.reason if isinstance(kind.status, Status) else kind.status for kind in kinds]
+    assert errors["status"].tolist() == reasons
+
+    good = write(tmp_path / "good", kinds, replaced=True)
+    good.write_config(**settings, execution="fused")
+    good.run()
+    found, undisturbed = open_maps(project.store), open_maps(good.store)
+    assert found["status"][1::2].tolist() == [kind.status if isinstance(kind.status, Status) else 0 for kind in kinds]
+    names = ["inputs", "status", "logits", "predicted/class", "label/class"]
+    names += [f"{target}/{method}" for target in ("predicted", "label") for method in METHODS]
+    for name in names:
+        np.testing.assert_array_equal(found[name][::2], undisturbed[name][::2])
+        values = found[name][1::2]
+        if values.dtype.kind == "f":
+            failed = np.isnan(values.reshape(len(values), -1)).all(axis=1)
+            kept = [kind.status == LABEL and not name.startswith("label/") for kind in kinds]
+            assert failed.tolist() == [not keeps for keeps in kept]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not KANGAROOS.is_dir(), reason="no photographs of kangaroos; SALIENCY_TEST_DATA names their folder")
+def test_one_of_164_photographs_of_kangaroos_is_cut_off(tmp_path):
+    project = Project.create(tmp_path / "project", samples=0)
+    paths = sorted(KANGAROOS.glob("*.jpg"))
+    assert len(paths) == 164
+    project.manifest.write_text("\n".join(["id,path", *(f"{path.stem},{path}" for path in paths)]) + "\n")
+    settings = {"input": {"resize": 64, "crop": 64}, "shard_size": 64, "execution": "fused"}
+    project.write_config(**settings, on_error="skip")
+    project.run()
+    errors = pd.read_csv(project.results / "errors.csv", dtype=str)
+    assert errors["id"].tolist() == ["00090"]
+    assert errors["problem"][0].startswith("cannot be decoded (")
+    maps = open_maps(project.store)
+    lost = maps.row("00090")
+    for name in ("inputs", "logits", *(f"predicted/{method}" for method in METHODS)):
+        finite = np.isfinite(maps[name][...].reshape(164, -1))
+        assert np.flatnonzero(~finite.all(axis=1)).tolist() == [lost]
+        assert not finite[lost].any()
+    project.write_config(**settings)
+    output = project.run(fails=True)
+    named = [line for line in output.splitlines() if "tiny: sample '" in line]
+    assert len(named) == 1
+    assert "tiny: sample '00090': " in named[0]
+    assert "1 of 164 samples failed; correct or remove them, or set on_error: skip" in output
+    assert not (project.results / "errors.csv").exists()

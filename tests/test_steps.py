@@ -5,6 +5,7 @@ import pytest
 import torch
 import yaml
 from PIL import Image
+from torch import nn
 from workflow_project import ROOT, Project
 
 from saliency import steps
@@ -141,3 +142,61 @@ def test_map_that_is_not_finite_is_stored_as_nan(job, tmp_path, caplog):
 def test_cuda_without_a_device(job):
     with pytest.raises(DataError, match="torch finds no CUDA device here: use auto or cpu"):
         job(device="cuda").network()
+
+
+class Limited(nn.Module):
+    """A network on a device whose memory suffices for two samples."""
+
+    def __init__(self, error):
+        super().__init__()
+        self.first, self.second, self.head = nn.Conv2d(3, 8, 3, stride=2), nn.Conv2d(8, 8, 3), nn.Linear(8, 5)
+        self.error = error
+
+    def forward(self, x):
+        if len(x) > 2:
+            self.fail()
+        return self.head(torch.relu(self.second(torch.relu(self.first(x)))).mean((2, 3)))
+
+    def fail(self):
+        match self.error:
+            case "main memory":
+                torch.empty(2**46, dtype=torch.uint8)
+            case "device":
+                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+            case other:
+                raise RuntimeError(other)
+
+
+@pytest.mark.parametrize("error", ["main memory", "device"])
+def test_batch_that_memory_does_not_hold_is_halved(job, error, caplog):
+    models = {"tiny": {"factory": "test_steps:Limited", "kwargs": {"error": error}}}
+    settings = {"models": models, "shard_size": 5, "targets": ["predicted", 4]}
+    small, whole = job("small", batch_size=2, **settings), job("whole", batch_size=5, **settings)
+    run_steps(small)
+    assert "out of memory" not in caplog.text
+    run_steps(whole)
+    for step in ("predict", "gradcam", "guided_backprop"):
+        assert f"{step}: out of memory with 5 samples at once: going on with 2" in caplog.messages
+    as_one = job("as_one", batch_size=5, **settings)
+    steps.fused(as_one)
+    assert "fused: out of memory with 5 samples at once: going on with 2" in caplog.messages
+    for name in small.plan.arrays:
+        assert np.abs(small.read(name)).max() > 0 or name == "status"
+        np.testing.assert_array_equal(whole.read(name), small.read(name))
+        np.testing.assert_array_equal(as_one.read(name), small.read(name))
+
+
+def test_memory_that_does_not_hold_one_sample_and_other_errors_end_the_job(job):
+    made = job(models={"tiny": {"factory": "test_steps:Limited", "kwargs": {"error": "device"}}}, batch_size=5)
+    inputs = np.zeros((5, 3, 30, 30), dtype=np.float32)
+
+    def fail(rows, batch):
+        raise torch.OutOfMemoryError("CUDA out of memory.\nTried")
+
+    with pytest.raises(DataError, match=r"predict: memory does not suffice for a single sample \(CUDA out of memory"):
+        made.for_each_batch("predict", inputs, fail)
+    other = job(models={"tiny": {"factory": "test_steps:Limited", "kwargs": {"error": "shapes differ"}}}, shard_size=5)
+    steps.prepare(other)
+    other.config["batch_size"] = 5
+    with pytest.raises(RuntimeError, match="shapes differ"):
+        steps.predict_shard(other)

@@ -7,9 +7,9 @@ rule predict:
         logits=shard("logits"),
     log:
         f"{RESULTS}/logs/{{model}}/predict/{{shard}}.log",
+    priority: 10
     conda:
         "../envs/saliency.yaml"
-    priority: 10
     threads: config["threads"]
     resources:
         mem_mb=memory,

@@ -3,9 +3,9 @@ rule prepare:
         **{name: shard(name) for name in PREPARED},
     log:
         f"{RESULTS}/logs/{{model}}/prepare/{{shard}}.log",
+    priority: 10
     conda:
         "../envs/saliency.yaml"
-    priority: 10
     resources:
         mem_mb=memory,
     params:

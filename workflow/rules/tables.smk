@@ -12,9 +12,9 @@ rule predictions:
         ),
     log:
         f"{RESULTS}/logs/{{model}}/predictions.log",
+    priority: 10
     conda:
         "../envs/saliency.yaml"
-    priority: 10
     params:
         digest=step_digest("table"),
     message:
@@ -36,9 +36,9 @@ rule errors:
         ),
     log:
         f"{RESULTS}/logs/errors.log",
+    priority: 10
     conda:
         "../envs/saliency.yaml"
-    priority: 10
     params:
         digest=PLAN.errors_digest(),
     message:
