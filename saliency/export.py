@@ -11,7 +11,8 @@ from saliency.config import input_config
 from saliency.inputs import InputError
 from saliency.sample_maps import SampleReader
 from saliency.samples import preprocessing_of
-from saliency.volumes import VolumeGrid, load_volume
+from saliency.volume_grid import VolumeGrid
+from saliency.volumes import load_volume
 
 log = logging.getLogger(__name__)
 

@@ -164,9 +164,10 @@ class ShardJob:
                     raise
                 tried = rows.stop - begin
                 if tried == 1:
+                    words = next(iter(str(error).splitlines()), type(error).__name__)
                     raise DataError(
-                        f"{what}: memory does not suffice for a single sample ({str(error).splitlines()[0]}): use a "
-                        "device or machine with more of it, or a smaller input"
+                        f"{what}: memory does not suffice for a single sample ({words}): use a device or machine with "
+                        "more of it, or a smaller input"
                     ) from error
                 size = tried // 2
                 log.warning("%s: out of memory with %d samples at once: going on with %d", what, tried, size)

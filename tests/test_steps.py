@@ -195,6 +195,10 @@ def test_memory_that_does_not_hold_one_sample_and_other_errors_end_the_job(job):
 
     with pytest.raises(DataError, match=r"predict: memory does not suffice for a single sample \(CUDA out of memory"):
         made.for_each_batch("predict", inputs, fail)
+    with pytest.raises(
+        DataError, match=r"predict: memory does not suffice for a single sample \(Unable to allocate 8.00 PiB"
+    ):
+        made.for_each_batch("predict", inputs, lambda rows, batch: np.ones(2**50))
     other = job(models={"tiny": {"factory": "test_steps:Limited", "kwargs": {"error": "shapes differ"}}}, shard_size=5)
     steps.prepare(other)
     other.config["batch_size"] = 5

@@ -8,6 +8,7 @@ import pytest
 from test_volumes import noise, preprocessing, write
 
 from saliency.inputs import InputError, Status
+from saliency.samples import read_sample
 
 RGB = np.dtype([("R", "u1"), ("G", "u1"), ("B", "u1")])
 
@@ -129,3 +130,11 @@ def test_equal_percentiles(tmp_path):
     with pytest.raises(InputError, match=r"equal \[10, 90\] percentiles: set wider ones") as caught:
         preprocessing(4, intensity="percentile").read({"path": write(tmp_path / "v.nii", data)})
     assert caught.value.status == Status.EMPTY
+
+
+def test_what_nobody_foresaw_is_the_samples_own_failure(tmp_path):
+    """No config holds such an interpolation; it stands for a header that makes nibabel raise in the middle."""
+    files = {"path": write(tmp_path / "v.nii", noise(6, 5, 4))}
+    with pytest.raises(InputError, match=r"cannot be used \(KeyError: 'septic'\): replace the file") as caught:
+        read_sample(preprocessing(4, interpolation="septic"), files)
+    assert caught.value.status == Status.UNREADABLE
