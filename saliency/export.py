@@ -13,7 +13,8 @@ from saliency.inputs import InputError
 from saliency.sample_maps import SampleReader
 from saliency.samples import preprocessing_of
 from saliency.shards import write_atomically
-from saliency.volumes import VolumeGrid, load_volume
+from saliency.volume_grid import VolumeGrid
+from saliency.volumes import load_volume
 
 log = logging.getLogger(__name__)
 

@@ -1,5 +1,7 @@
 """From a file to the array that the network sees, before normalisation."""
 
+import stat
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -7,10 +9,11 @@ from enum import IntEnum
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
-# What Pillow refuses to decode; a long narrow image gets there by resizing.
-PIXELS = 2 * 89_478_485
+# Pillow refuses larger files as decompression bombs; here the limit also holds for what an image is enlarged to.
+LARGEST_IMAGE = 2 * 89_478_485
+REPLACE = "replace the file or remove the row"
 
 
 class Status(IntEnum):
@@ -39,7 +42,7 @@ class Status(IntEnum):
 
 
 class InputError(Exception):
-    """A sample that cannot be used.
+    """A sample that cannot be used; the message is one line, ``what is wrong: what to do``.
 
     Attributes
     ----------
@@ -50,6 +53,44 @@ class InputError(Exception):
     def __init__(self, status: Status, message: str) -> None:
         super().__init__(message)
         self.status = status
+
+
+def check_file(path: Path) -> None:
+    """Refuse what is no file with something in it, before a library words it in its own way or waits for a pipe.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, or it may not be read, is empty, or is a folder or device.
+    """
+    try:
+        found = path.stat()
+        if stat.S_ISREG(found.st_mode):
+            with path.open("rb"):
+                pass
+    except FileNotFoundError:
+        raise InputError(Status.MISSING, "there is no such file: correct the path or remove the row") from None
+    except (OSError, ValueError) as error:  # a name with a null byte is a ValueError
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(
+            Status.UNREADABLE, f"cannot be opened ({reason}): correct the path or its permissions, or remove the row"
+        ) from error
+    if not stat.S_ISREG(found.st_mode):
+        what = "a folder" if stat.S_ISDIR(found.st_mode) else "a device or pipe"
+        raise InputError(Status.UNREADABLE, f"is {what}, not a file: correct the path or remove the row")
+    if found.st_size == 0:
+        raise InputError(Status.UNREADABLE, f"is empty, it has 0 bytes: {REPLACE}")
+
+
+def words_of(error: Exception, path: Path) -> str:
+    r"""What another library says about a file, on one line and without the folder, which messages name already.
+
+    Examples
+    --------
+    >>> words_of(OSError("cannot read /data/a.png\n  at all"), Path("/data/a.png"))
+    'cannot read a.png at all'
+    """
+    return " ".join(str(error).replace(str(path), path.name).split()) or type(error).__name__
 
 
 @dataclass(frozen=True)
@@ -93,18 +134,21 @@ class Preprocessing:
         InputError
             If the mask cannot be read, or does not have the photograph's size.
         """
-        with _opened(files["path"]) as photograph, _opened(files["mask"]) as image:
-            if image.size != photograph.size:
+        with _opened(files["path"]) as photograph:
+            size = photograph.size
+        with _opened(files["mask"]) as image:
+            if image.size != size:
                 raise InputError(
                     Status.WRONG_SHAPE,
-                    f"mask has {image.height} x {image.width} pixels, but the image {photograph.height} x "
-                    f"{photograph.width}: they have to lie on each other",
+                    f"mask has {image.height} x {image.width} pixels, but the image {size[1]} x {size[0]}: they have "
+                    "to lie on each other",
                 )
             if len(image.getbands()) != 1:
-                raise InputError(Status.UNSUPPORTED, f"mask is {image.mode}, not an image with one value per pixel")
+                raise InputError(
+                    Status.UNSUPPORTED, f"mask is {image.mode}: save it as an image with one number per pixel"
+                )
             # As integers, a palette's numbers stay what they are and are not taken for colours.
-            values = np.asarray(image).astype(np.int32)
-            labels = Image.fromarray(values)
+            labels = Image.fromarray(np.asarray(image).astype(np.int32))
             if self.resize is not None:
                 labels = labels.resize(_resized_size(labels.size, self.resize), Image.Resampling.NEAREST)
             if self.crop is not None:
@@ -144,8 +188,9 @@ def _pair(size: int | Sequence[int]) -> tuple[int, int]:
 def read_image(path: Path, preprocessing: Preprocessing) -> np.ndarray:
     """Decode, turn upright, resize and crop a photograph.
 
-    Any format that Pillow reads; of an animation the first frame. 8-bit and 16-bit values are scaled to 0 … 1,
-    floating point values are taken as they are. Sizes round as in torchvision's ``Resize`` and ``CenterCrop``.
+    Any format that Pillow reads; of an animation the first frame, of a transparent pixel its colour. 8-bit and 16-bit
+    values are scaled to 0 … 1, floating point values are taken as they are. Sizes round as in torchvision's ``Resize``
+    and ``CenterCrop``.
 
     Parameters
     ----------
@@ -162,31 +207,41 @@ def read_image(path: Path, preprocessing: Preprocessing) -> np.ndarray:
     Raises
     ------
     InputError
-        If the file is missing or cannot be decoded, is smaller than the crop, or holds values that are not finite.
+        If the file is missing or cannot be decoded, is too large or smaller than the crop, or holds values that are
+        not finite, or integers of more than 16 bits.
     """
     with _opened(path) as image:
         array = _resized(image, preprocessing)
     if not np.isfinite(array).all():
-        raise InputError(Status.NOT_FINITE, "holds NaN or infinite values: replace the file or remove the row")
+        raise InputError(Status.NOT_FINITE, "holds NaN or infinite values: replace them, or remove the row")
     return array
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Image.Image]:
     """Open an image and turn it upright; whatever fails inside the ``with`` block is an `InputError`."""
+    check_file(path)
     try:
-        # Opened by name, an uncompressed TIFF that its orientation tag turns is read with swapped sides (Pillow 13).
-        with path.open("rb") as file, Image.open(file) as image:
-            yield ImageOps.exif_transpose(image)
-    except FileNotFoundError:
-        raise InputError(Status.MISSING, "there is no such file: correct the path or remove the row") from None
+        with warnings.catch_warnings():
+            # Pillow warns from half the size on at which it refuses.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            # Opened by name, an uncompressed TIFF that its orientation tag turns is read with swapped sides: Pillow 13.
+            with path.open("rb") as file, Image.open(file) as image:
+                yield ImageOps.exif_transpose(image)
     except InputError:
         raise
+    except Image.DecompressionBombError as error:
+        raise InputError(
+            Status.WRONG_SHAPE, f"has more than {LARGEST_IMAGE:,} pixels: scale the file down or cut it into tiles"
+        ) from error
+    except UnidentifiedImageError as error:
+        raise InputError(
+            Status.UNREADABLE,
+            "cannot be decoded (no format that Pillow reads): convert or replace the file, or remove the row",
+        ) from error
     # Decoders raise what they like on broken files: OSError, SyntaxError, struct.error, IndexError, …
     except Exception as error:
-        raise InputError(
-            Status.UNREADABLE, f"cannot be decoded ({error}): replace the file or remove the row"
-        ) from error
+        raise InputError(Status.UNREADABLE, f"cannot be decoded ({words_of(error, path)}): {REPLACE}") from error
 
 
 def _resized(image: Image.Image, preprocessing: Preprocessing) -> np.ndarray:
@@ -195,19 +250,26 @@ def _resized(image: Image.Image, preprocessing: Preprocessing) -> np.ndarray:
         # Deep greyscale stays in floating point; Pillow's own conversion to 8 bits would clip it.
         scale = 1.0 if image.mode == "F" else 65535.0
         image = image.convert("F")
+        low, high = image.getextrema()
+        if scale != 1.0 and (low < 0 or high > scale):
+            raise InputError(
+                Status.UNSUPPORTED,
+                f"holds integers from {low:.0f} to {high:.0f}, outside 0 … 65535: save it with 16 bits or as floating "
+                "point",
+            )
     else:
         if "transparency" in image.info:
             image = image.convert("RGBA")
         image = image.convert("RGB" if preprocessing.channels == 3 else "L")
     if preprocessing.resize is not None:
-        resample = Image.Resampling[preprocessing.interpolation.upper()]
-        size = _resized_size(image.size, preprocessing.resize)
-        if size[0] * size[1] > PIXELS:
+        width, height = _resized_size(image.size, preprocessing.resize)
+        if width * height > LARGEST_IMAGE:
             raise InputError(
                 Status.WRONG_SHAPE,
-                f"would be {size[1]} x {size[0]} pixels after resizing: set resize to [height, width]",
+                f"is {image.height} x {image.width} pixels, which resizing would make {height} x {width}: crop the "
+                "file, or set resize to [height, width]",
             )
-        image = image.resize(size, resample)
+        image = image.resize((width, height), Image.Resampling[preprocessing.interpolation.upper()])
     if preprocessing.crop is not None:
         image = image.crop(_crop_box(image.size, _pair(preprocessing.crop)))
     pixels = np.asarray(image, dtype=np.float32) / np.float32(scale)

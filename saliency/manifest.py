@@ -67,7 +67,7 @@ def _numbered_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
             raise ValueError(f"line {begin}: {error}; is a quotation mark not closed?") from error
 
 
-def _line_numbers(path: Path, rows: int) -> Sequence[int]:
+def line_numbers(path: Path, rows: int) -> Sequence[int]:
     """Line on which each row of a table begins: not row + 2 where lines are blank or a field holds a line break."""
     try:
         numbers = [number for number, _ in _numbered_rows(path)][1:]
@@ -121,7 +121,7 @@ def manifest_problems(
     if table.empty:
         return [f"{path}: has no rows"]
 
-    lines = _line_numbers(path, len(table))
+    lines = line_numbers(path, len(table))
     problems = [
         f"{path}: column '{name}' is one that predictions.csv adds: rename it"
         for name in OUTPUT_COLUMNS

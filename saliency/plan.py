@@ -30,6 +30,7 @@ VERSIONS = {
     "guided_gradcam": 1,
     "metadata": 2,
     "table": 1,
+    "errors": 1,
     "figure": 1,
     "contact_sheets": 1,
 }
@@ -248,7 +249,8 @@ class Plan:
             case "table":
                 shards = [self.digest("predict", model, number) for number in self.shards]
                 outputs = self.config["models"][model]["outputs"]
-                return digest(step, VERSIONS[step], shards, self._columns, outputs, self._names_fingerprint(model))
+                names, explained = self._names_fingerprint(model), "label" in self.targets
+                return digest(step, VERSIONS[step], shards, self._columns, outputs, explained, names)
             case "figure" | "contact_sheets":
                 others = "contact_sheets" if step == "figure" else "samples"
                 settings = {key: value for key, value in self.config["plots"].items() if key != others}
@@ -261,6 +263,10 @@ class Plan:
         """Digest of the job that makes all of a shard's arrays at once."""
         last = [self.digest(method, model, shard, target) for target in self.targets for method in self.methods]
         return digest("fused", last)
+
+    def errors_digest(self) -> str:
+        """Digest of the job that judges the failed samples."""
+        return digest("errors", VERSIONS["errors"], self.config["on_error"], self.config["max_failed"])
 
     def everything_digest(self) -> str:
         """Digest of the whole experiment."""

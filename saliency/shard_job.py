@@ -1,12 +1,12 @@
 """One shard of one model: decoding its samples, running its network in batches, judging what comes out.
 
 Failed samples keep their place in the batches as zeros, so that the other samples' results do not depend on them, and
-come out as NaN.
+come out as NaN. Each is named in the log; whether the run may go on without them is decided in `saliency.errors`.
 """
 
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +14,14 @@ import torch
 from torch import Tensor, nn
 
 from saliency.config import Config, input_config
+from saliency.errors import label_problem, name_problem
 from saliency.explainer import Explainer, ForwardPass
 from saliency.inputs import InputError, Status
 from saliency.log import DataError
+from saliency.manifest import line_numbers
 from saliency.models import load_model
 from saliency.plan import Plan
-from saliency.samples import preprocessing_of
+from saliency.samples import preprocessing_of, read_sample
 from saliency.shards import read_shard, write_shard
 from saliency.store import plan_specs, read_descriptions
 from saliency.targets import select_classes
@@ -77,47 +79,33 @@ class ShardJob:
         Returns
         -------
         dict
-            ``inputs`` ``(n, c, *spatial)``, NaN where a sample failed, ``status`` ``(n,)``, for volumes ``affine``
-            ``(n, 4, 4)``, and where scores are summed over masks ``region`` ``(n, *spatial)``, -1 where a sample
-            failed.
+            ``inputs`` ``(n, c, *spatial)`` and ``status`` ``(n,)``, for volumes ``affine`` ``(n, 4, 4)``, and where
+            scores are summed over masks ``region`` ``(n, *spatial)``. Failed samples are NaN, in ``region`` -1.
         """
-        spec = self.specs["inputs"]
-        inputs = np.full((len(self.rows), *spec.shape), np.nan, dtype=spec.dtype)
-        status = np.zeros(len(self.rows), dtype=np.int8)
-        affines = np.full((len(self.rows), 4, 4), np.nan)
-        regions = np.full((len(self.rows), *spec.shape[1:]), -1, dtype=np.int8)
-        problems = []
-        files = self.plan.files(self.rows, self.model)
-        for rows in self._progress("prepare"):
-            for number in range(rows.start, rows.stop):
-                try:
-                    values, affine = self.preprocessing.read(files[number])
-                    if "region" in self.specs:
-                        regions[number] = self._region(files[number])
-                    inputs[number] = values
-                    if affine is not None:
-                        affines[number] = affine
-                except InputError as error:
-                    status[number] = error.status
-                    names = ", ".join(map(str, files[number].values()))
-                    problems.append(f"sample '{self.rows['id'].iloc[number]}': {names}: {error}")
-        self._judge(problems)
-        arrays = {"inputs": inputs, "status": status, "affine": affines, "region": regions}
-        return {name: values for name, values in arrays.items() if name in self.specs}
+        arrays = {
+            name: np.full((len(self.rows), *spec.shape), fill, dtype=spec.dtype)
+            for name, fill in {"inputs": np.nan, "status": Status.OK, "affine": np.nan, "region": -1}.items()
+            if (spec := self.specs.get(name))
+        }
+        started = time.perf_counter()
+        for number, files in enumerate(self.plan.files(self.rows, self.model)):
+            try:
+                for name, values in read_sample(self.preprocessing, files, "region" in self.specs).items():
+                    arrays[name][number] = values
+            except InputError as error:
+                arrays["status"][number] = error.status
+                self._warn(number, str(error))
+            if (number + 1) % self.config["batch_size"] == 0 or number + 1 == len(self.rows):
+                self._log_progress("prepare", number + 1, started)
+        return arrays
 
-    def _region(self, files: Mapping[str, Path]) -> np.ndarray:
-        region = self.preprocessing.read_mask(files)
-        if not region.any():
-            raise InputError(Status.EMPTY, "mask is empty where the network looks: correct it or remove the row")
-        return region
+    def _warn(self, number: int, problem: str) -> None:
+        """Log what is wrong with a sample of this shard."""
+        log.warning("%s", name_problem(self.plan, self.model, self.rows.index[number], problem))
 
-    def _judge(self, problems: list[str]) -> None:
-        """Fail with all problems, or log them and go on, as ``on_error`` says."""
-        if problems and self.config["on_error"] == "fail":
-            hint = "(on_error: skip goes on without them)"
-            raise DataError("\n".join([*problems, f"{len(problems)} of {len(self.rows)} samples failed {hint}"]))
-        for line in problems:
-            log.warning("%s", line)
+    def _log_progress(self, what: str, done: int, started: float) -> None:
+        rate = done / (time.perf_counter() - started)
+        log.info("%s: %d of %d samples, %.1f samples/s", what, done, len(self.rows), rate)
 
     def network(self) -> nn.Module:
         """The network, on its device and in the configured precision."""
@@ -141,12 +129,35 @@ class ShardJob:
         """Whether scores are taken before the last activation."""
         return self.config["models"][self.model]["ignore_lastlayer"]
 
-    def batches(
-        self, what: str, inputs: np.ndarray, regions: np.ndarray | None
-    ) -> Iterator[tuple[slice, Tensor, Tensor | None]]:
-        """Rows, normalised inputs ``[b, c, *spatial]`` and regions ``[b, *spatial]`` of each batch; logs progress.
+    def for_each_batch(
+        self,
+        what: str,
+        inputs: np.ndarray,
+        regions: np.ndarray | None,
+        work: Callable[[slice, Tensor, Tensor | None], None],
+    ) -> None:
+        """Call `work` for one batch after the other; log progress after each.
 
-        Regions are None where `regions` is; failed samples, whose regions are stored as -1, get empty ones.
+        A batch for which memory does not suffice is halved and tried again, and the log says so. What is computed for
+        a sample does not depend on the other samples of its batch; but libraries choose their algorithms by the size of
+        a batch, so that the last bits of floating point results may differ, as with another ``batch_size``.
+
+        Parameters
+        ----------
+        what
+            The step, for the log.
+        inputs
+            ``(n, c, *spatial)``, NaN for failed samples.
+        regions
+            ``(n, *spatial)``, positive inside, where the scores of a dense model are summed over masks, else None.
+        work
+            Takes rows, their normalised samples ``[b, c, *spatial]``, in which failed samples are 0, and their regions
+            ``[b, *spatial]`` or None. It may be called again for rows of which it has done a part.
+
+        Raises
+        ------
+        DataError
+            If memory does not suffice for a single sample.
         """
         settings = input_config(self.config, self.model)
         dims = (-1, *[1] * (inputs.ndim - 2))
@@ -154,28 +165,35 @@ class ShardJob:
             torch.tensor(settings[key], dtype=getattr(torch, self.config["precision"])).view(dims)
             for key in ("mean", "std")
         )
-        for rows in self._progress(what):
-            batch = (torch.from_numpy(inputs[rows]) - mean) / std
-            region = None if regions is None else torch.from_numpy(regions[rows] > 0).to(self.device)
-            yield rows, batch.nan_to_num().to(self.device), region
-
-    def _progress(self, what: str) -> Iterator[slice]:
-        """Rows of each batch; logs a line when the work on them is done."""
-        total, started = len(self.rows), time.perf_counter()
-        for begin in range(0, total, self.config["batch_size"]):
-            rows = slice(begin, min(begin + self.config["batch_size"], total))
-            yield rows
-            rate = rows.stop / (time.perf_counter() - started)
-            log.info("%s: %d of %d samples, %.1f samples/s", what, rows.stop, total, rate)
+        begin, size, started = 0, self.config["batch_size"], time.perf_counter()
+        while begin < len(inputs):
+            rows = slice(begin, min(begin + size, len(inputs)))
+            try:
+                batch = ((torch.from_numpy(inputs[rows]) - mean) / std).nan_to_num().to(self.device)
+                work(rows, batch, None if regions is None else torch.from_numpy(regions[rows] > 0).to(self.device))
+            except (RuntimeError, MemoryError) as error:
+                if not _is_out_of_memory(error):
+                    raise
+                tried = rows.stop - begin
+                if tried == 1:
+                    words = next(iter(str(error).splitlines()), type(error).__name__)
+                    raise DataError(
+                        f"{what}: memory does not suffice for a single sample ({words}): use a device or machine with "
+                        "more of it, or a smaller input"
+                    ) from error
+                size = tried // 2
+                log.warning("%s: out of memory with %d samples at once: going on with %d", what, tried, size)
+            else:
+                begin = rows.stop
+                self._log_progress(what, begin, started)
 
     def logits(self, scores: Tensor, ok: np.ndarray, rows: slice) -> np.ndarray:
         """Scores as they are stored: NaN for failed samples; others must be finite."""
         values = scores.cpu().numpy().copy()
         values[~ok[rows]] = np.nan
         bad = ok[rows] & ~np.isfinite(values).all(axis=1)
-        self._judge(
-            [f"sample '{sample}': the network's output is not finite" for sample in self.rows["id"].iloc[rows][bad]]
-        )
+        for number in np.flatnonzero(bad):
+            self._warn(rows.start + number, "the network's output is not finite")
         values[bad] = np.nan
         return values
 
@@ -186,12 +204,11 @@ class ShardJob:
         if target == "label":
             classes = self.plan.labels(self.rows.iloc[rows])
             wrong = usable & (classes >= logits.shape[1])
-            self._judge(
-                [
-                    f"sample '{sample}': label {label} is outside the model's {logits.shape[1]} classes"
-                    for sample, label in zip(self.rows["id"].iloc[rows][wrong], classes[wrong], strict=True)
-                ]
-            )
+            lines = line_numbers(self.plan.manifest, len(self.plan.samples)) if wrong.any() else []
+            for number in np.flatnonzero(wrong):
+                line = lines[self.rows.index[rows.start + number]]
+                problem = label_problem(self.plan, classes[number], logits.shape[1], line)
+                self._warn(rows.start + number, problem)
             classes[wrong] = -1
         elif target.startswith("class-"):
             index = int(target.removeprefix("class-"))
@@ -212,11 +229,19 @@ class ShardJob:
     ) -> dict[str, np.ndarray]:
         """Maps of given classes, by ``target/method``."""
         maps: dict[str, np.ndarray] = {}
-        for rows, batch, region in self.batches(explainer.map_name, inputs, regions):
+
+        def explain_batch(rows: slice, batch: Tensor, region: Tensor | None) -> None:
             with explainer.forward_pass(batch, self.ignore_lastlayer, region) as forward:
-                batch_classes = {target: values[rows] for target, values in classes.items()}
-                self.collect(maps, forward, batch_classes, rows)
+                self.collect(maps, forward, {target: values[rows] for target, values in classes.items()}, rows)
+
+        self.for_each_batch(explainer.map_name, inputs, regions, explain_batch)
         return maps
+
+    def put(self, arrays: dict[str, np.ndarray], name: str, rows: slice, values: np.ndarray) -> None:
+        """Put some rows of an array of this shard in their place."""
+        if name not in arrays:
+            arrays[name] = np.empty((len(self.rows), *values.shape[1:]), dtype=values.dtype)
+        arrays[name][rows] = values
 
     def collect(
         self, maps: dict[str, np.ndarray], forward: ForwardPass, classes: dict[str, np.ndarray], rows: slice
@@ -237,15 +262,16 @@ class ShardJob:
         array[classes < 0] = np.nan
         explained = classes >= 0
         flat = array.reshape(len(array), -1)
-        self._judge(
-            [
-                f"sample '{sample}': {name} is not finite"
-                for sample in self.rows["id"].iloc[rows][explained & ~np.isfinite(flat).all(axis=1)]
-            ]
-        )
+        bad = explained & ~np.isfinite(flat).all(axis=1)
+        for number in np.flatnonzero(bad):
+            self._warn(rows.start + number, f"{name} is not finite, NaN is stored")
+        array[bad] = np.nan
         blank = int((flat == 0).all(axis=1).sum())
         if blank:
             log.warning("%s: %d of %d maps are zero everywhere", name, blank, len(array))
-        if name not in maps:
-            maps[name] = np.empty((len(self.rows), *array.shape[1:]), dtype=array.dtype)
-        maps[name][rows] = array
+        self.put(maps, name, rows, array)
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    # torch has an exception of its own for devices, but not for the main memory.
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "DefaultCPUAllocator" in str(error)

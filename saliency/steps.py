@@ -7,7 +7,7 @@ import logging
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from saliency.explainer import Explainer, predict
 from saliency.gradcam import GradCAM
@@ -30,13 +30,14 @@ def predict_shard(job: ShardJob) -> None:
     """Store the network's scores as ``logits``."""
     inputs, ok = job.read("inputs"), job.read("status") == Status.OK
     network = job.network()
-    logits = np.concatenate(
-        [
-            job.logits(class_scores(predict(network, batch, job.ignore_lastlayer), region), ok, rows)
-            for rows, batch, region in job.batches("predict", inputs, job.read_regions())
-        ]
-    )
-    job.write("logits", logits)
+    arrays: dict[str, np.ndarray] = {}
+
+    def predict_batch(rows: slice, batch: Tensor, region: Tensor | None) -> None:
+        scores = class_scores(predict(network, batch, job.ignore_lastlayer), region)
+        job.put(arrays, "logits", rows, job.logits(scores, ok, rows))
+
+    job.for_each_batch("predict", inputs, job.read_regions(), predict_batch)
+    job.write("logits", arrays["logits"])
 
 
 def target_class(job: ShardJob, target: str) -> None:
@@ -80,16 +81,17 @@ def fused(job: ShardJob) -> None:
     network = job.network()
     methods = job.plan.methods
     explainer = method_explainer(job, methods[0] if len(methods) == 1 else "guided_gradcam", network)
-    arrays: dict[str, np.ndarray] = {}
-    logits: list[np.ndarray] = []
-    for rows, batch, region in job.batches("fused", prepared["inputs"], prepared.get("region")):
+    arrays = dict(prepared)
+
+    def explain_batch(rows: slice, batch: Tensor, region: Tensor | None) -> None:
         with explainer.forward_pass(batch, job.ignore_lastlayer, region) as forward:
-            logits.append(job.logits(forward.scores, ok, rows))
-            classes = {target: job.classes(logits[-1], target, rows) for target in job.plan.targets}
+            logits = job.logits(forward.scores, ok, rows)
+            classes = {target: job.classes(logits, target, rows) for target in job.plan.targets}
             job.collect(arrays, forward, classes, rows)
+        job.put(arrays, "logits", rows, logits)
         for target, values in classes.items():
-            name = f"{target}/class"
-            arrays[name] = np.concatenate([arrays[name], values]) if name in arrays else values
-    arrays |= {**prepared, "logits": np.concatenate(logits)}
+            job.put(arrays, f"{target}/class", rows, values)
+
+    job.for_each_batch("fused", prepared["inputs"], prepared.get("region"), explain_batch)
     for name in job.specs:
         job.write(name, arrays[name])

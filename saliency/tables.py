@@ -1,7 +1,8 @@
 """Tables and provenance of a finished run."""
 
 import platform
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -15,7 +16,36 @@ from saliency.plan import Plan
 from saliency.shards import read_shard, write_atomically
 from saliency.store import plan_specs, read_descriptions
 
+OUTPUT_NOT_FINITE = "the output is not finite"
+LABEL_OUTSIDE = "the label is outside the model's classes"
+# What a spreadsheet may take for a formula: https://owasp.org/www-community/attacks/CSV_Injection
+FORMULA = re.compile(r"[=+\-@\t\n＝＋－＠]")
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 PACKAGES = ("nip-saliency", "torch", "numpy", "zarr", "numcodecs", "pillow", "pandas", "snakemake")
+
+
+def spreadsheet_safe(text: str) -> str:
+    """Put an apostrophe before a text that a spreadsheet would run as a formula; numbers stay numbers.
+
+    Carriage returns become line feeds: not every CSV writer puts quotes around them, and what follows one would begin a
+    new cell.
+
+    Examples
+    --------
+    >>> [spreadsheet_safe(text) for text in ("=1+1", "-3.5", "@home", "a=b")]
+    ["'=1+1", '-3.5', "'@home", 'a=b']
+    """
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return f"'{text}" if FORMULA.match(text) and not NUMBER.fullmatch(text) else text
+
+
+def csv_bytes(table: pd.DataFrame) -> bytes:
+    """Encode a table as CSV that is safe to open in a spreadsheet: cells and column names are `spreadsheet_safe`."""
+    safe = table.rename(columns=spreadsheet_safe)
+    for name in safe:
+        if not pd.api.types.is_numeric_dtype(safe[name]):
+            safe[name] = safe[name].map(spreadsheet_safe)
+    return safe.to_csv(index=False, float_format="%.6f").encode()
 
 
 def probabilities(scores: np.ndarray, outputs: str) -> np.ndarray:
@@ -61,6 +91,7 @@ def predictions_table(
     logits: np.ndarray,
     class_names: Sequence[str] = (),
     outputs: str = "logits",
+    label_explained: bool = False,
 ) -> pd.DataFrame:
     """One row per sample: what the network said, and what the manifest knows.
 
@@ -76,6 +107,8 @@ def predictions_table(
         May be empty.
     outputs
         As in `probabilities`.
+    label_explained
+        Whether the class that ``label`` names is explained, and so has to be one of the model's.
 
     Returns
     -------
@@ -93,9 +126,9 @@ def predictions_table(
         predicted = np.where(valid[:, np.newaxis], logits, -np.inf).argmax(axis=1)
         probability = shares[np.arange(len(shares)), predicted]
     known = labels >= 0
+    outside = label_explained & valid & (labels >= logits.shape[1])
     reasons = [
-        Status(value).reason or ("" if good else "the output is not finite")
-        for value, good in zip(status, valid, strict=True)
+        Status(value).reason or ("" if good else OUTPUT_NOT_FINITE) for value, good in zip(status, valid, strict=True)
     ]
     table = pd.DataFrame(
         {
@@ -110,6 +143,8 @@ def predictions_table(
     )
     table.loc[~known, ["label", "correct"]] = pd.NA
     table.loc[~valid, ["predicted_class", "probability", "correct"]] = pd.NA
+    table.loc[outside, "status"] = LABEL_OUTSIDE
+    table.loc[outside, "correct"] = pd.NA
     table.loc[~valid, "predicted_name"] = ""
     further = samples.drop(columns=["id", "label"], errors="ignore").reset_index(drop=True)
     return pd.concat([table, further], axis=1)
@@ -131,21 +166,9 @@ def write_predictions(config: Config, model: str, store: Path, description: Path
         np.concatenate(parts["logits"]),
         read_class_names(settings["class_names"]),
         "sums" if read_descriptions([description])["dense"] else settings["outputs"],
+        "label" in plan.targets,
     )
-    write_atomically(output, table.to_csv(index=False, float_format="%.6f").encode())
-
-
-def write_errors(predictions: Mapping[str, Path], output: Path) -> int:
-    """Write ``errors.csv``: model, id, path and status of each sample without a prediction; return their number."""
-    tables = []
-    for model, path in predictions.items():
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-        tables.append(table[table["status"] != "ok"].assign(model=model))
-    errors = pd.concat(tables)
-    files = [name for name in errors if name == "path" or name.startswith("path_")]
-    errors = errors[["model", "id", *files, "status"]]
-    write_atomically(output, errors.to_csv(index=False).encode())
-    return len(errors)
+    write_atomically(output, csv_bytes(table))
 
 
 def shard_digests(plan: Plan) -> dict[str, dict[str, str]]:

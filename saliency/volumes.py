@@ -1,142 +1,21 @@
-"""From a scanner's file to the array that a 3D network sees, and the way back.
-
-The array is in RAS order: the first axis runs to the patient's right, the second to the front, the third upwards. What
-happened on the way is kept as a `VolumeGrid`, which brings a map back to the voxels of the original file.
-"""
+"""From a scanner's file to the array that a 3D network sees."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
-from nibabel.affines import apply_affine, from_matvec, voxel_sizes
-from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
-from nibabel.processing import resample_from_to
 from nibabel.spatialimages import SpatialImage
 
-from saliency.inputs import InputError, Status, chosen_labels
+from saliency.inputs import REPLACE, InputError, Status, check_file, chosen_labels, words_of
+from saliency.volume_grid import Affine, VolumeGrid
 
 SPLINE_ORDER = {"nearest": 0, "linear": 1, "cubic": 3}
-Affine = np.ndarray
 # Of gzip, at best.
 DEFLATE_RATIO = 1032
-# In a resampled volume: 8 GiB.
-VOXELS = 2**31
-
-
-@dataclass(frozen=True)
-class VolumeGrid:
-    """How the voxels that the network sees lie in the original file.
-
-    Attributes
-    ----------
-    original_shape, original_affine
-        Of the file: its three spatial axes, and the map from its voxels to millimetres.
-    resampled_shape, resampled_affine
-        In RAS order and with the network's voxel size, before cropping.
-    offset
-        Where the network's first voxel lies in the resampled volume; negative where it was padded.
-    shape
-        What the network sees.
-    """
-
-    original_shape: tuple[int, int, int]
-    original_affine: Affine
-    resampled_shape: tuple[int, int, int]
-    resampled_affine: Affine
-    offset: tuple[int, int, int]
-    shape: tuple[int, int, int]
-
-    @classmethod
-    def of(
-        cls, shape: Sequence[int], affine: Affine, voxel_size: Sequence[float] | None, wanted: Sequence[int]
-    ) -> "VolumeGrid":
-        """Lay the network's grid into a file's grid, centre on centre.
-
-        Parameters
-        ----------
-        shape, affine
-            Of the file.
-        voxel_size
-            In mm along the RAS axes, or None to keep the file's.
-        wanted
-            Shape that the network sees.
-        """
-        canonical = _canonical_grid(shape, affine)
-        resampled_shape, resampled_affine = canonical.shape, canonical.affine
-        if voxel_size is not None:
-            extent = np.array(canonical.shape) * voxel_sizes(canonical.affine)
-            # Rounded first, or the noise of a float32 header would decide between two shapes where the length is half.
-            resampled_shape = tuple(int(n) for n in np.maximum(1, np.round((extent / voxel_size).round(3))))
-            # nibabel's `rescale_affine` rounds both centres to voxels, which moves the grid by up to one voxel.
-            axes = canonical.affine[:3, :3] * (voxel_size / voxel_sizes(canonical.affine))
-            centre = apply_affine(canonical.affine, (np.array(canonical.shape) - 1) / 2)
-            resampled_affine = from_matvec(axes, centre - axes @ ((np.array(resampled_shape) - 1) / 2))
-        offset = tuple((have - want) // 2 for have, want in zip(resampled_shape, wanted, strict=True))
-        return cls(tuple(shape), affine, resampled_shape, resampled_affine, offset, tuple(wanted))
-
-    @property
-    def affine(self) -> Affine:
-        """Map from the network's voxels to millimetres, ``(4, 4)``."""
-        shift = np.eye(4)
-        shift[:3, 3] = self.offset
-        return self.resampled_affine @ shift
-
-    @property
-    def resampled(self) -> bool:
-        """Whether voxels had to be interpolated."""
-        canonical = _canonical_grid(self.original_shape, self.original_affine)
-        return canonical.shape != self.resampled_shape or not np.array_equal(canonical.affine, self.resampled_affine)
-
-    def to_resampled(self, data: np.ndarray, order: int) -> np.ndarray:
-        """Bring a file's values ``(i, j, k)`` to RAS order and the network's voxel size."""
-        canonical = nib.as_closest_canonical(nib.Nifti1Image(data, self.original_affine))
-        if self.resampled:
-            # "nearest" continues the outermost voxels, whose outer halves can lie beyond the original voxel centres.
-            target = (self.resampled_shape, self.resampled_affine)
-            canonical = resample_from_to(canonical, target, order=order, mode="nearest")
-        return np.asarray(canonical.dataobj, dtype=np.float32)
-
-    def crop(self, data: np.ndarray) -> np.ndarray:
-        """Crop the resampled volume to what the network sees; pad it with zeros."""
-        inside, outside = self._overlap()
-        cropped = np.zeros(self.shape, dtype=data.dtype)
-        cropped[inside] = data[outside]
-        return cropped
-
-    def to_original(self, values: np.ndarray) -> np.ndarray:
-        """Bring a map on the network's grid back to the voxels of the file.
-
-        Parameters
-        ----------
-        values
-            ``(x, y, z)``, of the network's shape.
-
-        Returns
-        -------
-        ndarray
-            ``(i, j, k)``, float32, of the file's shape; 0 where the network did not see anything.
-        """
-        inside, outside = self._overlap()
-        resampled = np.zeros(self.resampled_shape, dtype=np.float32)
-        resampled[outside] = values[inside]
-        canonical = _canonical_grid(self.original_shape, self.original_affine)
-        if self.resampled:
-            image = nib.Nifti1Image(resampled, self.resampled_affine)
-            resampled = resample_from_to(image, (canonical.shape, canonical.affine), order=1, mode="nearest").dataobj
-        back = ornt_transform(axcodes2ornt("RAS"), io_orientation(self.original_affine))
-        return np.ascontiguousarray(nib.apply_orientation(np.asarray(resampled), back), dtype=np.float32)
-
-    def _overlap(self) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
-        """Where both overlap: slices of the network's grid, slices of the resampled volume."""
-        inside, outside = [], []
-        for offset, have, want in zip(self.offset, self.resampled_shape, self.shape, strict=True):
-            begin, end = max(offset, 0), min(offset + want, have)
-            outside.append(slice(begin, end))
-            inside.append(slice(begin - offset, end - offset))
-        return tuple(inside), tuple(outside)
 
 
 @dataclass(frozen=True)
@@ -183,13 +62,7 @@ class VolumePreprocessing:
     def grid(self, image: SpatialImage) -> VolumeGrid:
         """Where the network's voxels lie in a file."""
         size = [self.voxel_size] * 3 if isinstance(self.voxel_size, int | float) else self.voxel_size
-        grid = VolumeGrid.of(image.shape[:3], image.affine, size, self.shape[1:])
-        if math.prod(grid.resampled_shape) > VOXELS:
-            raise InputError(
-                Status.UNSUPPORTED,
-                f"would have shape {grid.resampled_shape} at the configured voxel_size: repair its header",
-            )
-        return grid
+        return VolumeGrid.of(image.shape[:3], image.affine, size, self.shape[1:])
 
     def read(self, files: Mapping[str, Path]) -> tuple[np.ndarray, Affine]:
         """Read a sample.
@@ -211,12 +84,17 @@ class VolumePreprocessing:
         InputError
             If a file is missing or no usable volume, or the files of a sample do not lie on one grid.
         """
-        images = {column: load_volume(path) for column, path in files.items() if column != "mask"}
-        first = next(iter(images.values()))
+        images = {}
+        for column, path in files.items():
+            if column != "mask":
+                with _naming(column, files):
+                    images[column] = load_volume(path)
+        first, channels = next(iter(images.values())), []
         grid = self.grid(first)
-        channels = [channel for image in images.values() for channel in _channels(image, self.channels)]
         for column, image in images.items():
-            _check_same_grid(image, first, column)
+            with _naming(column, files):
+                channels += _channels(image, self.channels)
+                _check_same_grid(image, first)
         chosen = self._resampled_mask(files, first) if self.intensity_over == "mask" else None
         values = []
         for channel in channels:
@@ -241,9 +119,10 @@ class VolumePreprocessing:
         return self.grid(first).crop(self._resampled_mask(files, first))
 
     def _resampled_mask(self, files: Mapping[str, Path], first: SpatialImage) -> np.ndarray:
-        mask = load_volume(files["mask"])
-        _check_same_grid(mask, first, "mask")
-        return chosen_labels(self.grid(first).to_resampled(_channels(mask, 1)[0], order=0), self.mask_values)
+        with _naming("mask", files):
+            mask = load_volume(files["mask"])
+            _check_same_grid(mask, first)
+            return chosen_labels(self.grid(first).to_resampled(_channels(mask, 1)[0], order=0), self.mask_values)
 
     def _scaled(self, values: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
         if self.intensity == "none":
@@ -271,9 +150,15 @@ class VolumePreprocessing:
         return scaled if mask is None else np.where(mask, scaled, np.float32(0))
 
 
-def _canonical_grid(shape: Sequence[int], affine: Affine) -> nib.Nifti1Image:
-    """Shape and affine of a grid in RAS order, as an image that takes no memory."""
-    return nib.as_closest_canonical(nib.Nifti1Image(np.broadcast_to(np.int8(0), tuple(shape)), affine))
+@contextmanager
+def _naming(column: str, files: Mapping[str, Path]) -> Iterator[None]:
+    """Say which file of a sample is meant, where there are several."""
+    try:
+        yield
+    except InputError as error:
+        if len(files) > 1:
+            raise InputError(error.status, f"{column}: {error}") from error.__cause__
+        raise
 
 
 def load_volume(path: Path) -> SpatialImage:
@@ -284,13 +169,14 @@ def load_volume(path: Path) -> SpatialImage:
     InputError
         If it is missing, cannot be read, or holds RGB or complex values.
     """
+    check_file(path)
     try:
         image = nib.load(path)
-    except FileNotFoundError:
-        raise InputError(Status.MISSING, "there is no such file: correct the path or remove the row") from None
     # nibabel's readers raise what they like on broken headers.
     except Exception as error:
-        raise InputError(Status.UNREADABLE, f"cannot be read as a volume ({error}): replace the file") from error
+        raise InputError(
+            Status.UNREADABLE, f"cannot be read as a volume ({words_of(error, path)}): {REPLACE}"
+        ) from error
     if not isinstance(image, SpatialImage):
         raise InputError(Status.UNSUPPORTED, f"is a {type(image).__name__}, not a volume: convert it to NIfTI")
     kind = np.dtype(image.get_data_dtype())
@@ -312,10 +198,10 @@ def _check_size(image: SpatialImage, kind: np.dtype) -> None:
         return
     file = Path(image.file_map["image"].filename)
     ratio = {".gz": DEFLATE_RATIO, ".mgz": DEFLATE_RATIO, ".nii": 1, ".img": 1, ".mgh": 1}.get(file.suffix.lower())
-    size = math.prod(image.shape) * kind.itemsize
-    if ratio and size > ratio * file.stat().st_size:
-        what = f"has shape {image.shape}, that is {size / 1e9:.1f} GB, in a file of {file.stat().st_size / 1e9:.3f} GB"
-        raise InputError(Status.UNREADABLE, f"{what}: replace the file")
+    size, found = math.prod(image.shape) * kind.itemsize, file.stat().st_size
+    if ratio and size > ratio * found:
+        what = f"has shape {image.shape}, that is {size:,} bytes, in a file of {found:,}"
+        raise InputError(Status.UNREADABLE, f"{what}: {REPLACE}")
 
 
 def _values(image: SpatialImage) -> np.ndarray:
@@ -325,7 +211,8 @@ def _values(image: SpatialImage) -> np.ndarray:
             values = image.get_fdata(dtype=np.float32, caching="unchanged")
     # Truncated data and broken compression surface here, as whatever the reader raises.
     except Exception as error:
-        raise InputError(Status.UNREADABLE, f"cannot be decoded ({error}): replace the file") from error
+        words = words_of(error, Path(image.get_filename()))
+        raise InputError(Status.UNREADABLE, f"cannot be decoded ({words}): {REPLACE}") from error
     if not np.isfinite(values).all():
         raise InputError(Status.NOT_FINITE, "holds NaN or infinite values: replace them, or remove the row")
     return values
@@ -345,10 +232,15 @@ def _channels(image: SpatialImage, channels: int | Sequence[str]) -> list[np.nda
     return [values[..., number] for number in range(wanted)]
 
 
-def _check_same_grid(image: SpatialImage, first: SpatialImage, column: str) -> None:
-    if image.shape[:3] != first.shape[:3] or not np.allclose(image.affine, first.affine, atol=1e-3):
-        raise InputError(
-            Status.WRONG_SHAPE,
-            f"'{column}' lies on another grid (shape {image.shape[:3]}) than the first file (shape "
-            f"{first.shape[:3]}): register and resample the files of a sample to one grid",
-        )
+def _check_same_grid(image: SpatialImage, first: SpatialImage) -> None:
+    if image.shape[:3] == first.shape[:3]:
+        if np.allclose(image.affine, first.affine, atol=1e-3):
+            return
+        difference = "same shape, but another affine"
+    else:
+        difference = f"shape {image.shape[:3]} instead of {first.shape[:3]}"
+    raise InputError(
+        Status.WRONG_SHAPE,
+        f"lies on another grid than the first file ({difference}): register and resample the files of a sample to one "
+        "grid",
+    )

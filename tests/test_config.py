@@ -58,6 +58,7 @@ def test_shipped_config_has_no_problems_and_gets_defaults(monkeypatch):
         "device": "auto",
         "precision": "float32",
         "on_error": "fail",
+        "max_failed": None,
         "execution": "steps",
         "region": "predicted",
         "patches": None,
@@ -83,6 +84,14 @@ def test_shipped_config_has_no_problems_and_gets_defaults(monkeypatch):
 )  # fmt: skip
 def test_unknown_key_comes_with_a_hint(config, changes, model, expected):
     assert problems(config, changes, **model) == [expected]
+
+
+@pytest.mark.parametrize("limit", [0, -1, 1.0, 1.5, 0.0, True, "3"])
+def test_max_failed_is_a_number_of_samples_or_a_share(config, limit):
+    words = "with on_error skip, a number of samples (1, 2, …), a share of them between 0 and 1, or null"
+    assert problems(config, {"max_failed": limit}) == [f"config: max_failed: {limit!r} does not fit: {words}"]
+    for allowed in (None, 1, 3, 0.5):
+        assert problems(config, {"max_failed": allowed}) == []
 
 
 def test_all_wrong_types_are_reported_together_with_their_places(config):

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from PIL import Image
+from torch import nn
 from workflow_project import ROOT, Project
 
 from saliency import steps
@@ -76,18 +78,14 @@ def test_float64(job):
 
 
 @pytest.mark.parametrize("on_error", ["fail", "skip"])
-def test_output_that_is_not_finite(job, on_error, monkeypatch):
+def test_output_that_is_not_finite(job, on_error, caplog):
     made = job(on_error=on_error)
     steps.prepare(made)
     inputs = made.read("inputs")
     inputs[1] = np.finfo(np.float32).max
     made.write("inputs", inputs)
-    if on_error == "fail":
-        with pytest.raises(DataError, match="sample 's1': the network's output is not finite"):
-            steps.predict_shard(made)
-        assert not made.files["logits"].exists()
-        return
     steps.predict_shard(made)
+    assert "sample 's1': data/s1.png: the network's output is not finite" in caplog.messages
     assert np.isnan(made.read("logits")[1]).all()
     assert np.isfinite(made.read("logits")[0]).all()
     steps.target_class(made, "predicted")
@@ -111,14 +109,98 @@ def test_target_that_the_model_does_not_have(job, settings, message):
         steps.fused(made)
 
 
-def test_label_outside_the_models_classes(job):
-    made = job(targets=["label"], models={"tiny": {"factory": "tiny_network:Network"}})
-    made.rows = made.rows.assign(label="12")
-    with pytest.raises(DataError, match="sample 's0': label 12 is outside the model's 5 classes"):
-        steps.fused(made)
+def test_label_outside_the_models_classes(job, tmp_path, caplog):
+    manifest = tmp_path / "data" / "manifest.csv"
+    manifest.write_text(manifest.read_text().replace("s1,s1.png,1", "\ns1,s1.png,5"))
+    made = job(targets=["label", "predicted"], models={"tiny": {"factory": "tiny_network:Network"}})
+    steps.fused(made)
+    line = "label 5 is outside the model's classes 0 … 4: correct it in line 4 of data/manifest.csv, or leave it empty"
+    assert f"sample 's1': data/s1.png: {line}" in caplog.messages
+    assert made.read("label/class").tolist() == [0, -1]
+    assert np.isnan(made.read("label/gradcam")[1]).all()
+    assert np.isfinite(made.read("predicted/gradcam")).all()
+
+
+def test_map_that_is_not_finite_is_stored_as_nan(job, tmp_path, caplog):
+    """The slope of a square root is infinite where its argument is 0, though the root itself is finite."""
+    code = (tmp_path / "tiny_network.py").read_text().replace("self.head(x.mean((2, 3)))", "ROOT")
+    code = code.replace("ROOT", "self.head(x.mean((2, 3))) + input.mean((1, 2, 3))[:, None].sqrt()")
+    code = code.replace("def forward(self, x):", "def forward(self, x):\n        input = x")
+    (tmp_path / "root_network.py").write_text(code)
+    settings = {"models": {"tiny": {"factory": "root_network:Network"}}, "input": {"resize": 32, "crop": 30}}
+    Image.new("RGB", (40, 40)).save(tmp_path / "data" / "s1.png")
+    made = job(**settings | {"input": settings["input"] | {"mean": [0], "std": [1]}})
+    steps.fused(made)
+    assert np.isfinite(made.read("logits")).all()
+    name = "predicted/guided_backprop"
+    assert f"sample 's1': data/s1.png: {name} is not finite, NaN is stored" in caplog.messages
+    assert np.isnan(made.read(name)[1]).all()
+    assert np.isfinite(made.read(name)[0]).all()
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
 def test_cuda_without_a_device(job):
     with pytest.raises(DataError, match="torch finds no CUDA device here: use auto or cpu"):
         job(device="cuda").network()
+
+
+class Limited(nn.Module):
+    """A network on a device whose memory suffices for two samples."""
+
+    def __init__(self, error):
+        super().__init__()
+        self.first, self.second, self.head = nn.Conv2d(3, 8, 3, stride=2), nn.Conv2d(8, 8, 3), nn.Linear(8, 5)
+        self.error = error
+
+    def forward(self, x):
+        if len(x) > 2:
+            self.fail()
+        return self.head(torch.relu(self.second(torch.relu(self.first(x)))).mean((2, 3)))
+
+    def fail(self):
+        match self.error:
+            case "main memory":
+                torch.empty(2**46, dtype=torch.uint8)
+            case "device":
+                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+            case other:
+                raise RuntimeError(other)
+
+
+@pytest.mark.parametrize("error", ["main memory", "device"])
+def test_batch_that_memory_does_not_hold_is_halved(job, error, caplog):
+    models = {"tiny": {"factory": "test_steps:Limited", "kwargs": {"error": error}}}
+    settings = {"models": models, "shard_size": 5, "targets": ["predicted", 4]}
+    small, whole = job("small", batch_size=2, **settings), job("whole", batch_size=5, **settings)
+    run_steps(small)
+    assert "out of memory" not in caplog.text
+    run_steps(whole)
+    for step in ("predict", "gradcam", "guided_backprop"):
+        assert f"{step}: out of memory with 5 samples at once: going on with 2" in caplog.messages
+    as_one = job("as_one", batch_size=5, **settings)
+    steps.fused(as_one)
+    assert "fused: out of memory with 5 samples at once: going on with 2" in caplog.messages
+    for name in small.plan.arrays:
+        assert np.abs(small.read(name)).max() > 0 or name == "status"
+        np.testing.assert_array_equal(whole.read(name), small.read(name))
+        np.testing.assert_array_equal(as_one.read(name), small.read(name))
+
+
+def test_memory_that_does_not_hold_one_sample_and_other_errors_end_the_job(job):
+    made = job(models={"tiny": {"factory": "test_steps:Limited", "kwargs": {"error": "device"}}}, batch_size=5)
+    inputs = np.zeros((5, 3, 30, 30), dtype=np.float32)
+
+    def fail(rows, batch, region):
+        raise torch.OutOfMemoryError("CUDA out of memory.\nTried")
+
+    with pytest.raises(DataError, match=r"predict: memory does not suffice for a single sample \(CUDA out of memory"):
+        made.for_each_batch("predict", inputs, None, fail)
+    with pytest.raises(
+        DataError, match=r"predict: memory does not suffice for a single sample \(Unable to allocate 8.00 PiB"
+    ):
+        made.for_each_batch("predict", inputs, None, lambda rows, batch, region: np.ones(2**50))
+    other = job(models={"tiny": {"factory": "test_steps:Limited", "kwargs": {"error": "shapes differ"}}}, shard_size=5)
+    steps.prepare(other)
+    other.config["batch_size"] = 5
+    with pytest.raises(RuntimeError, match="shapes differ"):
+        steps.predict_shard(other)

@@ -1,10 +1,13 @@
+import csv
+import io
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.special import expit, softmax
 
 from saliency.inputs import Status
-from saliency.tables import predictions_table, probabilities, write_errors
+from saliency.tables import csv_bytes, predictions_table, probabilities
 
 NAN = float("nan")
 
@@ -106,15 +109,48 @@ def test_table_as_text_has_plain_integers_and_empty_cells():
     ]
 
 
-def test_errors_list_the_samples_without_a_prediction_of_each_model(tmp_path):
-    header = "id,label,predicted_class,status,path,model\n"
-    (tmp_path / "one.csv").write_text(f'{header}001,,1,ok,x.png,m\n002,,,"bad, very",NA,m\n003,,,gone,z.png,m\n')
-    (tmp_path / "two.csv").write_text(f"{header}001,,1,ok,x.png,m\n002,,,gone,NA,m\n")
-    output = tmp_path / "errors.csv"
-    assert write_errors({"one": tmp_path / "one.csv", "two": tmp_path / "two.csv"}, output) == 3
-    assert output.read_text().splitlines() == [
-        "model,id,path,status", 'one,002,NA,"bad, very"', "one,003,z.png,gone", "two,002,NA,gone"
-    ]  # fmt: skip
-    (tmp_path / "one.csv").write_text(f"{header}001,,1,ok,x.png,m\n")
-    assert write_errors({"one": tmp_path / "one.csv"}, output) == 0
-    assert output.read_text() == "model,id,path,status\n"
+def test_label_outside_the_classes_counts_where_it_is_explained():
+    logits = np.log([[1.0, 9.0], [8.0, 2.0], [NAN, 1.0]])
+    manifest, labels = samples(label=["1", "2", "2"]), np.array([1, 2, 2])
+    table = predictions_table(manifest, labels, np.zeros(3), logits, label_explained=True)
+    assert as_lists(table, "label", "predicted_class", "correct", "status") == [
+        [1, 2, 2],
+        [1, 0, None],
+        [True, None, None],
+        ["ok", "the label is outside the model's classes", "the output is not finite"],
+    ]
+    assert predictions_table(manifest, labels, np.zeros(3), logits)["status"].tolist()[:2] == ["ok", "ok"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "=cmd|'/C calc'!A0",
+        "+1+cmd",
+        "-2+3",
+        "@SUM(A1)",
+        "\t=1",
+        "\r=1",
+        "=1\r\n=2",
+        "\n=1",
+        "＝1",
+        "-",
+        "--5",
+        "+-5",
+        "-1e",
+        "-5 mm",
+    ],
+)
+def test_text_that_a_spreadsheet_would_run_gets_an_apostrophe(text):
+    table = pd.DataFrame({"id": ["a"], text: [text]}, dtype=str)
+    safe = "'" + text.replace("\r\n", "\n").replace("\r", "\n")
+    assert list(csv.reader(io.StringIO(csv_bytes(table).decode(), newline=""))) == [["id", safe], ["a", safe]]
+
+
+def test_numbers_and_harmless_text_stay_as_they_are():
+    texts = ["-3.5", "+4", "-.5", "-1e-3", "12", "", "a=b", "x-1", "'quoted'", "1,5", 'a "b"\n=c']
+    table = pd.DataFrame({"text": texts, "number": np.arange(-5.0, 6), "known": pd.array([True] * 11, "boolean")})
+    found = list(csv.reader(io.StringIO(csv_bytes(table).decode())))[1:]
+    assert [row[0] for row in found] == texts
+    assert [float(row[1]) for row in found] == list(range(-5, 6))
+    assert [row[2] for row in found] == ["True"] * 11

@@ -8,6 +8,7 @@ import pytest
 from test_volumes import noise, preprocessing, write
 
 from saliency.inputs import InputError, Status
+from saliency.samples import read_sample
 
 RGB = np.dtype([("R", "u1"), ("G", "u1"), ("B", "u1")])
 
@@ -38,10 +39,10 @@ def surface(path):
     nib.save(nib.gifti.GiftiImage(), path)
 
 
-NO_FILE, BROKEN, EMPTY = "correct the path or remove the row", "replace the file", "remove the row, or set intensity"
+NO_FILE, BROKEN, EMPTY = "correct the path or remove the row", "replace the file or", "remove the row, or set intensity"
 REFUSED = {
     "missing": ("v.nii", lambda path: None, Status.MISSING, NO_FILE),
-    "directory": ("v.nii", directory, Status.UNREADABLE, BROKEN),
+    "directory": ("v.nii", directory, Status.UNREADABLE, "is a folder, not a file: correct the path"),
     "no bytes": ("v.nii.gz", lambda path: path.write_bytes(b""), Status.UNREADABLE, BROKEN),
     "no bytes, plain": ("v.nii", lambda path: path.write_bytes(b""), Status.UNREADABLE, BROKEN),
     "text": ("v.nii", lambda path: path.write_text("id,path\n" * 100), Status.UNREADABLE, BROKEN),
@@ -129,3 +130,11 @@ def test_equal_percentiles(tmp_path):
     with pytest.raises(InputError, match=r"equal \[10, 90\] percentiles: set wider ones") as caught:
         preprocessing(4, intensity="percentile").read({"path": write(tmp_path / "v.nii", data)})
     assert caught.value.status == Status.EMPTY
+
+
+def test_what_nobody_foresaw_is_the_samples_own_failure(tmp_path):
+    """No config holds such an interpolation; it stands for a header that makes nibabel raise in the middle."""
+    files = {"path": write(tmp_path / "v.nii", noise(6, 5, 4))}
+    with pytest.raises(InputError, match=r"cannot be used \(KeyError: 'septic'\): replace the file") as caught:
+        read_sample(preprocessing(4, interpolation="septic"), files)
+    assert caught.value.status == Status.UNREADABLE

@@ -112,7 +112,7 @@ def test_other_grid_is_refused_by_name(tmp_path, column, other):
         np.diag([1, 1, 1 if other == "shape" else 2, 1]),
     )
     files = {"path_a": good, "path_b": good, "mask": good} | {column: bad}
-    with pytest.raises(InputError, match=f"'{column}' lies on another grid .* register and resample") as caught:
+    with pytest.raises(InputError, match=f"{column}: lies on another grid .* register and resample") as caught:
         preprocessing(4, channels=["a", "b"], intensity_over="mask", intensity="zscore").read(files)
     assert caught.value.status == Status.WRONG_SHAPE
 

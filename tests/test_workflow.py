@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import warnings
 from collections import Counter
 from importlib.metadata import version
@@ -185,9 +186,10 @@ def test_new_target_leaves_the_others_alone(project):
 
 
 @pytest.mark.parametrize("change", [{"on_error": "skip"}, {"threads": 2}, {"device": "cpu"}])
-def test_settings_that_do_not_change_results_run_nothing(project, change):
+def test_settings_that_do_not_change_results_make_no_shard_again(project, change):
     project.write_config(**change)
-    assert set(project.planned()) == {"Record the provenance"}
+    judged = {"List the samples without a result"} if "on_error" in change else set()
+    assert set(project.planned()) == {"Record the provenance"} | judged
 
 
 def test_changed_label_runs_the_table_only(project):
@@ -204,21 +206,20 @@ def test_fused_gives_the_same_bytes(finished, tmp_path):
     assert project.digests() == finished.digests()
 
 
-def test_bad_sample_fails_the_shard_and_leaves_nothing_half_written(finished, project):
-    for name in ("inputs/c.1.0.0.0", "status/c.1"):
-        (project.store / name).unlink()
+def test_bad_samples_of_all_shards_are_named_at_once_and_cost_only_their_own_shards(finished, project):
+    project.image(1).write_bytes(b"")
     project.image(2).write_bytes(project.image(2).read_bytes()[:300])
-    project.image(3).write_bytes(b"")
-    output = project.run("--keep-going", fails=True)
-    assert "sample 's2': data/s2.png: cannot be decoded" in output
-    assert "sample 's3': data/s3.png: cannot be decoded" in output
-    assert "2 of 2 samples failed (on_error: skip goes on without them)" in output
-    assert "Traceback" not in (project.results / "logs" / "tiny" / "prepare" / "1.log").read_text()
-    assert not (project.store / "inputs" / "c.1.0.0.0").exists()
+    output = project.run(fails=True)
+    assert "tiny: sample 's1': data/s1.png: is empty, it has 0 bytes: replace the file or remove the row" in output
+    assert re.search(r"tiny: sample 's2': data/s2.png: cannot be decoded \(.*\): replace the file or remove", output)
+    assert "2 of 5 samples failed; correct or remove them, or set on_error: skip" in output
+    assert not (project.results / "errors.csv").exists()
+    for log in ("errors.log", "tiny/prepare/1.log"):
+        assert "Traceback" not in (project.results / "logs" / log).read_text()
     assert not list(project.store.rglob("*.tmp"))
-    project.image(2).write_bytes(finished.image(2).read_bytes())
-    project.image(3).write_bytes(finished.image(3).read_bytes())
-    assert shard_jobs(project.planned()) == {1}
+    for number in (1, 2):
+        project.image(number).write_bytes(finished.image(number).read_bytes())
+    assert shard_jobs(project.planned()) == {0, 1}
 
 
 def test_skipped_sample_is_nan_and_listed(finished, project):
@@ -234,7 +235,13 @@ def test_skipped_sample_is_nan_and_listed(finished, project):
         np.testing.assert_array_equal(maps[name].oindex[others], before[name].oindex[others])
     errors = pd.read_csv(project.results / "errors.csv")
     assert errors.to_dict("records") == [
-        {"model": "tiny", "id": "s3", "path": "s3.png", "status": "there is no such file"}
+        {
+            "model": "tiny",
+            "id": "s3",
+            "path": "s3.png",
+            "status": "there is no such file",
+            "problem": "there is no such file: correct the path or remove the row",
+        }
     ]
     table = pd.read_csv(project.results / "tiny" / "predictions.csv")
     assert table["predicted_class"].isna().tolist() == [False, False, False, True, False]

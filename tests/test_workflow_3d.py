@@ -153,6 +153,10 @@ def test_exported_maps_lie_on_the_original_grid(finished, name, method):
 
 def test_broken_volumes_are_listed_and_exported_as_nan(finished):
     errors = pd.read_csv(finished.results / "errors.csv")
+    problems = errors.pop("problem")
+    for problem, column in zip(problems, ["path_b", "path_a"], strict=True):
+        assert problem.startswith(f"{column}: cannot be decoded (")
+        assert problem.endswith("): replace the file or remove the row")
     assert errors.to_dict("records") == [
         {
             "model": "tiny",

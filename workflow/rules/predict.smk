@@ -9,6 +9,7 @@ rule predict:
         logits=shard("logits"),
     log:
         f"{RESULTS}/logs/{{model}}/predict/{{shard}}.log",
+    priority: 10
     conda:
         "../envs/saliency.yaml"
     threads: config["threads"]

@@ -5,6 +5,7 @@ rule prepare:
         **{name: shard(name) for name in PREPARED},
     log:
         f"{RESULTS}/logs/{{model}}/prepare/{{shard}}.log",
+    priority: 10
     conda:
         "../envs/saliency.yaml"
     resources:

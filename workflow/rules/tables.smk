@@ -12,6 +12,7 @@ rule predictions:
         ),
     log:
         f"{RESULTS}/logs/{{model}}/predictions.log",
+    priority: 10
     conda:
         "../envs/saliency.yaml"
     params:
@@ -24,7 +25,8 @@ rule predictions:
 
 rule errors:
     input:
-        expand(f"{RESULTS}/{{model}}/predictions.csv", model=PLAN.models),
+        predictions=expand(f"{RESULTS}/{{model}}/predictions.csv", model=PLAN.models),
+        descriptions=expand(MODEL, model=PLAN.models),
     output:
         report(
             f"{RESULTS}/errors.csv",
@@ -34,8 +36,11 @@ rule errors:
         ),
     log:
         f"{RESULTS}/logs/errors.log",
+    priority: 10
     conda:
         "../envs/saliency.yaml"
+    params:
+        digest=PLAN.errors_digest(),
     message:
         "List the samples without a result"
     script:

@@ -3,7 +3,11 @@ from pathlib import Path
 from saliency.log import job_log
 
 with job_log(snakemake.log[0]):
-    from saliency.tables import write_errors
+    from saliency.errors import write_errors
 
-    tables = dict(zip(snakemake.config["models"], map(Path, snakemake.input), strict=True))
-    write_errors(tables, Path(snakemake.output[0]))
+    models = list(snakemake.config["models"])
+    predictions, descriptions = (
+        dict(zip(models, map(Path, files), strict=True))
+        for files in (snakemake.input.predictions, snakemake.input.descriptions)
+    )
+    write_errors(snakemake.config, predictions, descriptions, Path(snakemake.output[0]))
