@@ -8,6 +8,7 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+from nibabel.affines import voxel_sizes
 from nibabel.spatialimages import SpatialImage
 
 from saliency.inputs import REPLACE, InputError, Status, check_file, chosen_labels, words_of
@@ -16,6 +17,8 @@ from saliency.volume_grid import Affine, VolumeGrid
 SPLINE_ORDER = {"nearest": 0, "linear": 1, "cubic": 3}
 # Of gzip, at best.
 DEFLATE_RATIO = 1032
+# Voxel size in mm, below which affines cannot be computed with.
+SMALLEST = 1e-9
 
 
 @dataclass(frozen=True)
@@ -186,7 +189,12 @@ def load_volume(path: Path) -> SpatialImage:
     if image.ndim < 3 or min(image.shape) < 1:
         raise InputError(Status.WRONG_SHAPE, f"has shape {image.shape}, which is no volume: remove the row")
     affine = image.affine
-    if affine is None or not np.isfinite(affine).all() or np.linalg.matrix_rank(affine[:3, :3]) < 3:
+    if (
+        affine is None
+        or not np.isfinite(affine).all()
+        or np.linalg.matrix_rank(affine[:3, :3]) < 3
+        or voxel_sizes(affine).min() < SMALLEST
+    ):
         raise InputError(Status.UNSUPPORTED, "has an affine that maps no volume to millimetres: repair its header")
     _check_size(image, kind)
     return image

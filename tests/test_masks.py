@@ -85,7 +85,11 @@ def test_volume_mask_lies_on_the_networks_grid(tmp_path):
     ("mask", "status", "message"),
     [
         (np.zeros((9, 11), np.uint8), Status.WRONG_SHAPE, "mask has 9 x 11 pixels, but the image 9 x 12"),
-        (np.zeros((9, 12, 3), np.uint8), Status.UNSUPPORTED, "mask is RGB: save it as an image with one number per pixel"),
+        (
+            np.zeros((9, 12, 3), np.uint8),
+            Status.UNSUPPORTED,
+            "mask is RGB: save it as an image with one number per pixel",
+        ),
         (None, Status.MISSING, "there is no such file"),
     ],
 )
