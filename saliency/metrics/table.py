@@ -93,7 +93,7 @@ def measure_shard(
     """
     samples = len(next(iter(next(iter(maps_by_target.values())).values())))
     step = max(1, PIXELS // int(np.prod(settings.spatial)))
-    parts = []
+    parts: dict[str, list[dict[str, np.ndarray]]] = {target: [] for target in maps_by_target}
     for begin in range(0, samples, step):
         rows = slice(begin, min(begin + step, samples))
         batch = {
@@ -101,13 +101,24 @@ def measure_shard(
             for target, maps in maps_by_target.items()
         }
         inside = None if masks is None else np.asarray(masks[rows]).astype(bool, copy=False)
-        parts.append(_measure_batch(batch, inside, settings).assign(row=lambda part, first=begin: part["row"] + first))
-    return pd.concat(parts, ignore_index=True)
+        for target, measures in _measure_batch(batch, inside, settings).items():
+            parts[target].append(measures)
+    tables = []
+    for target, batches in parts.items():
+        columns = {name: np.concatenate([measures[name] for measures in batches]) for name in batches[0]}
+        failed = columns.pop("failed")
+        table = pd.DataFrame(columns, range(samples), measure_columns(len(settings.spatial)), dtype=np.float64)
+        table[failed] = np.nan
+        table.insert(0, "target", target)
+        table.insert(0, "row", table.index)
+        tables.append(table)
+    return pd.concat(tables).sort_values("row", kind="stable", ignore_index=True)
 
 
 def _measure_batch(
     maps_by_target: Mapping[str, Mapping[str, np.ndarray]], masks: np.ndarray | None, settings: MeasureSettings
-) -> pd.DataFrame:
+) -> dict[str, dict[str, np.ndarray]]:
+    """Measures by target and name, ``(n,)`` each, and under ``failed`` which samples have no map."""
     of_masks = {}
     dilated = None
     if masks is not None:
@@ -118,11 +129,11 @@ def _measure_batch(
             "pointing_random": localisation.pointing_random(dilated),
             "iou_random": localisation.iou_random(masks),
         }
-    pair = [maps_by_target.get(target, {}) for target in settings.compared]
-    alike = _similarities(*pair)
-    tables = []
+    alike = _similarities(*(maps_by_target.get(target, {}) for target in settings.compared))
+    found = {}
     for target, maps in maps_by_target.items():
-        measures = dict(of_masks)
+        any_map = next(iter(maps.values()))
+        measures = of_masks | {"failed": np.isnan(any_map.reshape(len(any_map), -1)).any(axis=1)}
         if target in settings.compared:
             measures |= alike
         if "gradcam" in maps:
@@ -132,16 +143,8 @@ def _measure_batch(
                 measures |= _localisation(cam, masks, dilated)
             if "guided_backprop" in maps:
                 measures["agreement"] = similarity.agreement(maps["gradcam"], maps["guided_backprop"])
-        any_map = next(iter(maps.values()))
-        failed = np.isnan(any_map.reshape(len(any_map), -1)).any(axis=1)
-        table = pd.DataFrame(
-            measures, index=range(len(failed)), columns=measure_columns(len(settings.spatial)), dtype=np.float64
-        )
-        table[failed] = np.nan
-        table.insert(0, "target", target)
-        table.insert(0, "row", table.index)
-        tables.append(table)
-    return pd.concat(tables).sort_values("row", kind="stable")
+        found[target] = measures
+    return found
 
 
 def _localisation(cam: np.ndarray, masks: np.ndarray, dilated: np.ndarray) -> dict[str, np.ndarray]:
