@@ -11,7 +11,8 @@ import numpy as np
 from scipy.special import entr
 
 
-def _flat(arrays: np.ndarray) -> np.ndarray:
+def flat(arrays: np.ndarray) -> np.ndarray:
+    """Maps or masks ``(n, *spatial)`` as ``(n, N)``."""
     return arrays.reshape(len(arrays), -1)
 
 
@@ -30,7 +31,7 @@ def shares(maps: np.ndarray) -> np.ndarray:
     """
     if (maps < 0).any():
         raise ValueError("maps have negative values: pass their magnitude (saliency.metrics.similarity.magnitude)")
-    total = _flat(maps).sum(axis=1, dtype=np.float64).reshape(-1, *[1] * (maps.ndim - 1))
+    total = flat(maps).sum(axis=1, dtype=np.float64).reshape(-1, *[1] * (maps.ndim - 1))
     return maps / np.where(total > 0, total, np.nan)
 
 
@@ -57,7 +58,7 @@ def border_energy(maps: np.ndarray, width: float) -> np.ndarray:
     """
     frame = _border_width(maps.shape[1:], width)
     inner = tuple(slice(edge, size - edge) for edge, size in zip(frame, maps.shape[1:], strict=True))
-    return 1 - _flat(shares(maps)[(slice(None), *inner)]).sum(axis=1)
+    return (1 - flat(shares(maps)[(slice(None), *inner)]).sum(axis=1)).clip(0)
 
 
 def border_share(spatial: Sequence[int], width: float) -> float:
@@ -125,8 +126,8 @@ def entropy(maps: np.ndarray) -> np.ndarray:
     >>> entropy(np.array([[[1.0, 1.0, 0.0, 0.0]]]))
     array([0.5])
     """
-    flat = _flat(shares(maps))
-    return entr(flat).sum(axis=1) / np.log(flat.shape[1])
+    weights = flat(shares(maps))
+    return entr(weights).sum(axis=1) / np.log(weights.shape[1])
 
 
 def gini(maps: np.ndarray) -> np.ndarray:
@@ -143,7 +144,7 @@ def gini(maps: np.ndarray) -> np.ndarray:
     >>> gini(np.array([[[0.0, 0.0, 0.0, 5.0]], [[1.0, 1.0, 1.0, 1.0]]]))
     array([0.75, 0.  ])
     """
-    ordered = np.sort(_flat(maps), axis=1)
+    ordered = np.sort(flat(maps), axis=1)
     count = ordered.shape[1]
     weights = (count - np.arange(1, count + 1) + 0.5) / count
     return 1 - 2 * (shares(ordered) @ weights)
@@ -157,5 +158,5 @@ def zero_map(maps: np.ndarray) -> np.ndarray:
     >>> zero_map(np.array([[[0.0, 0.0]], [[0.0, 1.0]], [[np.nan, 0.0]]]))
     array([ 1.,  0., nan])
     """
-    flat = _flat(maps)
-    return np.where(np.isnan(flat).any(axis=1), np.nan, (flat == 0).all(axis=1))
+    values = flat(maps)
+    return np.where(np.isnan(values).any(axis=1), np.nan, (values == 0).all(axis=1))

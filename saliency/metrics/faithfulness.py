@@ -14,6 +14,7 @@ from scipy.ndimage import gaussian_filter
 from torch import nn
 
 from saliency.explainer import predict
+from saliency.metrics.concentration import flat
 from saliency.tables import probabilities
 
 BASELINES = ("mean", "blur", "noise")
@@ -79,11 +80,11 @@ def positions(ranking: np.ndarray, seed: int) -> np.ndarray:
     >>> positions(np.array([[[1.0, 5.0, 3.0]]]), 0)
     array([[2, 0, 1]], dtype=int32)
     """
-    flat = ranking.reshape(len(ranking), -1)
-    ties = np.random.default_rng(seed).permuted(np.broadcast_to(np.arange(flat.shape[1]), flat.shape), axis=1)
-    order = np.lexsort((ties, -flat), axis=1)
-    result = np.empty(flat.shape, dtype=np.int32)
-    np.put_along_axis(result, order, np.broadcast_to(np.arange(flat.shape[1], dtype=np.int32), flat.shape), axis=1)
+    values = flat(ranking)
+    count = np.broadcast_to(np.arange(values.shape[1], dtype=np.int32), values.shape)
+    order = np.lexsort((np.random.default_rng(seed).permuted(count, axis=1), -values), axis=1)
+    result = np.empty_like(count)
+    np.put_along_axis(result, order, count, axis=1)
     return result
 
 

@@ -8,16 +8,14 @@ value everywhere points nowhere: it is no hit, and its other measures are NaN.
 import numpy as np
 from scipy.ndimage import distance_transform_edt, find_objects
 
+from saliency.metrics.concentration import flat
+
 # Interpolation leaves equal maxima a few units in the last place apart.
 PLATEAU = 1e-6
 
 
-def _flat(arrays: np.ndarray) -> np.ndarray:
-    return arrays.reshape(len(arrays), -1)
-
-
-def _constant(flat: np.ndarray) -> np.ndarray:
-    return flat.min(axis=1) == flat.max(axis=1)
+def _constant(values: np.ndarray) -> np.ndarray:
+    return values.min(axis=1) == values.max(axis=1)
 
 
 def mask_share(masks: np.ndarray) -> np.ndarray:
@@ -30,7 +28,7 @@ def mask_share(masks: np.ndarray) -> np.ndarray:
     >>> mask_share(np.array([[[True, False, False, False]]]))
     array([0.25])
     """
-    share = _flat(masks).mean(axis=1)
+    share = flat(masks).mean(axis=1)
     return np.where(share > 0, share, np.nan)
 
 
@@ -47,11 +45,11 @@ def energy_in_mask(maps: np.ndarray, masks: np.ndarray) -> np.ndarray:
     >>> energy_in_mask(np.array([[[1.0, 3.0]]]), np.array([[[False, True]]]))
     array([0.75])
     """
-    flat, inside = _flat(maps), _flat(masks)
-    total = flat.sum(axis=1, dtype=np.float64)
-    covered = np.einsum("ij,ij->i", flat, inside, dtype=np.float64)
-    usable = inside.any(axis=1) & ~_constant(flat) & (total > 0)
-    return np.divide(covered, total, out=np.full(len(flat), np.nan), where=usable)
+    values, inside = flat(maps), flat(masks)
+    total = values.sum(axis=1, dtype=np.float64)
+    covered = np.einsum("ij,ij->i", values, inside, dtype=np.float64)
+    usable = inside.any(axis=1) & ~_constant(values) & (total > 0)
+    return np.divide(covered, total, out=np.full(len(values), np.nan), where=usable)
 
 
 def rank_accuracy(maps: np.ndarray, masks: np.ndarray) -> np.ndarray:
@@ -69,13 +67,13 @@ def rank_accuracy(maps: np.ndarray, masks: np.ndarray) -> np.ndarray:
     >>> rank_accuracy(np.array([[[4.0, 3.0, 2.0, 1.0]]]), np.array([[[True, False, True, False]]]))
     array([0.5])
     """
-    flat, inside = _flat(maps), _flat(masks)
-    result = np.full(len(flat), np.nan)
-    for number in np.flatnonzero(inside.any(axis=1) & ~np.isnan(flat).any(axis=1) & ~_constant(flat)):
-        values, mask = flat[number], inside[number]
+    values, inside = flat(maps), flat(masks)
+    result = np.full(len(values), np.nan)
+    for number in np.flatnonzero(inside.any(axis=1) & ~np.isnan(values).any(axis=1) & ~_constant(values)):
+        ranked, mask = values[number], inside[number]
         size = np.count_nonzero(mask)
-        lowest = np.partition(values, -size)[-size]
-        above, tied = values > lowest, values == lowest
+        lowest = np.partition(ranked, -size)[-size]
+        above, tied = ranked > lowest, ranked == lowest
         places = size - np.count_nonzero(above)
         drawn = places * np.count_nonzero(tied & mask) / np.count_nonzero(tied)
         result[number] = (np.count_nonzero(above & mask) + drawn) / size
@@ -150,11 +148,11 @@ def pointing_hit(maps: np.ndarray, dilated: np.ndarray) -> np.ndarray:
     >>> pointing_hit(np.array([[[0.0, 5.0, 1.0, 5.0]]]), dilate(mask, 1))
     array([0.5])
     """
-    flat, inside = _flat(maps), _flat(dilated)
-    highest = flat.max(axis=1, keepdims=True)
-    maxima = flat >= highest - PLATEAU * np.abs(highest)
+    values, inside = flat(maps), flat(dilated)
+    highest = values.max(axis=1, keepdims=True)
+    maxima = values >= highest - PLATEAU * np.abs(highest)
     hits = np.count_nonzero(maxima & inside, axis=1) / np.maximum(1, np.count_nonzero(maxima, axis=1))
-    hits[_constant(flat)] = 0
+    hits[_constant(values)] = 0
     return np.where(inside.any(axis=1) & ~np.isnan(highest[:, 0]), hits, np.nan)
 
 
@@ -169,8 +167,8 @@ def pointing_hit_centre(dilated: np.ndarray) -> np.ndarray:
     array([0.5])
     """
     middle = tuple(slice((size - 1) // 2, size // 2 + 1) for size in dilated.shape[1:])
-    hits = _flat(dilated[(slice(None), *middle)]).mean(axis=1)
-    return np.where(_flat(dilated).any(axis=1), hits, np.nan)
+    hits = flat(dilated[(slice(None), *middle)]).mean(axis=1)
+    return np.where(flat(dilated).any(axis=1), hits, np.nan)
 
 
 def pointing_random(dilated: np.ndarray) -> np.ndarray:
