@@ -1,0 +1,199 @@
+"""Does the map depend on what the model has learned? Its layers are randomised, from the output downwards.
+
+Adebayo et al., "Sanity Checks for Saliency Maps", 2018, https://arxiv.org/abs/1810.03292
+"""
+
+import copy
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from saliency.explainer import predict
+from saliency.gradcam import enlarge
+from saliency.guided_gradcam import GuidedGradCAM
+from saliency.metrics.similarity import spearman, ssim
+from saliency.targets import select_classes
+
+
+def layers_from_the_top(model: nn.Module, x: Tensor) -> list[str]:
+    """Names of the modules that have parameters of their own, the one that runs last first.
+
+    Parameters
+    ----------
+    model
+        Any network; modules that do not run in the forward pass are left out.
+    x
+        ``[1, c, *spatial]``: any input.
+
+    Examples
+    --------
+    >>> layers_from_the_top(nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1)), torch.rand(1, 2))
+    ['2', '0']
+    """
+    ran: list[str] = []
+    handles = [
+        module.register_forward_hook(lambda *_, name=name: ran.append(name))
+        for name, module in model.named_modules()
+        if next(module.parameters(recurse=False), None) is not None
+    ]
+    try:
+        predict(model, x)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return list(dict.fromkeys(reversed(ran)))
+
+
+def randomise(module: nn.Module) -> None:
+    """Draw all parameters of a module and its submodules anew, in place.
+
+    Layers initialise themselves as they do when they are built (``reset_parameters``). Normalisation layers get scale 1
+    and offset 0, and keep their running statistics, which are no parameters. Parameters of other modules are drawn
+    from a normal distribution with the mean and standard deviation that they had.
+
+    Examples
+    --------
+    >>> _ = torch.manual_seed(0)
+    >>> norm = nn.BatchNorm2d(2)
+    >>> norm.running_mean.fill_(5), norm.weight.data.fill_(3)
+    (tensor([5., 5.]), tensor([3., 3.]))
+    >>> randomise(norm)
+    >>> norm.running_mean, norm.weight.data
+    (tensor([5., 5.]), tensor([1., 1.]))
+    """
+    for inner in module.modules():
+        own = list(inner.parameters(recurse=False))
+        if not own:
+            continue
+        buffers = {name: buffer.clone() for name, buffer in inner.named_buffers(recurse=False)}
+        if hasattr(inner, "reset_parameters"):
+            inner.reset_parameters()
+        else:
+            for parameter in own:
+                with torch.no_grad():
+                    parameter.copy_(torch.randn_like(parameter) * parameter.std(correction=0) + parameter.mean())
+        for name, buffer in buffers.items():
+            getattr(inner, name).copy_(buffer)
+
+
+def cascade(model: nn.Module, layers: Sequence[str], seed: int) -> Iterator[tuple[str, nn.Module]]:
+    """Randomise a copy of the model layer by layer; what was randomised stays so.
+
+    Parameters
+    ----------
+    model
+        Stays as it is.
+    layers
+        Names of modules, the top one first; a block stands for all layers in it.
+    seed
+        Of the new parameters.
+
+    Yields
+    ------
+    name, copy
+        The layer that was randomised last, and the copy, the same object each time.
+    """
+    randomised = copy.deepcopy(model)
+    for depth, name in enumerate(layers):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(int(np.random.SeedSequence([seed, depth]).generate_state(1)[0]))
+            randomise(randomised.get_submodule(name))
+        yield name, randomised
+
+
+def randomisation_test(
+    model: nn.Module,
+    x: Tensor,
+    layers: Sequence[str] | None = None,
+    target_layer: str | None = None,
+    batch_size: int = 16,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Compare maps with those of a model whose upper layers are randomised, deeper and deeper.
+
+    The classes are those that the intact model predicts, and stay the same. Maps have the size of the input, and guided
+    maps are summed over channels.
+
+    Parameters
+    ----------
+    model
+        Returns ``[n, classes]``; stays as it is.
+    x
+        ``[n, c, *spatial]``: what the network sees.
+    layers
+        Names of modules, the top one first; None for every module with parameters of its own.
+    target_layer
+        Of Grad-CAM; None to find it.
+    batch_size
+        Samples per forward pass.
+    seed
+        Of the new parameters.
+
+    Returns
+    -------
+    DataFrame
+        One row per depth, method and sample: ``depth`` (number of randomised layers, 0 for none), ``layer`` (the last
+        of them), ``method``, ``row``, ``spearman`` of signed values, ``spearman_absolute`` and ``ssim`` of absolute
+        values (each map divided by its maximum), and whether the map of the randomised model is a ``zero_map``. NaN
+        where one of the two maps has the same value everywhere.
+
+    Examples
+    --------
+    >>> from saliency import NeuralNetwork
+    >>> _ = torch.manual_seed(0)
+    >>> x = torch.rand(2, 1, 50, 50)
+    >>> table = randomisation_test(NeuralNetwork([1, 50, 50]), x, ["Linear_block", "ConvBlock"])
+    >>> table.groupby("depth")["layer"].first().tolist()
+    ['', 'Linear_block', 'ConvBlock']
+    >>> bool((table.loc[table["depth"] == 0, "spearman"].dropna() > 0.999).all())
+    True
+    """
+    name, _ = GuidedGradCAM(model, target_layer).target_layer(x[:1])
+    if layers is None:
+        layers = layers_from_the_top(model, x[:1])
+    classes = torch.cat([select_classes(predict(model, batch), None) for batch in x.split(batch_size)])
+    original = _maps(model, x, classes, name, batch_size)
+    tables = [_compare(original, original, 0, "")]
+    for depth, (layer, randomised) in enumerate(cascade(model, layers, seed), start=1):
+        tables.append(_compare(original, _maps(randomised, x, classes, name, batch_size), depth, layer))
+    return pd.concat(tables, ignore_index=True)
+
+
+def _maps(model: nn.Module, x: Tensor, classes: Tensor, target_layer: str, batch_size: int) -> dict[str, np.ndarray]:
+    """Signed and absolute maps ``(2, n, *spatial)`` by method."""
+    method = GuidedGradCAM(model, target_layer)
+    found: dict[str, list[Tensor]] = {}
+    for batch, wanted in zip(x.split(batch_size), classes.split(batch_size), strict=True):
+        with method.forward_pass(batch) as forward:
+            maps = forward.maps(wanted)
+        maps["gradcam"] = enlarge(maps["gradcam"], x.shape[2:])
+        for name, values in maps.items():
+            found.setdefault(name, []).append(torch.stack([values.sum(dim=1), values.abs().sum(dim=1)]).cpu())
+    return {name: torch.cat(parts, dim=1).numpy() for name, parts in found.items()}
+
+
+def _compare(original: dict[str, np.ndarray], other: dict[str, np.ndarray], depth: int, layer: str) -> pd.DataFrame:
+    tables = []
+    for method, (signed, absolute) in original.items():
+        other_signed, other_absolute = other[method]
+        values = {
+            "depth": depth,
+            "layer": layer,
+            "method": method,
+            "row": np.arange(len(signed)),
+            "spearman": spearman(signed, other_signed),
+            "spearman_absolute": spearman(absolute, other_absolute),
+            "ssim": ssim(_unit_maximum(absolute), _unit_maximum(other_absolute)),
+            "zero_map": (other_absolute.reshape(len(signed), -1) == 0).all(axis=1),
+        }
+        tables.append(pd.DataFrame(values))
+    return pd.concat(tables)
+
+
+def _unit_maximum(maps: np.ndarray) -> np.ndarray:
+    """Divide each map by its maximum; NaN where it is zero everywhere."""
+    highest = maps.reshape(len(maps), -1).max(axis=1).reshape(-1, *[1] * (maps.ndim - 1))
+    return maps / np.where(highest > 0, highest, np.nan)

@@ -1,0 +1,155 @@
+"""How alike two maps are."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from scipy.ndimage import uniform_filter
+from scipy.stats import rankdata
+from torch.nn import functional
+
+
+def magnitude(guided: np.ndarray) -> np.ndarray:
+    """Absolute values of a signed map, summed over its channels.
+
+    Parameters
+    ----------
+    guided
+        ``(n, c, *spatial)``: guided backpropagation or Guided Grad-CAM.
+
+    Returns
+    -------
+    ndarray
+        ``(n, *spatial)``, not negative.
+
+    Examples
+    --------
+    >>> magnitude(np.array([[[[1.0, -2.0]], [[-3.0, 0.0]]]]))
+    array([[[4., 2.]]])
+    """
+    return np.abs(guided).sum(axis=1)
+
+
+def spearman(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    r"""Rank correlation of the values of two maps, -1 … 1; independent maps have 0.
+
+    Pearson's correlation of the ranks r and s, ties sharing their mean rank:
+
+    .. math:: \frac{\sum_i (r_i - \bar r)(s_i - \bar s)}{\sqrt{\sum_i (r_i - \bar r)^2 \sum_i (s_i - \bar s)^2}}
+
+    Spearman, "The Proof and Measurement of Association between Two Things", 1904, https://doi.org/10.2307/1412159
+
+    Parameters
+    ----------
+    first, second
+        ``(n, …)``, of one shape.
+
+    Returns
+    -------
+    ndarray
+        ``(n,)``, float64; NaN where a map has the same value everywhere or holds NaN.
+
+    Examples
+    --------
+    >>> spearman(np.array([[1.0, 2.0, 3.0]]), np.array([[10.0, 30.0, 20.0]]))
+    array([0.5])
+    """
+    ranks = [rankdata(maps.reshape(len(maps), -1), axis=1) for maps in (first, second)]
+    for values in ranks:
+        values -= (values.shape[1] + 1) / 2
+    norms = [np.sqrt((values**2).sum(axis=1)) for values in ranks]
+    product = (ranks[0] * ranks[1]).sum(axis=1)
+    scale = norms[0] * norms[1]
+    return np.divide(product, scale, out=np.full(len(product), np.nan), where=scale > 0)
+
+
+def on_grid(maps: np.ndarray, shape: Sequence[int]) -> np.ndarray:
+    """Mean of each map over the cells of a coarser grid, such as that of a feature map.
+
+    Parameters
+    ----------
+    maps
+        ``(n, *spatial)``.
+    shape
+        Of the grid.
+
+    Returns
+    -------
+    ndarray
+        ``(n, *shape)``.
+
+    Examples
+    --------
+    >>> on_grid(np.array([[[1.0, 3.0, 5.0, 7.0]]]), (1, 2))
+    array([[[2., 6.]]])
+    """
+    pool = {2: functional.adaptive_avg_pool2d, 3: functional.adaptive_avg_pool3d}[len(shape)]
+    return pool(torch.from_numpy(np.ascontiguousarray(maps)), tuple(shape)).numpy()
+
+
+def agreement(gradcam: np.ndarray, guided_backprop: np.ndarray) -> np.ndarray:
+    """Whether Grad-CAM and guided backpropagation see the same places, -1 … 1.
+
+    `spearman` of Grad-CAM and the mean magnitude of guided backpropagation in each cell of Grad-CAM's own grid. Rank
+    correlation, because the two differ in unit and distribution; on the coarse grid, because an enlarged Grad-CAM knows
+    no more than its cells, and single pixels of guided backpropagation are edges and noise.
+
+    Parameters
+    ----------
+    gradcam
+        ``(n, *feature_spatial)``, at its own resolution.
+    guided_backprop
+        ``(n, c, *spatial)``.
+    """
+    return spearman(gradcam, on_grid(magnitude(guided_backprop), gradcam.shape[1:]))
+
+
+def ssim(first: np.ndarray, second: np.ndarray, window: int = 7) -> np.ndarray:
+    r"""Mean structural similarity of two maps whose values lie in 0 … 1; 1 for equal maps, about 0 for unrelated ones.
+
+    From the means :math:`\mu`, variances :math:`\sigma^2` and covariance in a window around each pixel,
+
+    .. math:: \frac{2 \mu_a \mu_b + c_1}{\mu_a^2 + \mu_b^2 + c_1} \cdot
+              \frac{2 \sigma_{ab} + c_2}{\sigma_a^2 + \sigma_b^2 + c_2}, \qquad c_1 = 0.01^2, \; c_2 = 0.03^2
+
+    Wang et al., "Image Quality Assessment: From Error Visibility to Structural Similarity", 2004,
+    https://doi.org/10.1109/TIP.2003.819861; with an even window and sample covariance, as in scikit-image.
+
+    Parameters
+    ----------
+    first, second
+        ``(n, *spatial)``.
+    window
+        Odd side of the window in pixels; windows that leave the image do not count.
+
+    Returns
+    -------
+    ndarray
+        ``(n,)``, float64; NaN where a map holds NaN.
+
+    Raises
+    ------
+    ValueError
+        If the maps are smaller than the window.
+
+    Examples
+    --------
+    >>> maps = np.linspace(0, 1, 100).reshape(1, 10, 10)
+    >>> ssim(maps, maps)
+    array([1.])
+    """
+    if min(first.shape[1:]) < window:
+        raise ValueError(f"maps of shape {first.shape[1:]} are smaller than the window of {window}")
+    result = np.empty(len(first))
+    samples = window ** (first.ndim - 1)
+    inner = (slice(window // 2, -(window // 2)),) * (first.ndim - 1)
+    for number, (a, b) in enumerate(zip(first.astype(np.float64), second.astype(np.float64), strict=True)):
+        mean_a, mean_b, mean_aa, mean_bb, mean_ab = (
+            uniform_filter(values, window) for values in (a, b, a * a, b * b, a * b)
+        )
+        correction = samples / (samples - 1)
+        variances = correction * (mean_aa - mean_a**2 + mean_bb - mean_b**2)
+        covariance = correction * (mean_ab - mean_a * mean_b)
+        likeness = (2 * mean_a * mean_b + 1e-4) * (2 * covariance + 9e-4)
+        result[number] = (likeness / ((mean_a**2 + mean_b**2 + 1e-4) * (variances + 9e-4)))[inner].mean()
+    return result
