@@ -155,7 +155,7 @@ def test_broken_volumes_are_listed_and_exported_as_nan(finished):
     errors = pd.read_csv(finished.results / "errors.csv")
     problems = errors.pop("problem")
     for problem, column in zip(problems, ["path_b", "path_a"], strict=True):
-        assert problem.startswith(f"{column}: cannot be decoded (")
+        assert problem.startswith(f"{column}: cannot be read as a volume (")
         assert problem.endswith("): replace the file or remove the row")
     assert errors.to_dict("records") == [
         {
