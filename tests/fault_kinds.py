@@ -26,6 +26,9 @@ REFUSALS = (
     "Write-protected output files",
 )
 
+# How a round is described whose disturbance came too late.
+TOO_LATE = ("no job was left", "the run was over", "no job got to")
+
 # Kills at an exact place of the write path: before the temporary file is made, before it gets its permissions (it is
 # whole by then), and before it is renamed. Python imports this module in every process that starts.
 KILL_AT_WRITE = """
@@ -109,11 +112,11 @@ class Run:
         if victim == "job":
             jobs: list[psutil.Process] = []
             if not self.wait_for(lambda: jobs.extend(self.jobs()) or jobs):
-                return "no job was left"
+                return TOO_LATE[0]
             with suppress(psutil.NoSuchProcess):
                 jobs[0].send_signal(number)
         elif self.over:
-            return "the run was over"
+            return TOO_LATE[1]
         elif victim == "main":
             self.process.send_signal(number)
         else:
@@ -167,7 +170,7 @@ class Scene:
             seconds = self.random.uniform(0.1, 2)
             reached = run.wait_for(lambda: busy_seconds(run.process) >= seconds)
             return f"{seconds:.2f} s after the start" if reached else "at the end"
-        number, seconds = self.random.choice([1, 1, 2]), self.random.uniform(0, 2.5)
+        number, seconds = self.random.choice([1, 1, 1, 2]), self.random.uniform(0, 2.5)
         seen: dict[int, psutil.Process] = {}
         if not run.wait_for(lambda: seen.update({job.pid: job for job in run.jobs()}) or len(seen) >= number):
             return "at the end"
@@ -225,7 +228,7 @@ def kill_at_write(scene: Scene, victim: str) -> str:
     paths = [str(folder), os.environ.get("PYTHONPATH", "")]
     run = scene.start(PYTHONPATH=os.pathsep.join(filter(None, paths)))
     status = ended(run)
-    hit = "killed before" if marker.exists() else "no job got to"
+    hit = "killed before" if marker.exists() else TOO_LATE[2]
     shutil.rmtree(folder)
     return f"{hit} operation {number} of writing, {status}"
 

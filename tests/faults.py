@@ -25,7 +25,7 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import psutil
-from fault_kinds import KINDS, Kind, Scene
+from fault_kinds import KINDS, TOO_LATE, Kind, Scene
 from workflow_project import Project
 
 VOLUME_NETWORK = """
@@ -195,16 +195,17 @@ def line(outcome: Outcome) -> str:
 
 
 def summary(outcomes: Iterable[Outcome]) -> str:
-    """Table by kind: rounds, those that ended as they must, and seconds per round."""
+    """Table by kind: rounds, those disturbed too late, those that ended as they must, and seconds per round."""
     table = pd.DataFrame([asdict(outcome) for outcome in outcomes])
     table["passed"] = table["problem"] == ""
+    table["too late"] = table["happened"].str.contains("|".join(TOO_LATE))
     table["kind"] = pd.Categorical(table["kind"], list(KINDS))
-    lines = table.groupby("kind", observed=True).agg(
-        rounds=("passed", "size"), passed=("passed", "sum"), seconds=("seconds", "mean")
-    )
+    columns = {"round": "count", "too late": "sum", "passed": "sum", "seconds": "mean"}
+    lines = table.groupby("kind", observed=True).agg(columns)
     lines.index = lines.index.astype(str)
-    lines.loc["all"] = [len(table), table["passed"].sum(), table["seconds"].mean()]
-    return lines.astype({"rounds": int, "passed": int}).round({"seconds": 1}).rename_axis("kind").to_string()
+    lines.loc["all"] = table.agg(columns)
+    lines = lines.rename(columns={"round": "rounds"}).rename_axis("kind").reset_index()
+    return lines.to_markdown(index=False, floatfmt=("", ".0f", ".0f", ".0f", ".1f"))
 
 
 def main() -> None:
