@@ -26,8 +26,8 @@ REFUSALS = (
     "Write-protected output files",
 )
 
-# How a round is described whose disturbance came too late.
-TOO_LATE = ("no job was left", "the run was over", "no job got to")
+# How a round is described whose disturbance came too late, or changed nothing.
+NO_EFFECT = ("no job was left", "the run was over", "no job got to", "nothing was refused")
 
 # Kills at an exact place of the write path: before the temporary file is made, before it gets its permissions (it is
 # whole by then), and before it is renamed. Python imports this module in every process that starts.
@@ -112,11 +112,11 @@ class Run:
         if victim == "job":
             jobs: list[psutil.Process] = []
             if not self.wait_for(lambda: jobs.extend(self.jobs()) or jobs):
-                return TOO_LATE[0]
+                return NO_EFFECT[0]
             with suppress(psutil.NoSuchProcess):
                 jobs[0].send_signal(number)
         elif self.over:
-            return TOO_LATE[1]
+            return NO_EFFECT[1]
         elif victim == "main":
             self.process.send_signal(number)
         else:
@@ -198,7 +198,7 @@ def refused(run: Run) -> str:
     if status:
         text = run.text()
         assert any(reason in text for reason in REFUSALS), "the run does not say why it failed"
-    return f"ended with {status}"
+    return f"ended with {status}" if status else NO_EFFECT[3]
 
 
 # -- signals
@@ -228,7 +228,7 @@ def kill_at_write(scene: Scene, victim: str) -> str:
     paths = [str(folder), os.environ.get("PYTHONPATH", "")]
     run = scene.start(PYTHONPATH=os.pathsep.join(filter(None, paths)))
     status = ended(run)
-    hit = "killed before" if marker.exists() else TOO_LATE[2]
+    hit = "killed before" if marker.exists() else NO_EFFECT[2]
     shutil.rmtree(folder)
     return f"{hit} operation {number} of writing, {status}"
 
@@ -268,7 +268,7 @@ def with_layer(config: dict, layer: str) -> dict:
 def disk_full(scene: Scene) -> str:
     """The project is on a file system of its own (see `faults.play`), which is filled up to some bytes."""
     scene.lose_some()
-    kept = scene.random.choice([0, 1, 2, 4, 8, 16, 32, 64]) * 4096
+    kept = scene.random.choice([0, 1, 2, 4, 8, 16, 24, 32]) * 4096
     ballast = scene.project.folder / "ballast"
     free = os.statvfs(scene.project.folder)
     with ballast.open("wb") as file:
@@ -287,8 +287,10 @@ def size_limit(scene: Scene) -> str:
 
 
 def some_folder(scene: Scene) -> Path:
-    folders = sorted({path.parent for path in scene.files()})
-    return scene.random.choice([scene.project.results, *folders])
+    """A folder of the results, mostly one in which a file is missing."""
+    if scene.random.random() < 0.75:
+        return (scene.project.results / scene.random.choice(scene.lost)).parent
+    return scene.random.choice(sorted({path.parent for path in scene.files()}))
 
 
 def read_only(scene: Scene) -> str:

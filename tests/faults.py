@@ -25,7 +25,7 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import psutil
-from fault_kinds import KINDS, TOO_LATE, Kind, Scene
+from fault_kinds import KINDS, NO_EFFECT, Kind, Scene
 from workflow_project import Project
 
 VOLUME_NETWORK = """
@@ -195,12 +195,12 @@ def line(outcome: Outcome) -> str:
 
 
 def summary(outcomes: Iterable[Outcome]) -> str:
-    """Table by kind: rounds, those disturbed too late, those that ended as they must, and seconds per round."""
+    """Table by kind: rounds, disturbances without effect, rounds that ended well, and seconds per round."""
     table = pd.DataFrame([asdict(outcome) for outcome in outcomes])
     table["passed"] = table["problem"] == ""
-    table["too late"] = table["happened"].str.contains("|".join(TOO_LATE))
+    table["no effect"] = table["happened"].str.contains("|".join(NO_EFFECT))
     table["kind"] = pd.Categorical(table["kind"], list(KINDS))
-    columns = {"round": "count", "too late": "sum", "passed": "sum", "seconds": "mean"}
+    columns = {"round": "count", "no effect": "sum", "passed": "sum", "seconds": "mean"}
     lines = table.groupby("kind", observed=True).agg(columns)
     lines.index = lines.index.astype(str)
     lines.loc["all"] = table.agg(columns)
