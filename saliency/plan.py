@@ -5,7 +5,6 @@ Imported while Snakemake plans its jobs, and so by every job: nothing here impor
 
 import hashlib
 import json
-import math
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -119,16 +118,6 @@ class Plan:
         if "label" not in rows:
             return np.full(len(rows), -1)
         return np.array([int(label) if label else -1 for label in rows["label"]], dtype=np.int64)
-
-    def memory_mb(self, model: str) -> int:
-        """Memory of a job, in MB: the arrays of a shard, encoded and plain, on top of torch and the network."""
-        settings = input_config(self.config, model)
-        size = settings.get("resize") if settings["crop"] is None else settings["crop"]
-        side = [size] * self.ndim if isinstance(size, int) else size
-        channels = settings["channels"] if isinstance(settings["channels"], int) else len(settings["channels"])
-        shard = self.shard_size * channels * math.prod(side) * np.dtype(self.config["precision"]).itemsize
-        dense = 2 + len(self.targets) * 2 if self.config["execution"] == "fused" else 4
-        return 2000 + math.ceil(dense * shard / 1e6)
 
     @cached_property
     def chosen(self) -> pd.DataFrame:

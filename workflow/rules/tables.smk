@@ -14,6 +14,9 @@ rule predictions:
         f"{RESULTS}/logs/{{model}}/predictions.log",
     conda:
         "../envs/saliency.yaml"
+    resources:
+        mem_mb=memory("predictions"),
+        runtime=runtime("predictions"),
     params:
         digest=step_digest("table"),
     message:
