@@ -1,5 +1,6 @@
 """A small experiment whose network waits or takes memory when the test says so, run through Slurm."""
 
+import re
 import subprocess
 import sys
 import time
@@ -12,7 +13,7 @@ from workflow_project import ROOT, Project
 CLUSTER = Path(__file__).with_name("cluster.sh")
 PROFILE = ROOT / "workflow" / "profiles" / "slurm" / "config.yaml"
 
-# The files `hold` and `take_mb` in the project's folder say what happens in a forward pass of a shard.
+# Files in the project's folder say what happens in a forward pass: `hold`, or `hold-JOB` for one job, and `take_mb`.
 NETWORK = '''
 import os
 import time
@@ -39,9 +40,10 @@ class Network(nn.Module):
         if Path("take_mb").exists():
             taken = b"1" * (int(Path("take_mb").read_text()) * 10**6)
             time.sleep(5)
+        job = os.environ.get("SLURM_JOB_ID", "")
         if Path("hold").exists():
-            Path("held", os.environ["SLURM_JOB_ID"]).touch()
-        while Path("hold").exists():
+            Path("held", job).touch()
+        while Path("hold").exists() or Path("hold-" + job).exists():
             time.sleep(0.1)
         return self.head(torch.relu(self.second(torch.relu(self.first(x)))).mean((2, 3)))
 '''
@@ -61,7 +63,7 @@ class SlurmProject(Project):
 
     @classmethod
     def create(cls, folder: Path, samples: int = 4, **config) -> "SlurmProject":
-        plots = {"samples": ["s0"], "contact_sheets": []}
+        plots = {"samples": [], "contact_sheets": []}
         project = super().create(folder, samples, **{"execution": "fused", "plots": plots, **config})
         (folder / "tiny_network.py").write_text(NETWORK)
         for name in ("jobs", "held", "profile"):
@@ -88,7 +90,7 @@ class SlurmProject(Project):
             *arguments,
         ]
 
-    def start(self, *arguments: str, limit: int = 500) -> subprocess.Popen:
+    def start(self, *arguments: str, limit: int = 900) -> subprocess.Popen:
         """Start Snakemake in a session of its own, for `limit` seconds; what it prints goes to the file `output`."""
         with (self.folder / "output").open("w") as output:
             return subprocess.Popen(
@@ -106,13 +108,17 @@ class SlurmProject(Project):
         assert (status != 0) == fails, output[-8000:]
         return output
 
-    def slurm(self, *arguments: str, fails: bool = False, limit: int = 500) -> str:
+    def slurm(self, *arguments: str, fails: bool = False, limit: int = 900) -> str:
         return self.finish(self.start(*arguments, limit=limit), fails)
 
     @property
     def shards(self) -> list[str]:
         """One file of each shard, relative to the folder: targets that need only the shards' jobs."""
         return [f"results/test/tiny.zarr/logits/c.{number}.0" for number in range(2)]
+
+    def shard_digests(self, number: int) -> dict[str, str]:
+        """SHA-256 of the files of one shard."""
+        return {name: value for name, value in self.digests().items() if re.search(rf"/c\.{number}(\.|$)", name)}
 
     def delete_shards(self) -> None:
         for path in self.store.rglob("c.*"):
@@ -138,7 +144,7 @@ class SlurmProject(Project):
         return {path.name: path.read_text().split() for path in (self.folder / "jobs").iterdir()}
 
 
-def wait_until(condition, what: str, output: Path | None = None, seconds: int = 300) -> None:
+def wait_until(condition, what: str, output: Path | None = None, seconds: int = 600) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, f"waited in vain for {what}: {output.read_text()[-4000:] if output else ''}"
