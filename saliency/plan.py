@@ -78,7 +78,7 @@ class Plan:
         # Guided Grad-CAM is the product of the other two, which are stored as well.
         self.methods = [name for name in METHODS if name in wanted or "guided_gradcam" in wanted]
         self.ndim = int(config["input"]["mode"][0])
-        largest = max(map(self._sample_bytes, self.models))
+        largest = max(map(self.sample_values, self.models)) * np.dtype(config["precision"]).itemsize
         self.shard_size = max(1, SHARD_BYTES // largest) if config["shard_size"] == "auto" else config["shard_size"]
         self._shard_digest = lru_cache(maxsize=None)(self._uncached_shard_digest)
         self._model_digest = lru_cache(maxsize=None)(self._uncached_model_digest)
@@ -171,18 +171,13 @@ class Plan:
             return np.full(len(rows), -1)
         return np.array([int(label) if label else -1 for label in rows["label"]], dtype=np.int64)
 
-    def _sample_bytes(self, model: str) -> int:
-        """Size of a sample as the network sees it, and of a map of that shape."""
+    def sample_values(self, model: str) -> int:
+        """Number of values of a sample as the network sees it, and of a map of that shape."""
         settings = input_config(self.config, model)
         size = settings.get("resize") if settings["crop"] is None else settings["crop"]
         side = [size] * self.ndim if isinstance(size, int) else size
         channels = settings["channels"] if isinstance(settings["channels"], int) else len(settings["channels"])
-        return channels * math.prod(side) * np.dtype(self.config["precision"]).itemsize
-
-    def memory_mb(self, model: str) -> int:
-        """Memory of a job, in MB: the arrays of a shard, encoded and plain, on top of torch and the network."""
-        dense = 2 + len(self.targets) * 2 if self.config["execution"] == "fused" else 4
-        return 2000 + math.ceil(dense * self.shard_size * self._sample_bytes(model) / 1e6)
+        return channels * math.prod(side)
 
     @cached_property
     def chosen(self) -> pd.DataFrame:

@@ -114,7 +114,7 @@ class Project:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=300,
+            timeout=900,
         )
         assert (done.returncode != 0) == fails, done.stdout[-8000:]
         return done.stdout

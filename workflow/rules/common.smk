@@ -5,6 +5,7 @@ from snakemake.exceptions import WorkflowError
 
 from saliency.config import complete_config
 from saliency.plan import Plan
+from saliency.resources import memory_mb, minutes
 
 with open(workflow.source_path("../schemas/config.schema.yaml")) as file:
     schema = yaml.safe_load(file)
@@ -131,6 +132,15 @@ def step_digest(step):
     return of_job
 
 
-def memory(wildcards, attempt):
-    """Resources function: MB for a job that holds a shard, more with each attempt."""
-    return attempt * PLAN.memory_mb(wildcards.model)
+def memory(step):
+    """Resources function: MB for a job of a step, more with each attempt."""
+    return lambda wildcards, attempt: attempt * memory_mb(PLAN, step, wildcards.model)
+
+
+def runtime(step):
+    """Resources function: minutes for a job of a step, more with each attempt."""
+    return lambda wildcards, attempt: attempt * minutes(PLAN, step, wildcards.model)
+
+
+# GPUs of a job that runs a network. What a node of a cluster has is not known here, so that `auto` asks for none.
+GPUS = 1 if config["device"] == "cuda" else 0

@@ -8,6 +8,9 @@ rule export:
         f"{RESULTS}/logs/{{model}}/{{target}}/export/{{sample}}.log",
     conda:
         "../envs/saliency.yaml"
+    resources:
+        mem_mb=memory("export"),
+        runtime=runtime("export"),
     params:
         digest=export_digest,
     message:

@@ -11,7 +11,9 @@ rule fused:
         "../envs/saliency.yaml"
     threads: config["threads"]
     resources:
-        mem_mb=memory,
+        mem_mb=memory("fused"),
+        runtime=runtime("fused"),
+        gpu=GPUS,
     params:
         digest=lambda wildcards: PLAN.fused_digest(
             wildcards.model, int(wildcards.shard)

@@ -14,7 +14,9 @@ if "guided_backprop" in PLAN.methods:
             "../envs/saliency.yaml"
         threads: config["threads"]
         resources:
-            mem_mb=memory,
+            mem_mb=memory("guided_backprop"),
+            runtime=runtime("guided_backprop"),
+            gpu=GPUS,
         params:
             digest=step_digest("guided_backprop"),
         message:
@@ -40,7 +42,9 @@ if "gradcam" in PLAN.methods:
             "../envs/saliency.yaml"
         threads: config["threads"]
         resources:
-            mem_mb=memory,
+            mem_mb=memory("gradcam"),
+            runtime=runtime("gradcam"),
+            gpu=GPUS,
         params:
             digest=step_digest("gradcam"),
         message:
@@ -64,7 +68,8 @@ if "guided_gradcam" in PLAN.methods:
             "../envs/saliency.yaml"
         threads: config["threads"]
         resources:
-            mem_mb=memory,
+            mem_mb=memory("guided_gradcam"),
+            runtime=runtime("guided_gradcam"),
         params:
             digest=step_digest("guided_gradcam"),
         message:

@@ -19,6 +19,9 @@ rule inspect_model:
         f"{RESULTS}/logs/{{model}}/inspect_model.log",
     conda:
         "../envs/saliency.yaml"
+    resources:
+        mem_mb=memory("inspect_model"),
+        runtime=runtime("inspect_model"),
     params:
         digest=step_digest("model"),
     message:
@@ -36,6 +39,9 @@ rule find_target_layer:
         f"{RESULTS}/logs/{{model}}/find_target_layer.log",
     conda:
         "../envs/saliency.yaml"
+    resources:
+        mem_mb=memory("find_target_layer"),
+        runtime=runtime("find_target_layer"),
     params:
         digest=step_digest("target_layer"),
     message:

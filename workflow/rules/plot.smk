@@ -9,6 +9,9 @@ rule plot:
         f"{RESULTS}/logs/{{model}}/{{target}}/plot.log",
     conda:
         "../envs/saliency.yaml"
+    resources:
+        mem_mb=memory("plot"),
+        runtime=runtime("plot"),
     params:
         digest=step_digest("figure"),
     message:
@@ -37,6 +40,9 @@ rule contact_sheets:
         f"{RESULTS}/logs/{{model}}/{{target}}/contact_sheets.log",
     conda:
         "../envs/saliency.yaml"
+    resources:
+        mem_mb=memory("contact_sheets"),
+        runtime=runtime("contact_sheets"),
     params:
         digest=step_digest("contact_sheets"),
     message:

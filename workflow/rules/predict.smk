@@ -14,7 +14,9 @@ rule predict:
         "../envs/saliency.yaml"
     threads: config["threads"]
     resources:
-        mem_mb=memory,
+        mem_mb=memory("predict"),
+        runtime=runtime("predict"),
+        gpu=GPUS,
     params:
         digest=step_digest("predict"),
     message:
@@ -33,6 +35,9 @@ rule target_class:
         f"{RESULTS}/logs/{{model}}/{{target}}/target_class/{{shard}}.log",
     conda:
         "../envs/saliency.yaml"
+    resources:
+        mem_mb=memory("target_class"),
+        runtime=runtime("target_class"),
     params:
         digest=step_digest("target_class"),
     message:

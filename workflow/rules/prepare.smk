@@ -9,7 +9,8 @@ rule prepare:
     conda:
         "../envs/saliency.yaml"
     resources:
-        mem_mb=memory,
+        mem_mb=memory("prepare"),
+        runtime=runtime("prepare"),
     params:
         digest=step_digest("prepare"),
     message:

@@ -15,6 +15,9 @@ rule predictions:
     priority: 10
     conda:
         "../envs/saliency.yaml"
+    resources:
+        mem_mb=memory("predictions"),
+        runtime=runtime("predictions"),
     params:
         digest=step_digest("table"),
     message:

@@ -9,6 +9,9 @@ rule train:
     conda:
         "../envs/saliency.yaml"
     threads: config["threads"]
+    resources:
+        mem_mb=memory("train"),
+        runtime=runtime("train"),
     params:
         digest=step_digest("train"),
     message:

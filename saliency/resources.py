@@ -1,0 +1,99 @@
+"""What a job asks a cluster's scheduler for: memory and time, estimated from the config before anything has run.
+
+The constants are bounds, rounded up, on what ``pytest -m slow tests/test_resources.py -s -n 0`` measures. Where a
+network needs more, the next attempt asks for more.
+"""
+
+import math
+from pathlib import Path
+
+import numpy as np
+
+from saliency.paths import is_file, resolve
+from saliency.plan import Plan
+
+# MB of a job without data: the two Snakemake processes around it, and Python with NumPy and Zarr.
+BASE_MB = 500
+# Further MB where torch is imported, which only the table of predictions does without, and where a network is built.
+TORCH_MB = 700
+NETWORK_MB = 300
+# Arrays of a shard's size that a job holds, encoding included; `fused` holds two more for each target.
+SHARD_COPIES = {
+    "prepare": 3,
+    "train": 3,
+    "predict": 3,
+    "gradcam": 3,
+    "guided_backprop": 4,
+    "guided_gradcam": 6,
+    "fused": 4,
+    "plot": 2,
+    "contact_sheets": 2,
+    "export": 2,
+}
+# What a forward pass keeps, as a multiple of its batch.
+BATCH_COPIES = {
+    "inspect_model": 300,
+    "find_target_layer": 300,
+    "predict": 150,
+    "train": 300,
+    "gradcam": 150,
+    "guided_backprop": 300,
+    "fused": 300,
+}
+# Core seconds for a million input values; of `fused` for each target, of `train` for each epoch.
+SECONDS = {
+    "prepare": 5,
+    "train": 10,
+    "predict": 10,
+    "gradcam": 10,
+    "guided_backprop": 30,
+    "guided_gradcam": 1,
+    "fused": 30,
+}
+# Core seconds to draw one sample.
+FIGURE_SECONDS = 5
+# Minutes of a job that does next to nothing: Python starts slowly on a busy file system.
+BASE_MINUTES = 10
+
+
+def memory_mb(plan: Plan, step: str, model: str) -> int:
+    """Memory of a job, in MB.
+
+    Parameters
+    ----------
+    plan
+        The experiment.
+    step
+        Name of the job's rule.
+    model
+        Model name.
+    """
+    sample_mb = plan.sample_values(model) * np.dtype(plan.config["precision"]).itemsize / 1e6
+    copies = SHARD_COPIES.get(step, 0) + (2 * len(plan.targets) if step == "fused" else 0)
+    samples = plan.shard_size * (len(plan.labelled_shards(model)) if step == "train" else 1)
+    needed = BASE_MB + (step != "predictions") * TORCH_MB + copies * sample_mb * samples
+    if step in BATCH_COPIES:
+        batch = 1 if step in ("inspect_model", "find_target_layer") else plan.config["batch_size"]
+        if step == "train":
+            batch = plan.config["models"][model]["train"]["batch_size"]
+        needed += NETWORK_MB + 2 * _weights_mb(plan, model) + BATCH_COPIES[step] * sample_mb * batch
+    return math.ceil(needed)
+
+
+def minutes(plan: Plan, step: str, model: str) -> int:
+    """Time of a job, in minutes, on one core; parameters as of `memory_mb`."""
+    if step == "plot":
+        seconds = FIGURE_SECONDS * len(plan.chosen)
+    else:
+        values = plan.shard_size * plan.sample_values(model)
+        repeats = len(plan.targets) if step == "fused" else 1
+        if step == "train":
+            repeats = plan.config["models"][model]["train"]["epochs"] * len(plan.labelled_shards(model))
+        seconds = SECONDS.get(step, 0) * values / 1e6 * repeats
+    return BASE_MINUTES + math.ceil(seconds / 60)
+
+
+def _weights_mb(plan: Plan, model: str) -> float:
+    weights = plan.config["models"][model]["weights"]
+    path = resolve(weights, Path()) if weights else None
+    return path.stat().st_size / 1e6 if path and is_file(path) else 0
