@@ -222,7 +222,16 @@ def holm(p: np.ndarray) -> np.ndarray:
 def _rank_sum_tests(values: np.ndarray, group: np.ndarray, stratum: np.ndarray, groups: int) -> pd.DataFrame:
     """All groups against the rest at once; `group` and `stratum` are codes from 0 on."""
     strata = int(stratum.max(initial=0)) + 1
-    ranks = pd.Series(values).groupby(stratum).rank().to_numpy()
+    order = np.lexsort((values, stratum))
+    sorted_stratum, sorted_values = stratum[order], values[order]
+    first = np.ones(len(values), dtype=bool)
+    first[1:] = (np.diff(sorted_stratum) > 0) | (np.diff(sorted_values) > 0)
+    begin = np.flatnonzero(first)
+    tied = np.diff(begin, append=len(values))
+    before = begin - np.searchsorted(sorted_stratum, sorted_stratum[begin])
+    ranks = np.empty(len(values))
+    ranks[order] = np.repeat(before + (tied + 1) / 2, tied)
+    ties = np.bincount(sorted_stratum[begin], tied**3 - tied, minlength=strata)[:, np.newaxis]
     cell = stratum * groups + group
 
     def sums(weights: np.ndarray | None = None) -> np.ndarray:
@@ -232,8 +241,6 @@ def _rank_sum_tests(values: np.ndarray, group: np.ndarray, stratum: np.ndarray, 
     total = inside.sum(axis=1, keepdims=True)
     outside = total - inside
     with np.errstate(divide="ignore", invalid="ignore"):
-        tied = pd.Series(values).groupby([stratum, values]).size()
-        ties = (tied**3 - tied).groupby(level=0).sum().reindex(range(strata), fill_value=0).to_numpy()[:, np.newaxis]
         variance = inside * outside / 12 * (total + 1 - ties / (total * (total - 1)))
         deviation = sums(ranks) - inside * (total + 1) / 2
         weight = 1 / (total + 1)

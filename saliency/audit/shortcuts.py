@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from sklearn.covariance import ledoit_wolf
 
 from saliency.audit.grid import place_name, window_sums
 
@@ -40,7 +41,7 @@ class ShortcutSettings:
     density: float = 2.5
     min_share: float = 0.2
     min_count: int = 10
-    min_contrast: float = 0.8
+    min_contrast: float = 0.75
     cap: int = 2000
     seed: int = 0
 
@@ -167,12 +168,12 @@ def find_shortcuts(
     return places
 
 
-def content_contrast(patches: np.ndarray, others: np.ndarray, ridge: float = 0.1) -> float:
+def content_contrast(patches: np.ndarray, others: np.ndarray) -> float:
     r"""How far the content of patches sets them apart from the same place in other pictures.
 
     A matched filter is fitted, which gives the patches' mean a high score and what varies in the others a low one:
 
-    .. math:: w = (\Sigma_o + \lambda I)^{-1} (\mu - \mu_o), \qquad
+    .. math:: w = \Sigma_o^{-1} (\mu - \mu_o), \qquad
               \mathrm{contrast} = \frac{q_{25}(w^T x) - q_{95}(w^T x_o)}{q_{50}(w^T x) - q_{50}(w^T x_o)}
 
     It is fitted on one half and scores the other half, and the other way round.
@@ -183,8 +184,6 @@ def content_contrast(patches: np.ndarray, others: np.ndarray, ridge: float = 0.1
         ``(n, values)``.
     others
         ``(m, values)``.
-    ridge
-        :math:`\lambda` as a share of the mean variance.
 
     Returns
     -------
@@ -195,7 +194,9 @@ def content_contrast(patches: np.ndarray, others: np.ndarray, ridge: float = 0.1
 
     Notes
     -----
-    Turin, "An introduction to matched filters", 1960, https://doi.org/10.1109/TIT.1960.1057571
+    Turin, "An introduction to matched filters", 1960, https://doi.org/10.1109/TIT.1960.1057571. The covariance is
+    shrunk (Ledoit & Wolf, "A well-conditioned estimator for large-dimensional covariance matrices", 2004,
+    https://doi.org/10.1016/S0047-259X(03)00096-4).
 
     Examples
     --------
@@ -209,11 +210,10 @@ def content_contrast(patches: np.ndarray, others: np.ndarray, ridge: float = 0.1
     for half in (0, 1):
         fitted, known = patches[half::2], others[half::2]
         centre = known.mean(axis=0)
-        deviations = known - centre
-        covariance = deviations.T @ deviations / len(known)
         # The floor, a step of 8-bit values squared, is for places that are the same in all other pictures.
-        floor = ridge * np.trace(covariance) / len(covariance) + 255.0**-2
-        weights = np.linalg.solve(covariance + floor * np.eye(len(covariance)), fitted.mean(axis=0) - centre)
+        covariance, _ = ledoit_wolf(known - centre, assume_centered=True)
+        covariance += 255.0**-2 * np.eye(len(covariance))
+        weights = np.linalg.solve(covariance, fitted.mean(axis=0) - centre)
         distance = (fitted.mean(axis=0) - centre) @ weights
         if distance <= 0:
             return -np.inf
