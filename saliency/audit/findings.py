@@ -98,7 +98,7 @@ def escape_markdown(text: str) -> str:
     >>> print(escape_markdown("<b>site_1</b> [x](y)"))
     \<b\>site\_1\<\/b\> \[x\]\(y\)
     """
-    return re.sub(r"([!-+./:-@\[-`{-~])", r"\\\1", " ".join(text.split()))
+    return re.sub(r"([!-+./:-@\[-`{-~])", r"\\\1", re.sub(r"\s+", " ", text))
 
 
 def shortcut_findings(

@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+# Exchanged members that are held at a time.
+BATCH = 2**22
+
 
 @dataclass
 class MeanMaps:
@@ -125,8 +128,10 @@ def mean_map_test(
         # The group's mean less the others', times the group's number: moved * n / (n - n_group).
         difference += moved * size / (size - number) / count
         variance += number * (size - number) / (size * (size - 1)) * (centred**2).sum(axis=0)
-        for index in range(permutations):
-            permuted[index] += centred[rng.permutation(size)[:number]].sum(axis=0)
+        step = max(1, BATCH // size)
+        for begin in range(0, permutations, step):
+            part = permuted[begin : begin + step]
+            part += rng.permuted(np.tile(inside, (len(part), 1)), axis=1).astype(np.float64) @ centred
     varies = variance > 1e-12 * variance.max(initial=0)
     if not varies.any():
         return 0.0, np.nan

@@ -2,7 +2,7 @@
 
 python -m tests.benchmarks.shortcut --seeds 0 10
 
-The finder's thresholds were chosen on seeds 100 to 105; report other ones. The planted class is the seed's last digit.
+The finder's thresholds were chosen on seeds 100 to 119; report other ones. The planted class is the seed's last digit.
 """
 
 import argparse
