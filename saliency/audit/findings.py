@@ -122,6 +122,7 @@ def shortcut_findings(
     for place, (note, names) in zip(found, metadata, strict=True):
         others = np.setdiff1d(of_class[place.class_index], place.members)
         accuracy, accuracy_others = _accuracy(samples, place.members), _accuracy(samples, others)
+        rest = f", of the other {len(others)} of the class {_percent(accuracy_others)}" if len(others) else ""
         findings.append(
             Finding(
                 "shortcut",
@@ -130,7 +131,7 @@ def shortcut_findings(
                 f"{_percent(place.energy)} of their energy at the {place.name} ({_percent(place.area)} of the area), "
                 f"of another class at most {_percent(place.share_elsewhere)}. What these pictures show there sets "
                 f"them apart from other classes (contrast {place.contrast:.2f}). Accuracy of these samples "
-                f"{_percent(accuracy)}, of the other {len(others)} of the class {_percent(accuracy_others)}.{note}",
+                f"{_percent(accuracy)}{rest}.{note}",
                 {"class": _name(samples, place.class_index), **names},
                 {
                     "class": place.class_index,

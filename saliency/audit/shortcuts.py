@@ -19,6 +19,8 @@ from saliency.audit.grid import place_name, window_sums
 class ShortcutSettings:
     """What counts as a shortcut.
 
+    The defaults of `density`, `min_share` and `min_contrast` were chosen with ``tests/benchmarks/shortcut.py``.
+
     Attributes
     ----------
     side
