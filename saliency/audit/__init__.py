@@ -1,0 +1,1 @@
+"""What a model looks at, over a whole dataset: groups that differ, clusters of maps, and findings in words."""

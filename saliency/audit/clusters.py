@@ -1,0 +1,202 @@
+"""Strategies of a model: groups of samples whose maps are alike (Spectral Relevance Analysis).
+
+Lapuschkin et al., "Unmasking Clever Hans predictors and assessing what machines really learn", 2019,
+https://doi.org/10.1038/s41467-019-08987-4
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+from scipy.linalg import eigh
+from scipy.sparse.csgraph import laplacian
+from sklearn.cluster import KMeans
+from sklearn.metrics import pairwise_distances, silhouette_samples
+from sklearn.neighbors import KNeighborsClassifier, kneighbors_graph
+
+
+@dataclass(frozen=True)
+class ClusterSettings:
+    """How maps are clustered.
+
+    Attributes
+    ----------
+    neighbours
+        Of each sample in the graph.
+    max_clusters
+        Largest number of clusters.
+    min_count
+        Fewer maps are not clustered.
+    cap
+        Number of maps, drawn at random, that the clusters are found with; further ones join the nearest cluster. Time
+        grows with its cube, memory with its square: 1000 maps take about a second.
+    exemplars
+        Number of samples that stand for a cluster.
+    seed
+        Of the drawing and of k-means.
+    """
+
+    neighbours: int = 10
+    max_clusters: int = 8
+    min_count: int = 20
+    cap: int = 1000
+    exemplars: int = 3
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Clusters:
+    """Clusters of one class's maps, the largest first.
+
+    Attributes
+    ----------
+    labels
+        ``(n,)``: each sample's cluster, -1 for samples that are in none.
+    eigenvalues
+        The smallest ones of the normalised graph Laplacian, in ascending order.
+    isolation
+        ``(clusters,)``: mean silhouette of each cluster's samples, -1 … 1 (Rousseeuw, "Silhouettes", 1987,
+        https://doi.org/10.1016/0377-0427(87)90125-7); NaN where there is one cluster.
+    exemplars
+        For each cluster the positions of its medoid, and of the samples nearest to that.
+    note
+        Why there are no clusters, or "".
+    """
+
+    labels: np.ndarray
+    eigenvalues: np.ndarray
+    isolation: np.ndarray
+    exemplars: list[np.ndarray]
+    note: str
+
+    @property
+    def count(self) -> int:
+        """Number of clusters; 0 where maps were not clustered."""
+        return len(self.exemplars)
+
+
+def cluster_maps(
+    shares: np.ndarray,
+    valid: np.ndarray,
+    settings: ClusterSettings = ClusterSettings(),
+) -> Clusters:
+    r"""Cluster the maps of one class.
+
+    Each map is linked to its nearest ones; the eigenvalues of the graph's normalised Laplacian
+    :math:`L = I - D^{-1/2} W D^{-1/2}` say how many clusters there are (the eigengap), its eigenvectors which:
+
+    .. math:: k = \arg\max_{1 \le i \le k_{max}} (\lambda_{i+1} - \lambda_i)
+
+    Parameters
+    ----------
+    shares, valid
+        Maps ``(n, *grid)`` on a small grid, as `grid.energy_shares` gives them; those not valid are in no cluster.
+    settings
+        See `ClusterSettings`.
+
+    Returns
+    -------
+    Clusters
+        The same for the same maps and seed.
+
+    Notes
+    -----
+    Von Luxburg, "A tutorial on spectral clustering", 2007, https://doi.org/10.1007/s11222-007-9033-z; the eigenvectors'
+    rows are brought to length 1 (Ng, Jordan & Weiss, "On spectral clustering", 2001).
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> maps = rng.dirichlet(np.ones(16), size=60) * 0.5
+    >>> maps[:40, 0] += 0.5
+    >>> maps[40:, 3] += 0.5
+    >>> clusters = cluster_maps(maps, np.ones(60, dtype=bool))
+    >>> clusters.count, np.bincount(clusters.labels).tolist()
+    (2, [40, 20])
+    """
+    flat = shares.reshape(len(shares), -1)
+    labels = np.full(len(flat), -1)
+    rows = np.flatnonzero(valid)
+    if len(rows) < settings.min_count:
+        return Clusters(labels, np.array([]), np.array([]), [], f"{len(rows)} maps, fewer than {settings.min_count}")
+    rng = np.random.default_rng(settings.seed)
+    used = rows if len(rows) <= settings.cap else np.sort(rng.choice(rows, settings.cap, replace=False))
+    points = flat[used]
+    distances = pairwise_distances(points)
+    if distances.max() < 1e-6:
+        labels[rows] = 0
+        return Clusters(labels, np.array([]), np.array([np.nan]), [used[: settings.exemplars]], "all maps are the same")
+    neighbours = min(settings.neighbours, len(used) // 2)
+    graph = kneighbors_graph(points, neighbours).toarray()
+    most = min(settings.max_clusters, len(used) - 1)
+    eigenvalues, vectors = eigh(laplacian((graph + graph.T) / 2, normed=True), subset_by_index=[0, most])
+    count = int(np.argmax(np.diff(eigenvalues))) + 1
+    found = np.zeros(len(used), dtype=int)
+    if count > 1:
+        embedding = vectors[:, :count]
+        embedding = embedding / np.maximum(np.linalg.norm(embedding, axis=1, keepdims=True), 1e-12)
+        found = KMeans(count, n_init=10, random_state=settings.seed).fit_predict(embedding)
+        largest_first = np.argsort(-np.bincount(found, minlength=count), kind="stable")
+        found = np.argsort(largest_first)[found]
+    labels[used] = found
+    rest = np.setdiff1d(rows, used)
+    if len(rest):
+        labels[rest] = KNeighborsClassifier(neighbours).fit(points, found).predict(flat[rest])
+    names = np.unique(found)
+    isolation = np.full(len(names), np.nan)
+    if len(names) > 1:
+        silhouettes = silhouette_samples(distances, found, metric="precomputed")
+        isolation = np.array([silhouettes[found == name].mean() for name in names])
+    exemplars = []
+    for name in names:
+        members = np.flatnonzero(found == name)
+        medoid = members[distances[np.ix_(members, members)].sum(axis=1).argmin()]
+        exemplars.append(used[members[distances[medoid, members].argsort(kind="stable")[: settings.exemplars]]])
+    note = "" if len(names) > 1 else "the largest gap follows the first eigenvalue: one cluster"
+    return Clusters(labels, eigenvalues, isolation, exemplars, note)
+
+
+def over_represented(members: np.ndarray, groups: Mapping[str, pd.Series]) -> pd.DataFrame:
+    r"""Which groups of the metadata a cluster has more of than the rest of its class.
+
+    Parameters
+    ----------
+    members
+        ``(n,)``, bool: which of the class's samples are in the cluster.
+    groups
+        By column: each of these samples' group, as `groups.grouping_columns` gives them.
+
+    Returns
+    -------
+    DataFrame
+        One row per group: ``column, group, count`` (in the cluster), ``share`` of the cluster's samples, ``share_rest``
+        of the others, and ``p`` of Fisher's exact test, one-sided. Samples without a group do not count. The number of
+        tests is the number of rows over all clusters that are looked at: correct for that (`groups.holm`).
+
+    Examples
+    --------
+    >>> sites = pd.Series(["a"] * 5 + ["b"] * 5)
+    >>> table = over_represented(np.arange(10) < 5, {"site": sites})
+    >>> table[["group", "share", "share_rest"]].to_dict("records")[0], round(table["p"][0] * 252)
+    ({'group': 'a', 'share': 1.0, 'share_rest': 0.0}, 1)
+    """
+    rows = []
+    for column, group_of in groups.items():
+        known = group_of.notna().to_numpy()
+        inside, outside = int((members & known).sum()), int((~members & known).sum())
+        for group in sorted(group_of[known].unique()):
+            member = (group_of == group).to_numpy()
+            count, total = int((member & members).sum()), int(member.sum())
+            rows.append(
+                {
+                    "column": column,
+                    "group": group,
+                    "count": count,
+                    "share": count / inside if inside else np.nan,
+                    "share_rest": (total - count) / outside if outside else np.nan,
+                    "p": float(stats.hypergeom.sf(count - 1, inside + outside, total, inside)),
+                }
+            )
+    return pd.DataFrame(rows, columns=["column", "group", "count", "share", "share_rest", "p"])

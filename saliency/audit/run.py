@@ -1,0 +1,154 @@
+"""A whole audit: from a table, maps and pictures to findings."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from saliency.audit.clusters import ClusterSettings, cluster_maps
+from saliency.audit.document import rank
+from saliency.audit.findings import (
+    Finding,
+    FindingSettings,
+    class_findings,
+    cluster_findings,
+    group_findings,
+    shortcut_findings,
+)
+from saliency.audit.grid import energy_shares
+from saliency.audit.groups import compare_groups, describe_groups, grouping_columns
+from saliency.audit.mean_maps import mean_map_test
+from saliency.audit.shortcuts import ShortcutSettings, find_shortcuts
+
+
+@dataclass(frozen=True)
+class AuditSettings:
+    """Thresholds and sizes of an audit.
+
+    Attributes
+    ----------
+    shortcuts, clusters, findings
+        Of each part.
+    min_count
+        Smaller groups are not tested.
+    resamples, permutations
+        Of the bootstrap and of the test of mean maps.
+    seed
+        Of both.
+    """
+
+    shortcuts: ShortcutSettings = field(default_factory=ShortcutSettings)
+    clusters: ClusterSettings = field(default_factory=ClusterSettings)
+    findings: FindingSettings = field(default_factory=FindingSettings)
+    min_count: int = 10
+    resamples: int = 1000
+    permutations: int = 999
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Audit:
+    """Results of `audit`.
+
+    Attributes
+    ----------
+    findings, left_out
+        Ranked, and the number of those that are not among them.
+    classes
+        Measures by class (`groups.describe_groups`).
+    groups
+        Tests of the manifest's columns (`groups.compare_groups`).
+    maps
+        ``column, group, distance, p``: tests of the groups' mean maps (`mean_maps.mean_map_test`), uncorrected.
+    tested, settings
+        For `document.to_json` and `document.to_markdown`.
+    """
+
+    findings: list[Finding]
+    left_out: int
+    classes: pd.DataFrame
+    groups: pd.DataFrame
+    maps: pd.DataFrame
+    tested: dict[str, object]
+    settings: dict[str, object]
+
+
+def audit(
+    samples: pd.DataFrame,
+    maps: np.ndarray,
+    inputs: np.ndarray,
+    measures: Sequence[str],
+    columns: Sequence[str],
+    settings: AuditSettings = AuditSettings(),
+) -> Audit:
+    """Audit the maps of one target.
+
+    Parameters
+    ----------
+    samples
+        One row per sample: ``id``, ``class`` (the explained class, NaN where there is none), ``name`` (of the class),
+        ``correct``, ``zero_map``, the columns `measures` and `columns`.
+    maps
+        ``(n, *grid)``: Grad-CAMs, pooled to a small grid (`grid.pool`); NaN where a sample failed.
+    inputs
+        ``(n, c, *fine)``: the pictures, pooled to a multiple of the grid (`grid.pool`).
+    measures
+        Columns with numbers that are described and compared.
+    columns
+        Columns of the manifest by which samples are grouped.
+    settings
+        See `AuditSettings`.
+    """
+    samples = samples.reset_index(drop=True)
+    shares, valid = energy_shares(maps)
+    valid &= samples["class"].notna().to_numpy()
+    classes = samples["class"].fillna(-1).to_numpy(dtype=int)
+    groups, skipped = grouping_columns(samples, columns, settings.min_count)
+    present = [name for name in measures if samples[name].notna().any()]
+    summary = describe_groups(samples, samples["class"], present, resamples=settings.resamples, seed=settings.seed)
+    tests = compare_groups(samples, groups, present, strata=samples["class"])
+    map_tests = _map_tests(shares, valid, classes, groups, settings)
+    places = find_shortcuts(shares, valid, classes, inputs, settings.shortcuts)
+    names = np.unique(classes[valid])
+    clusters = {
+        int(name): cluster_maps(shares[classes == name], valid[classes == name], settings.clusters) for name in names
+    }
+    findings, left_out = rank(
+        [
+            *shortcut_findings(places, samples, groups, settings.findings),
+            *cluster_findings(clusters, shares, samples, groups, settings.findings),
+            *group_findings(tests, map_tests, settings.findings),
+            *class_findings(samples, summary, settings.findings),
+        ],
+        settings.findings.most,
+    )
+    tested = {
+        "samples": len(samples),
+        "maps": int(valid.sum()),
+        "classes": len(names),
+        "classes_with_a_place": len(places),
+        "largest_contrast": max((place.contrast for place in places), default=None),
+        "classes_clustered": sum(found.count > 0 for found in clusters.values()),
+        "clusters": sum(found.count for found in clusters.values() if found.count > 1),
+        "columns": len(groups),
+        "columns_skipped": skipped,
+        "measures": len(present),
+        "tests_of_groups": int(tests["p"].notna().sum()),
+    }
+    return Audit(findings, left_out, summary, tests, map_tests, tested, asdict(settings))
+
+
+def _map_tests(
+    shares: np.ndarray, valid: np.ndarray, classes: np.ndarray, groups: dict[str, pd.Series], settings: AuditSettings
+) -> pd.DataFrame:
+    rows = []
+    for column, members in groups.items():
+        known = valid & members.notna().to_numpy()
+        names = sorted(members[known].unique())
+        # Of two groups, the second would be the same test.
+        for group in names[: 1 if len(names) == 2 else None]:
+            member = (members == group).to_numpy()[known]
+            distance, p = mean_map_test(shares[known], member, classes[known], settings.permutations, settings.seed)
+            rows.append({"column": column, "group": group, "distance": distance, "p": p})
+    return pd.DataFrame(rows, columns=["column", "group", "distance", "p"])
