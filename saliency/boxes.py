@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from saliency.inputs import InputError, Preprocessing, Status, _crop_box, _pair, _resized_size
+from saliency.inputs import InputError, Preprocessing, Status, crop_box, pair, resized_size
 
 
 def parse_boxes(text: str) -> list[tuple[float, float, float, float]]:
@@ -70,8 +70,8 @@ def boxes_mask(text: str, size: tuple[int, int], preprocessing: Preprocessing) -
     >>> boxes_mask("2 0 6 4", (8, 4), Preprocessing(3, 2, 2, "bilinear")).tolist()
     [[True, True], [True, True]]
     """
-    resized = size if preprocessing.resize is None else _resized_size(size, preprocessing.resize)
-    crop = (0, 0, *resized) if preprocessing.crop is None else _crop_box(resized, _pair(preprocessing.crop))
+    resized = size if preprocessing.resize is None else resized_size(size, preprocessing.resize)
+    crop = (0, 0, *resized) if preprocessing.crop is None else crop_box(resized, pair(preprocessing.crop))
     mask = np.zeros((crop[3] - crop[1], crop[2] - crop[0]), dtype=bool)
     for box in parse_boxes(text):
         spans = []

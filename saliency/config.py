@@ -279,7 +279,15 @@ def _manifest_problems(config: Config) -> list[str]:
         files=config.get("on_error") != "skip",
         columns=list(dict.fromkeys(column for name in models if complete for column in file_columns(config, name))),
         results=results_folder(config) if "experiment" in config else None,
+        optional=["mask"] if config.get("audit") and "mask" in table else [],
     )
+    if config.get("audit"):
+        grouped = [*(config["audit"]["columns"] or []), *config["audit"]["where"]]
+        problems += [
+            f"{path}: column '{name}' is missing, which audit of the config names"
+            for name in grouped
+            if name not in table
+        ]
     if config.get("patches"):
         problems += _patch_problems(config, table, path)
     for name, settings in training.items():

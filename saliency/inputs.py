@@ -150,9 +150,9 @@ class Preprocessing:
             # As integers, a palette's numbers stay what they are and are not taken for colours.
             labels = Image.fromarray(np.asarray(image).astype(np.int32))
             if self.resize is not None:
-                labels = labels.resize(_resized_size(labels.size, self.resize), Image.Resampling.NEAREST)
+                labels = labels.resize(resized_size(labels.size, self.resize), Image.Resampling.NEAREST)
             if self.crop is not None:
-                labels = labels.crop(_crop_box(labels.size, _pair(self.crop)))
+                labels = labels.crop(crop_box(labels.size, pair(self.crop)))
             return chosen_labels(np.asarray(labels), self.mask_values)
 
     @property
@@ -167,7 +167,7 @@ class Preprocessing:
         size = self.resize if self.crop is None else self.crop
         if size is None or (isinstance(size, int) and self.crop is None):
             raise ValueError("set crop, or resize to [height, width], so that all samples get one shape")
-        return self.channels, *_pair(size)
+        return self.channels, *pair(size)
 
 
 def chosen_labels(labels: np.ndarray, values: Sequence[int] | None) -> np.ndarray:
@@ -181,7 +181,8 @@ def chosen_labels(labels: np.ndarray, values: Sequence[int] | None) -> np.ndarra
     return labels != 0 if values is None else np.isin(labels, values)
 
 
-def _pair(size: int | Sequence[int]) -> tuple[int, int]:
+def pair(size: int | Sequence[int]) -> tuple[int, int]:
+    """Height and width of a size that is one number for both."""
     return (size, size) if isinstance(size, int) else (size[0], size[1])
 
 
@@ -215,6 +216,18 @@ def read_image(path: Path, preprocessing: Preprocessing) -> np.ndarray:
     if not np.isfinite(array).all():
         raise InputError(Status.NOT_FINITE, "holds NaN or infinite values: replace them, or remove the row")
     return array
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """Width and height of an image, upright.
+
+    Raises
+    ------
+    InputError
+        If it cannot be opened.
+    """
+    with _opened(path) as image:
+        return image.size
 
 
 @contextmanager
@@ -262,7 +275,7 @@ def _resized(image: Image.Image, preprocessing: Preprocessing) -> np.ndarray:
             image = image.convert("RGBA")
         image = image.convert("RGB" if preprocessing.channels == 3 else "L")
     if preprocessing.resize is not None:
-        width, height = _resized_size(image.size, preprocessing.resize)
+        width, height = resized_size(image.size, preprocessing.resize)
         if width * height > LARGEST_IMAGE:
             raise InputError(
                 Status.WRONG_SHAPE,
@@ -271,7 +284,7 @@ def _resized(image: Image.Image, preprocessing: Preprocessing) -> np.ndarray:
             )
         image = image.resize((width, height), Image.Resampling[preprocessing.interpolation.upper()])
     if preprocessing.crop is not None:
-        image = image.crop(_crop_box(image.size, _pair(preprocessing.crop)))
+        image = image.crop(crop_box(image.size, pair(preprocessing.crop)))
     pixels = np.asarray(image, dtype=np.float32) / np.float32(scale)
     if scale != 1.0:
         # Bicubic and Lanczos overshoot; Pillow clips 8-bit results by itself.
@@ -280,7 +293,8 @@ def _resized(image: Image.Image, preprocessing: Preprocessing) -> np.ndarray:
     return np.ascontiguousarray(np.broadcast_to(pixels, (preprocessing.channels, *pixels.shape[1:])))
 
 
-def _resized_size(size: tuple[int, int], resize: int | Sequence[int]) -> tuple[int, int]:
+def resized_size(size: tuple[int, int], resize: int | Sequence[int]) -> tuple[int, int]:
+    """Width and height of an image after resizing, from those before."""
     width, height = size
     if not isinstance(resize, int):
         return resize[1], resize[0]
@@ -289,7 +303,14 @@ def _resized_size(size: tuple[int, int], resize: int | Sequence[int]) -> tuple[i
     return int(resize * width / height), resize
 
 
-def _crop_box(size: tuple[int, int], crop: tuple[int, int]) -> tuple[int, int, int, int]:
+def crop_box(size: tuple[int, int], crop: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of the central crop ``(height, width)`` of an image ``(width, height)``.
+
+    Raises
+    ------
+    InputError
+        If the image is smaller.
+    """
     (width, height), (crop_height, crop_width) = size, crop
     if crop_height > height or crop_width > width:
         raise InputError(

@@ -83,6 +83,7 @@ def manifest_problems(
     files: bool = True,
     columns: Sequence[str] = ("path",),
     results: Path | None = None,
+    optional: Sequence[str] = (),
 ) -> list[str]:
     r"""List everything that is wrong with a manifest, one line each.
 
@@ -100,6 +101,8 @@ def manifest_problems(
         Columns that name files.
     results
         The experiment's results folder: files in it are made by rules and need not exist.
+    optional
+        Columns that name files, and may be empty.
 
     Returns
     -------
@@ -144,7 +147,7 @@ def manifest_problems(
         bad = table.index[~table["label"].str.fullmatch(r"[0-9]{0,9}")]
         wrong += [(row, "label", f"{table['label'][row]!r} is not a class index (0, 1, …) or empty") for row in bad]
     if files:
-        for column in columns:
+        for column in dict.fromkeys([*columns, *optional]):
             for row, name in table[column].items():
                 try:
                     file = resolve(name, path.parent)

@@ -23,6 +23,8 @@ VERSIONS = {
     "patches": 1,
     "prepare": 1,
     "train": 1,
+    "measure": 1,
+    "audit": 1,
     "predict": 1,
     "target_class": 1,
     "gradcam": 1,
@@ -143,6 +145,39 @@ class Plan:
         return [str(made)] if made else []
 
     @property
+    def audited(self) -> bool:
+        """Whether maps are measured: most measures are those of Grad-CAM."""
+        return self.config["audit"] is not None and "gradcam" in self.methods
+
+    @property
+    def mask_column(self) -> str | None:
+        """Column that says where the object is, if the manifest has one."""
+        wanted = ["mask", "boxes"] if self.ndim == 2 else ["mask"]
+        return next((name for name in wanted if name in self.samples), None)
+
+    def mask_files(self, rows: pd.DataFrame, model: str) -> list[dict[str, Path]]:
+        """Files that are needed to read each sample's mask, by column."""
+        columns = list(dict.fromkeys([*file_columns(self.config, model), *(["mask"] if "mask" in rows else [])]))
+        return [
+            {column: self._path(name) for column, name in zip(columns, names, strict=True)}
+            for names in rows[columns].itertuples(index=False)
+        ]
+
+    def made_masks(self, shard: int) -> list[str]:
+        """Masks of a shard's samples that rules make."""
+        names = self._values("mask", shard) if self.mask_column == "mask" else []
+        return [str(made) for name in names if (made := made_by_rule(self._path(name), self.results))]
+
+    @property
+    def audit_columns(self) -> list[str]:
+        """Columns of the manifest by which samples are grouped."""
+        wanted = self.config["audit"]["columns"]
+        if wanted is not None:
+            return wanted
+        others = ("id", "path", "label", "mask", "boxes", "volume", *self.config["audit"]["where"])
+        return [name for name in self.samples if name not in others and not name.startswith("path_")]
+
+    @property
     def patch_sources(self) -> list[str]:
         """Volumes and masks out of which patches are cut."""
         names = self.samples["volume"].unique()
@@ -246,6 +281,9 @@ class Plan:
                 outputs = self.config["models"][model]["outputs"]
                 names, explained = self._names_fingerprint(model), "label" in self.targets
                 return digest(step, VERSIONS[step], shards, self._columns, outputs, explained, names)
+            case "audit":
+                measured = [self.digest("measure", model, number) for number in self.shards]
+                return digest(step, VERSIONS[step], measured, self.digest("table", model), self.config["audit"])
             case "figure" | "contact_sheets":
                 others = "contact_sheets" if step == "figure" else "samples"
                 settings = {key: value for key, value in self.config["plots"].items() if key != others}
@@ -328,4 +366,13 @@ class Plan:
                 return digest(step, version, before("target_class", target))
             case "guided_gradcam":
                 return digest(step, version, before("guided_backprop", target), before("gradcam", target))
+            case "measure":
+                methods = [name for name in self.methods if name != "guided_gradcam"]
+                maps = [before(name, target) for target in self.targets for name in methods]
+                column = self.mask_column
+                masks = self._values(column, shard) if column else []
+                files = [self._fingerprint(self._path(name)) for name in masks] if column == "mask" else []
+                settings = {key: self.config["audit"][key] for key in ("tolerance", "border", "grid")}
+                values = input_config(self.config, model).get("mask_values")
+                return digest(step, version, maps, column, masks, files, values, settings)
         raise ValueError(f"step '{step}' does not work on a shard")

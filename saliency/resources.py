@@ -26,6 +26,7 @@ SHARD_COPIES = {
     "guided_backprop": 4,
     "guided_gradcam": 6,
     "fused": 4,
+    "measure": 3,
     "plot": 2,
     "contact_sheets": 2,
     "export": 2,
@@ -49,6 +50,7 @@ SECONDS = {
     "guided_backprop": 30,
     "guided_gradcam": 1,
     "fused": 30,
+    "measure": 1,
 }
 # Core seconds to draw one sample.
 FIGURE_SECONDS = 5
@@ -69,7 +71,7 @@ def memory_mb(plan: Plan, step: str, model: str) -> int:
         Model name.
     """
     sample_mb = plan.sample_values(model) * np.dtype(plan.config["precision"]).itemsize / 1e6
-    copies = SHARD_COPIES.get(step, 0) + (2 * len(plan.targets) if step == "fused" else 0)
+    copies = SHARD_COPIES.get(step, 0) + (2 * len(plan.targets) if step in ("fused", "measure") else 0)
     samples = plan.shard_size * (len(plan.labelled_shards(model)) if step == "train" else 1)
     needed = BASE_MB + (step != "predictions") * TORCH_MB + copies * sample_mb * samples
     if step in BATCH_COPIES:

@@ -83,6 +83,7 @@ class Project:
             "shard_size": 2,
             "batch_size": 2,
             "plots": {"count": 2, "contact_sheets": ["first", "misclassified"]},
+            "audit": None,
         }
         (self.folder / "config.yaml").write_text(yaml.safe_dump(config | changes))
 

@@ -55,6 +55,8 @@ class Audit:
     ----------
     findings, left_out
         Ranked, and the number of those that are not among them.
+    clusters
+        ``(n,)``: number of each sample's cluster in its class, -1 for those in none.
     classes
         Measures by class (`groups.describe_groups`).
     groups
@@ -67,6 +69,7 @@ class Audit:
 
     findings: list[Finding]
     left_out: int
+    clusters: np.ndarray
     classes: pd.DataFrame
     groups: pd.DataFrame
     maps: pd.DataFrame
@@ -114,6 +117,9 @@ def audit(
     clusters = {
         int(name): cluster_maps(shares[classes == name], valid[classes == name], settings.clusters) for name in names
     }
+    numbers = np.full(len(samples), -1)
+    for name, found in clusters.items():
+        numbers[classes == name] = found.labels
     findings, left_out = rank(
         [
             *shortcut_findings(places, samples, groups, settings.findings),
@@ -136,7 +142,7 @@ def audit(
         "measures": len(present),
         "tests_of_groups": int(tests["p"].notna().sum()),
     }
-    return Audit(findings, left_out, summary, tests, map_tests, tested, asdict(settings))
+    return Audit(findings, left_out, numbers, summary, tests, map_tests, tested, asdict(settings))
 
 
 def _map_tests(

@@ -37,6 +37,27 @@ if PLAN.ndim == 3:
         f"{sample}/montage": f"{RESULTS}/{{model}}/figures/{{target}}/montages/{sample}.png"
         for sample in PLAN.chosen["id"]
     }
+MEASURES = f"{RESULTS}/{{model}}/audit/measures/{{shard}}.parquet"
+GRIDS = f"{RESULTS}/{{model}}/audit/measures/{{shard}}.npz"
+AUDIT = {
+    name: f"{RESULTS}/{{model}}/audit/{{target}}/{file}"
+    for name, file in {
+        "findings_json": "findings.json",
+        "findings_md": "findings.md",
+        "classes": "classes.csv",
+        "groups": "groups.csv",
+        "maps": "group_maps.csv",
+        "clusters": "clusters.csv",
+    }.items()
+}
+MEAN_MAPS = f"{RESULTS}/{{model}}/audit/{{target}}/mean_maps.zarr"
+MEAN_MAP_FILES = [
+    "zarr.json",
+    "id/zarr.json",
+    "id/c.0",
+    "mean/zarr.json",
+    f"mean/c{'.0' * (1 + PLAN.ndim)}",
+]
 EXPORTS = {
     method: f"{RESULTS}/{{model}}/nifti/{{target}}/{{sample}}/{method}.nii.gz"
     for method in PLAN.methods
@@ -80,6 +101,29 @@ def made_sources():
     patches = PLAN.patch_files if config["patches"] else []
     trained = [name for name in PLAN.models if config["models"][name]["train"]]
     return patches + expand([WEIGHTS, TRAINING], model=trained)
+
+
+def every_shard(path):
+    """Input function: a file of every shard."""
+    return lambda wildcards: expand(path, shard=PLAN.shards, **wildcards)
+
+
+def made_masks(wildcards):
+    """Input function: masks of a shard's samples that rules make."""
+    return PLAN.made_masks(int(wildcards.shard))
+
+
+def audit_files():
+    """What the audit leaves: tables and findings, and what they are made of."""
+    if not PLAN.audited:
+        return []
+    files = [*AUDIT.values(), *(f"{MEAN_MAPS}/{name}" for name in MEAN_MAP_FILES)]
+    tables = [f"{RESULTS}/{{model}}/metrics.{kind}" for kind in ("csv", "parquet")]
+    return [
+        *expand([MEASURES, GRIDS], model=PLAN.models, shard=PLAN.shards),
+        *expand(tables, model=PLAN.models),
+        *expand(files, model=PLAN.models, target=PLAN.targets),
+    ]
 
 
 def shards_to_draw(rows):

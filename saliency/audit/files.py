@@ -1,0 +1,157 @@
+"""The audit of one model and target: from the tables and grids of its shards to files."""
+
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from saliency.audit.clusters import ClusterSettings
+from saliency.audit.document import to_json, to_markdown
+from saliency.audit.findings import FindingSettings
+from saliency.audit.mean_maps import MeanMaps
+from saliency.audit.run import Audit, AuditSettings, audit
+from saliency.audit.shard_measures import read_grids
+from saliency.audit.shortcuts import ShortcutSettings
+from saliency.config import Config
+from saliency.log import DataError
+from saliency.metrics.table import measure_columns
+from saliency.plan import Plan
+from saliency.shards import ArraySpec, read_shard, write_atomically, write_shard
+from saliency.store import plan_specs, store_metadata
+from saliency.tables import csv_bytes
+
+log = logging.getLogger(__name__)
+
+
+def audit_settings(config: Config) -> AuditSettings:
+    """Thresholds of the config's ``audit``."""
+    given, seed = config["audit"], config["audit"]["seed"]
+    return AuditSettings(
+        ShortcutSettings(**given["shortcuts"], seed=seed),
+        ClusterSettings(**given["clusters"], seed=seed),
+        FindingSettings(**given["findings"]),
+        given["min_count"],
+        given["resamples"],
+        given["permutations"],
+        seed,
+    )
+
+
+def audited_rows(table: pd.DataFrame, where: Mapping[str, str | Sequence[str]]) -> np.ndarray:
+    """Which rows of a table are audited.
+
+    Parameters
+    ----------
+    table
+        Strings.
+    where
+        By column: a value, or several, of which a row has to have one.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"split": ["train", "test", "test"], "site": ["a", "a", "b"]})
+    >>> audited_rows(table, {"split": "test", "site": ["a", "c"]}).tolist()
+    [False, True, False]
+    """
+    chosen = np.ones(len(table), dtype=bool)
+    for column, values in where.items():
+        chosen &= table[column].isin([values] if isinstance(values, str) else values).to_numpy()
+    return chosen
+
+
+def write_audit(
+    config: Config,
+    target: str,
+    metrics: Path,
+    grids: Sequence[Path],
+    outputs: Mapping[str, Path],
+    figures: Sequence[Path],
+) -> None:
+    """Audit one target of a model.
+
+    Parameters
+    ----------
+    config
+        The completed config.
+    target
+        Name.
+    metrics
+        The model's ``metrics.parquet``.
+    grids
+        The NPZ files of all shards.
+    outputs
+        ``findings_json, findings_md, classes, groups, maps, clusters``: files to write.
+    figures
+        Of single samples, ``ID.png``, to which the findings link.
+    """
+    plan, settings = Plan(config), config["audit"]
+    table = pd.read_parquet(metrics)
+    table = table[table["target"] == target].reset_index(drop=True)
+    chosen = audited_rows(plan.samples, settings["where"])
+    if not chosen.any():
+        raise DataError("audit.where: no row of the manifest fits")
+    samples = table[chosen].reset_index(drop=True)
+    result = audit(
+        samples,
+        read_grids(grids, target)[chosen],
+        read_grids(grids, "inputs")[chosen],
+        measure_columns(plan.ndim),
+        plan.audit_columns,
+        audit_settings(config),
+    )
+    links = {path.stem: os.path.relpath(path, outputs["findings_md"].parent) for path in figures}
+    _write(result, samples, outputs, links)
+    log.info("%d findings", len(result.findings))
+
+
+def _write(result: Audit, samples: pd.DataFrame, outputs: Mapping[str, Path], links: Mapping[str, str]) -> None:
+    described = (result.findings, result.left_out, result.tested, result.settings)
+    write_atomically(outputs["findings_json"], to_json(*described).encode())
+    write_atomically(outputs["findings_md"], to_markdown(*described, links).encode())
+    clusters = pd.DataFrame({"id": samples["id"], "class": samples["class"], "cluster": result.clusters})
+    for name, table in (
+        ("classes", result.classes),
+        ("groups", result.groups),
+        ("maps", result.maps),
+        ("clusters", clusters),
+    ):
+        write_atomically(outputs[name], csv_bytes(table))
+
+
+def write_mean_maps(
+    config: Config,
+    model: str,
+    target: str,
+    shards: Mapping[str, Sequence[Path]],
+    descriptions: Sequence[str],
+    root: Path,
+) -> None:
+    """Write the mean Grad-CAM of each explained class as a Zarr group: ``mean`` and ``id``, the class indices.
+
+    Parameters
+    ----------
+    shards
+        The files of ``class`` and of ``gradcam``, by shard number.
+    root
+        Folder of the group.
+    """
+    plan = Plan(config)
+    specs = plan_specs(plan, model, descriptions)
+    chosen = audited_rows(plan.samples, config["audit"]["where"])
+    means = MeanMaps()
+    for number, (classes, cams) in enumerate(zip(shards["class"], shards["gradcam"], strict=True)):
+        count = len(plan.rows(number))
+        wanted = chosen[number * plan.shard_size :][:count]
+        explained = read_shard(Path(classes), count, specs[f"{target}/class"])[wanted]
+        means.add(explained.tolist(), read_shard(Path(cams), count, specs[f"{target}/gradcam"])[wanted])
+    groups = sorted(group for group in means.groups if group >= 0)
+    cam = specs[f"{target}/gradcam"]
+    spec = ArraySpec(cam.shape, "float64", cam.dimension_names, max(1, len(groups)))
+    values = np.stack([means.mean(group) for group in groups]) if groups else np.full((1, *cam.shape), np.nan)
+    names = [str(group) for group in groups] or ["none"]
+    for name, content in store_metadata({"mean": spec}, names).items():
+        write_atomically(root / name, content)
+    write_shard(root / "mean" / spec.first_key, values, spec)

@@ -1,0 +1,175 @@
+"""What the audit needs of one shard: its table of measures, and its maps and inputs on small grids."""
+
+import io
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from saliency.audit.grid import pool
+from saliency.boxes import boxes_mask
+from saliency.config import Config, read_class_names
+from saliency.inputs import InputError, Preprocessing, image_size
+from saliency.metrics.table import MeasureSettings, measure_shard
+from saliency.plan import Plan
+from saliency.shard_job import ShardJob
+from saliency.shards import write_atomically
+from saliency.tables import csv_bytes
+
+log = logging.getLogger(__name__)
+
+# Cells of an input's grid for each cell of the maps' grid, along one axis: enough to tell what is there.
+FINER = {2: 4, 3: 2}
+
+
+def pooling_grids(feature_shape: Sequence[int], spatial: Sequence[int], cells: int) -> tuple[list[int], list[int]]:
+    """Grids of the maps and of the inputs, the second a multiple of the first.
+
+    Parameters
+    ----------
+    feature_shape, spatial
+        Spatial shape of Grad-CAMs and of inputs.
+    cells
+        Of the maps' grid along each axis, where they have as many.
+
+    Examples
+    --------
+    >>> pooling_grids([7, 7], [224, 224], 8), pooling_grids([16, 16, 10], [32, 32, 14], 8)
+    (([7, 7], [28, 28]), ([8, 8, 8], [16, 16, 8]))
+    """
+    grid = [min(cells, size) for size in feature_shape]
+    finer = FINER[len(grid)]
+    return grid, [count * max(1, min(finer, size // count)) for count, size in zip(grid, spatial, strict=True)]
+
+
+def read_masks(job: ShardJob) -> np.ndarray | None:
+    """Masks of a shard's samples, ``(n, *spatial)``, bool; None where the manifest has none.
+
+    Empty for samples without one, and for those whose mask cannot be read, which the log names.
+    """
+    column = job.plan.mask_column
+    if column is None:
+        return None
+    masks = np.zeros((len(job.rows), *job.specs["inputs"].shape[1:]), dtype=bool)
+    files = job.plan.mask_files(job.rows, job.model)
+    for number, (text, found) in enumerate(zip(job.rows[column], files, strict=True)):
+        if not text:
+            continue
+        try:
+            if column == "mask":
+                masks[number] = job.preprocessing.read_mask(found)
+            elif isinstance(job.preprocessing, Preprocessing):
+                masks[number] = boxes_mask(text, image_size(found["path"]), job.preprocessing)
+        except InputError as error:
+            log.warning(
+                "sample '%s', column %s: %s: it is measured without a mask", job.rows["id"].iloc[number], column, error
+            )
+    return masks
+
+
+def measure(job: ShardJob, table: Path, grids: Path) -> None:
+    """Measure a shard's maps.
+
+    Parameters
+    ----------
+    job
+        With the files of ``inputs``, and of each target's ``class``, ``gradcam`` and, if it is made,
+        ``guided_backprop``.
+    table
+        Parquet file to write: ``id, target, class``, then the measures of `saliency.metrics.table.measure_columns`.
+    grids
+        NPZ file to write: ``inputs``, and ``gradcam`` of each target by its name, pooled to `pooling_grids`.
+    """
+    settings = job.config["audit"]
+    spatial = job.specs["inputs"].shape[1:]
+    methods = [name for name in ("gradcam", "guided_backprop") if name in job.plan.methods]
+    maps = {target: {name: job.read(f"{target}/{name}") for name in methods} for target in job.plan.targets}
+    compared = tuple(job.plan.targets[:2]) if len(job.plan.targets) > 1 else MeasureSettings.compared
+    found = measure_shard(
+        maps,
+        read_masks(job),
+        MeasureSettings(spatial, settings["tolerance"], settings["border"], compared),
+    )
+    classes = {target: job.read(f"{target}/class") for target in maps}
+    rows = found.pop("row").to_numpy()
+    explained = [int(classes[target][row]) for target, row in zip(found["target"], rows, strict=True)]
+    found.insert(0, "id", job.rows["id"].to_numpy()[rows])
+    found.insert(2, "class", explained)
+    write_parquet(found, table)
+    cams = next(iter(maps.values()))["gradcam"]
+    grid, finer = pooling_grids(cams.shape[1:], spatial, settings["grid"])
+    pooled = {target: pool(of_target["gradcam"], grid) for target, of_target in maps.items()}
+    _write_npz({"inputs": pool(job.read("inputs"), finer), **pooled}, grids)
+    log.info("%d samples, %d targets", len(job.rows), len(maps))
+
+
+def write_parquet(table: pd.DataFrame, output: Path) -> None:
+    """Write a table as Parquet, in one step."""
+    content = io.BytesIO()
+    table.to_parquet(content, index=False)
+    write_atomically(output, content.getvalue())
+
+
+def _write_npz(arrays: Mapping[str, np.ndarray], output: Path) -> None:
+    content = io.BytesIO()
+    np.savez_compressed(content, **{name: values.astype(np.float32) for name, values in arrays.items()})
+    write_atomically(output, content.getvalue())
+
+
+def read_grids(paths: Sequence[Path], name: str) -> np.ndarray:
+    """One array of several NPZ files that `measure` wrote, one after the other."""
+    parts = []
+    for path in paths:
+        with np.load(path) as arrays:
+            parts.append(arrays[name])
+    return np.concatenate(parts)
+
+
+def metrics_table(
+    samples: pd.DataFrame, measures: pd.DataFrame, predictions: pd.DataFrame, class_names: Sequence[str]
+) -> pd.DataFrame:
+    """Put measures beside what the predictions and the manifest say.
+
+    Parameters
+    ----------
+    samples
+        The manifest.
+    measures
+        The tables of `measure`, one after the other.
+    predictions
+        ``predictions.csv`` of the model.
+    class_names
+        May be empty.
+
+    Returns
+    -------
+    DataFrame
+        One row per sample and target: ``id, target, class, name`` (of the explained class; empty where there is none),
+        ``label, predicted_class, probability, correct, status``, the measures, and the manifest's other columns.
+    """
+    explained = measures["class"]
+    names = [class_names[index] if 0 <= index < len(class_names) else str(index) for index in explained]
+    begin = measures[["id", "target"]].assign(
+        **{"class": explained.where(explained >= 0).astype("Int64"), "name": np.where(explained >= 0, names, "")}
+    )
+    said = predictions[["id", "label", "predicted_class", "probability", "correct", "status"]]
+    further = samples.drop(columns=["label"], errors="ignore")
+    table = begin.merge(said, on="id", how="left", sort=False)
+    table = pd.concat([table, measures.drop(columns=["id", "target", "class"])], axis=1)
+    return table.merge(further, on="id", how="left", sort=False)
+
+
+def write_metrics(
+    config: Config, model: str, measures: Sequence[Path], predictions: Path, parquet: Path, csv: Path
+) -> None:
+    """Write the `metrics_table` of a model as Parquet and CSV."""
+    table = metrics_table(
+        Plan(config).samples,
+        pd.concat([pd.read_parquet(path) for path in measures], ignore_index=True),
+        pd.read_csv(predictions, converters={"id": str, "status": str}, dtype={"correct": "boolean"}),
+        read_class_names(config["models"][model]["class_names"]),
+    )
+    write_parquet(table, parquet)
+    write_atomically(csv, csv_bytes(table))

@@ -1,0 +1,11 @@
+from pathlib import Path
+
+from saliency.log import job_log
+
+with job_log(snakemake.log[0]):
+    from saliency.audit.files import write_audit
+
+    grids = list(map(Path, snakemake.input.grids))
+    outputs = {name: Path(path) for name, path in snakemake.output.items()}
+    figures = list(map(Path, snakemake.input.figures))
+    write_audit(snakemake.config, snakemake.wildcards.target, Path(snakemake.input.metrics), grids, outputs, figures)
