@@ -26,6 +26,8 @@ REFUSALS = (
     "Write-protected output files",
 )
 
+# A run without jobs that uses no processor time for so long is not going to end.
+HUNG_SECONDS = 30
 # How a round is described whose disturbance came too late, or changed nothing.
 NO_EFFECT = ("no job was left", "the run was over", "no job got to", "nothing was refused")
 
@@ -63,6 +65,7 @@ class Run:
 
     def __init__(self, project: Project, output: Path, *arguments: str, wrap: Sequence[str] = (), **environment: str):
         self.output = output
+        self.hung = False
         self.started = time.monotonic()
         with output.open("a") as file:
             self._from = file.tell()
@@ -81,8 +84,23 @@ class Run:
     def over(self) -> bool:
         return self.process.poll() is not None
 
-    def end(self, timeout: float = 900) -> int:
-        return self.process.wait(timeout)
+    def end(self) -> int:
+        """Wait for the end; the exit status. A run that does nothing any more is killed, as a user would do it.
+
+        Snakemake waits for itself for ever if SIGTERM comes while it records the end of a job: its signal handler takes
+        a lock that the interrupted code holds.
+        """
+        busy, since = -1.0, time.monotonic()
+        while not self.over:
+            with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
+                now = busy_seconds(self.process)
+                if now != busy or self.process.children(recursive=True):
+                    busy, since = now, time.monotonic()
+            if time.monotonic() - since > HUNG_SECONDS:
+                self.hung = True
+                os.killpg(self.process.pid, signal.SIGKILL)
+            time.sleep(0.05)
+        return self.process.wait()
 
     def text(self) -> str:
         with self.output.open() as file:
@@ -189,7 +207,8 @@ def busy_seconds(process: psutil.Process) -> float:
 
 
 def ended(run: Run) -> str:
-    return f"ended with {run.end()}"
+    status = run.end()
+    return f"ended with {status}" + (", hung and was killed" if run.hung else "")
 
 
 def refused(run: Run) -> str:
