@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
+
 
 class DataError(Exception):
     """Something that the user's data, config or disk is the cause of; its lines say what to do."""
@@ -24,6 +26,18 @@ class LogFile(logging.FileHandler):
         if not self.failed:
             self.failed = True
             print(f"{self.baseFilename}: the log is incomplete: {sys.exc_info()[1]}", file=sys.stderr)
+
+
+def _abandoned() -> bool:
+    """Whether this is a job whose Snakemake was killed before the job could watch it."""
+    if ".snakemake/scripts" not in sys.argv[0]:
+        return False
+    parent = psutil.Process().parent()
+    try:
+        # A shell in between has the script's path in its command.
+        return parent is None or not any("snakemake" in word for word in parent.cmdline())
+    except psutil.Error:
+        return True
 
 
 def _end_with_parent(parent: int, finished: threading.Event) -> None:
@@ -56,6 +70,10 @@ def job_log(path: str | Path) -> Iterator[None]:
     A `DataError` is logged as its message, anything else with its traceback; both end the process with status 1. The
     process also ends when the one that started it is killed.
     """
+    parent = os.getppid()
+    if _abandoned():
+        print("Snakemake was killed: its job ends", file=sys.stderr)
+        raise SystemExit(1)
     try:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         file = LogFile(path, mode="w", encoding="utf-8")
@@ -72,7 +90,7 @@ def job_log(path: str | Path) -> Iterator[None]:
     logging.captureWarnings(True)
     log = logging.getLogger("saliency")
     finished = threading.Event()
-    threading.Thread(target=_end_with_parent, args=(os.getppid(), finished), daemon=True).start()
+    threading.Thread(target=_end_with_parent, args=(parent, finished), daemon=True).start()
     try:
         yield
     except DataError as error:

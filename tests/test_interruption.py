@@ -1,5 +1,6 @@
 """Runs that are killed in the middle, and started again."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -33,6 +34,19 @@ def test_job_ends_with_the_snakemake_that_started_it(tmp_path):
         _, alive = psutil.wait_procs([job], timeout=20)
     assert not alive
     assert "Snakemake was killed: its job ends" in (tmp_path / "job.log").read_text()
+
+
+def test_job_whose_snakemake_was_killed_before_it_could_watch_does_nothing(tmp_path):
+    script = tmp_path / ".snakemake" / "scripts" / "job.py"
+    script.parent.mkdir(parents=True)
+    script.write_text(f"import time\ntime.sleep(1)\n{JOB}")
+    # The shell is gone when the job begins to work.
+    command = f"{sys.executable} .snakemake/scripts/job.py 2> messages & echo $!"
+    started = subprocess.run(["sh", "-c", command], cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+    with contextlib.suppress(psutil.NoSuchProcess):
+        psutil.Process(int(started.stdout)).wait(20)
+    assert (tmp_path / "messages").read_text() == "Snakemake was killed: its job ends\n"
+    assert not (tmp_path / "job.log").exists()
 
 
 @pytest.mark.slow
