@@ -66,7 +66,7 @@ class Place:
         Mean share of the members' energy that lies in the window.
     share_elsewhere
         The largest share of another class's samples that look at the window.
-    contrast
+    contrast, distance
         See `content_contrast`.
     found
         Whether the contrast reaches the threshold.
@@ -80,6 +80,7 @@ class Place:
     energy: float
     share_elsewhere: float
     contrast: float
+    distance: float
     found: bool
 
     @property
@@ -121,8 +122,9 @@ def find_shortcuts(
     Returns
     -------
     list of Place
-        One for each class in which enough samples look at any window: of the places found the one with the most
-        energy, or where none is found the one with the largest contrast.
+        One for each class in which enough samples look at any window: of the places found the one with the largest
+        product of the class's energy there and the content's distance, which is largest where the window holds all of
+        a mark; where none is found, the one with the largest contrast.
 
     Raises
     ------
@@ -148,7 +150,7 @@ def find_shortcuts(
             if len(rest) < settings.min_count:
                 continue
             members = own[looks[own][(slice(None), *position)]]
-            contrast = content_contrast(
+            contrast, distance = content_contrast(
                 _patches(inputs, _draw(members, settings.cap, rng), position, settings.side, grid),
                 _patches(inputs, rest, position, settings.side, grid),
             )
@@ -161,6 +163,7 @@ def find_shortcuts(
                 energy=float(energy[(members, *position)].mean()),
                 share_elsewhere=float(np.delete(looking[(slice(None), *position)], number).max()),
                 contrast=contrast,
+                distance=distance,
                 found=contrast >= settings.min_contrast,
             )
             if best is None or _rank(place) > _rank(best):
@@ -170,7 +173,7 @@ def find_shortcuts(
     return places
 
 
-def content_contrast(patches: np.ndarray, others: np.ndarray) -> float:
+def content_contrast(patches: np.ndarray, others: np.ndarray) -> tuple[float, float]:
     r"""How far the content of patches sets them apart from the same place in other pictures.
 
     A matched filter is fitted, which gives the patches' mean a high score and what varies in the others a low one:
@@ -178,7 +181,9 @@ def content_contrast(patches: np.ndarray, others: np.ndarray) -> float:
     .. math:: w = \Sigma_o^{-1} (\mu - \mu_o), \qquad
               \mathrm{contrast} = \frac{q_{25}(w^T x) - q_{95}(w^T x_o)}{q_{50}(w^T x) - q_{50}(w^T x_o)}
 
-    It is fitted on one half and scores the other half, and the other way round.
+    It is fitted on one half and scores the other half, and the other way round. How far the means are apart is
+
+    .. math:: \mathrm{distance} = (\mu - \mu_o)^T \Sigma_o^{-1} (\mu - \mu_o)
 
     Parameters
     ----------
@@ -189,10 +194,12 @@ def content_contrast(patches: np.ndarray, others: np.ndarray) -> float:
 
     Returns
     -------
-    float
+    contrast
         1 where all patches are the same and unlike the others; 0 where a quarter of the patches scores below the
         highest 5 % of the others; -inf where patches and others score alike. What all pictures show there does not
         count, nor does what varies from patch to patch.
+    distance
+        The mean of both halves; not negative.
 
     Notes
     -----
@@ -203,12 +210,13 @@ def content_contrast(patches: np.ndarray, others: np.ndarray) -> float:
     Examples
     --------
     >>> others = np.random.default_rng(0).random((100, 9))
-    >>> content_contrast(np.tile(np.eye(3).ravel(), (20, 1)), np.zeros((100, 9)))
-    1.0
-    >>> content_contrast(others[:20], others[20:]) < 0
+    >>> contrast, distance = content_contrast(np.tile(np.eye(3).ravel(), (20, 1)), np.zeros((100, 9)))
+    >>> contrast, round(distance)  # three values that differ by 255 steps
+    (1.0, 195075)
+    >>> content_contrast(others[:20], others[20:])[0] < 0
     True
     """
-    scores, reference = [], []
+    scores, reference, distances = [], [], []
     for half in (0, 1):
         fitted, known = patches[half::2], others[half::2]
         centre = known.mean(axis=0)
@@ -218,16 +226,18 @@ def content_contrast(patches: np.ndarray, others: np.ndarray) -> float:
         weights = np.linalg.solve(covariance, fitted.mean(axis=0) - centre)
         distance = (fitted.mean(axis=0) - centre) @ weights
         if distance <= 0:
-            return -np.inf
+            return -np.inf, 0.0
+        distances.append(distance)
         scores.append((patches[1 - half :: 2] - centre) @ weights / distance)
         reference.append((others[1 - half :: 2] - centre) @ weights / distance)
     low, median = np.quantile(np.concatenate(scores), [0.25, 0.5])
     usual, high = np.quantile(np.concatenate(reference), [0.5, 0.95])
-    return float((low - high) / (median - usual)) if median > usual else -np.inf
+    contrast = float((low - high) / (median - usual)) if median > usual else -np.inf
+    return contrast, float(np.mean(distances))
 
 
 def _rank(place: Place) -> tuple[bool, float]:
-    return place.found, place.energy * place.share if place.found else place.contrast
+    return place.found, place.distance * place.energy * place.share if place.found else place.contrast
 
 
 def _draw(positions: np.ndarray, number: int, rng: np.random.Generator) -> np.ndarray:

@@ -86,11 +86,13 @@ def test_contrast_of_a_mean_shift_in_white_noise():
     shift = 8.0
     patches, others = rng.normal([shift, 0, 0], size=(4000, 3)), rng.normal(size=(4000, 3))
     # Quantiles of the normal distribution: -0.674 and 1.645.
-    assert content_contrast(patches, others) == pytest.approx((shift - 0.674 - 1.645) / shift, abs=0.02)
+    contrast, distance = content_contrast(patches, others)
+    assert contrast == pytest.approx((shift - 0.674 - 1.645) / shift, abs=0.02)
+    assert distance == pytest.approx(shift**2, rel=0.05)
 
 
 def test_contrast_does_not_depend_on_brightness_and_gain():
     rng = np.random.default_rng(1)
     patches, others = rng.random((50, 6)) + np.arange(6), rng.random((80, 6))
-    scaled = content_contrast(100 * patches + 3, 100 * others + 3)
-    assert scaled == pytest.approx(content_contrast(patches, others), abs=1e-3)
+    scaled, _ = content_contrast(100 * patches + 3, 100 * others + 3)
+    assert scaled == pytest.approx(content_contrast(patches, others)[0], abs=1e-3)
