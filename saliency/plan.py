@@ -21,6 +21,7 @@ from saliency.paths import fingerprint, made_by_rule, resolve
 VERSIONS = {
     "model": 1,
     "patches": 1,
+    "digits": 1,
     "prepare": 1,
     "train": 1,
     "measure": 1,
@@ -193,6 +194,16 @@ class Plan:
         """Digest of the job that cuts patches."""
         table = self.samples[["path", "mask", "volume", "label"]].to_dict("list")
         return digest("patches", VERSIONS["patches"], table, self.config["patches"])
+
+    @property
+    def digit_files(self) -> list[str]:
+        """Pictures of the shortcut demo."""
+        return [str(made_by_rule(self.manifest.parent / name, self.results)) for name in self.samples["path"]]
+
+    def digits_digest(self) -> str:
+        """Digest of the job that writes them."""
+        table = self.samples[["path", "watermark"]].to_dict("list")
+        return digest("digits", VERSIONS["digits"], table, self.config["digits"])
 
     def labelled_shards(self, model: str) -> list[int]:
         """Shards that hold samples of any split, which training reads or reports on."""

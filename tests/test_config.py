@@ -43,7 +43,7 @@ def test_shipped_config_has_no_problems_and_gets_defaults(monkeypatch):
     completed, found = complete_config(given_config, SCHEMA)
     assert found == []
     assert given_config == before
-    model = completed["models"].pop("efficientnet_lite0")
+    model, audit = completed["models"].pop("efficientnet_lite0"), completed.pop("audit")
     assert completed == {
         "experiment": "photographs",
         "manifest": "config/photographs.csv",
@@ -61,11 +61,13 @@ def test_shipped_config_has_no_problems_and_gets_defaults(monkeypatch):
         "max_failed": None,
         "execution": "steps",
         "region": "predicted",
+        "digits": None,
         "patches": None,
         "export": "none",
         "plots": {"samples": "first", "count": 12, "seed": 0,
                   "contact_sheets": ["first", "random", "misclassified", "least_confident"]},
     }  # fmt: skip
+    assert (audit["tolerance"], audit["grid"], audit["where"], audit["faithfulness"]) == (15, 8, {}, None)
     settings = ["train", "target_layer", "section_names", "ignore_lastlayer", "outputs", "input"]
     assert [model[key] for key in settings] == [None, None, None, False, "logits", {}]
 

@@ -97,10 +97,11 @@ def all_shards():
 
 
 def made_sources():
-    """Patches and trained weights, which would not be missed either."""
+    """What the maps are made from, if rules make it; it would not be missed either."""
     patches = PLAN.patch_files if config["patches"] else []
+    digits = PLAN.digit_files if config["digits"] else []
     trained = [name for name in PLAN.models if config["models"][name]["train"]]
-    return patches + expand([WEIGHTS, TRAINING], model=trained)
+    return patches + digits + expand([WEIGHTS, TRAINING], model=trained)
 
 
 def every_shard(path):
