@@ -162,6 +162,6 @@ def queue(*fields: str) -> dict[str, list[str]]:
     return {number: rest for number, *rest in (line.strip().split("|") for line in text.splitlines())}
 
 
-def announced(output: str) -> Counter[str]:
-    """How often each shard was given to Slurm."""
-    return Counter(line.split("shard ")[1].split()[0] for line in output.splitlines() if "All maps of shard" in line)
+def submitted(output: str) -> Counter[str]:
+    """How often each shard was given to Slurm; Snakemake's output names Slurm's log of each job."""
+    return Counter(re.findall(r"submitted with SLURM jobid \d+ \(log: \S+/rule_fused/tiny_(\d+)/", output))

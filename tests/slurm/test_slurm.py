@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from slurm_project import CLUSTER, SlurmProject, announced, queue, wait_until
+from slurm_project import CLUSTER, SlurmProject, queue, submitted, wait_until
 from workflow_project import ROOT, jobs
 
 pytestmark = pytest.mark.slurm
@@ -81,7 +81,7 @@ def test_cancelled_job_is_made_again(project, local):
     subprocess.run(["scancel", cancelled], check=True)
     wait_until(lambda: queue("T")[cancelled] == ["CANCELLED"], "the end of the job")
     project.release()
-    assert sorted(announced(project.finish(process)).values()) == [1, 2]
+    assert sorted(submitted(project.finish(process)).values()) == [1, 2]
     assert len(project.ran()) == 3
     assert project.digests() == local.digests()
 
@@ -132,7 +132,7 @@ def test_jobs_of_a_lost_node_run_on_another(project, local):
 def test_job_over_its_memory_is_given_more(project, local):
     (project.folder / "take_mb").write_text("1700")
     output = project.slurm(project.shards[0])
-    assert announced(output) == {"0": 2}
+    assert submitted(output) == {"0": 2}
     first, second = sorted(project.ran(), key=int)
     states = queue("T", "m")
     asked = [int(states[job][1].removesuffix("M")) for job in (first, second)]
@@ -148,7 +148,7 @@ def test_job_over_its_time_is_given_more(project, local):
     process = project.start(*project.shards[:1])
     first, second = project.wait_until_held(2)
     project.release()
-    assert announced(project.finish(process)) == {"0": 2}
+    assert submitted(project.finish(process)) == {"0": 2}
     assert (queue("T", "l")[first], queue("T", "l")[second]) == (["TIMEOUT", "1:00"], ["COMPLETED", "2:00"])
     assert project.shard_digests(0) == local.shard_digests(0)
 
@@ -174,7 +174,7 @@ def test_killed_snakemake_is_started_again_after_its_jobs_are_cancelled(project,
     wait_until(lambda: all(queue("T")[job] == ["CANCELLED"] for job in left), "the end of the jobs")
     project.release()
     project.run("--unlock")
-    assert announced(project.slurm(*project.shards)) == {"0": 1, "1": 1}
+    assert submitted(project.slurm(*project.shards)) == {"0": 1, "1": 1}
     assert len(project.ran()) == 4
     assert project.digests() == local.digests()
 
