@@ -13,9 +13,9 @@ from saliency.paths import is_file, resolve
 from saliency.plan import Plan
 
 # MB of a job without data: the two Snakemake processes around it, and Python with NumPy and Zarr.
-BASE_MB = 500
+BASE_MB = 800
 # Further MB where torch is imported, which only the table of predictions does without, and where a network is built.
-TORCH_MB = 700
+TORCH_MB = 600
 NETWORK_MB = 300
 # Arrays of a shard's size that a job holds, encoding included; `fused` holds two more for each target.
 SHARD_COPIES = {

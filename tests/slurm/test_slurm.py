@@ -130,13 +130,13 @@ def test_jobs_of_a_lost_node_run_on_another(project, local):
 
 
 def test_job_over_its_memory_is_given_more(project, local):
-    (project.folder / "take_mb").write_text("1700")
+    (project.folder / "take_mb").write_text("2000")
     output = project.slurm(project.shards[0])
     assert submitted(output) == {"0": 2}
     first, second = sorted(project.ran(), key=int)
     states = queue("T", "m")
     asked = [int(states[job][1].removesuffix("M")) for job in (first, second)]
-    assert asked[0] < 1700 < asked[1] == 2 * asked[0]
+    assert asked[0] < 2000 < asked[1] == 2 * asked[0]
     assert states[first][0] in ("OUT_OF_MEMORY", "FAILED", "CANCELLED")
     assert project.shard_digests(0) == local.shard_digests(0)
 
