@@ -40,10 +40,9 @@ def main(shards: int) -> None:
     inner = sum(core_seconds(text) for job, text in rows if job.endswith(".0"))
     main_process = used.ru_utime + used.ru_stime - cores.ru_utime - cores.ru_stime
     print(f"{len(open_maps(project.store).ids)} shards complete, {len(jobs)} jobs, {seconds:.0f} s")
-    print(
-        f"core seconds a job: {main_process / len(jobs):.2f} Snakemake on the login node, {outer / len(jobs):.2f} Snakemake in the job,"
-    )
-    print(f"  {inner / len(jobs):.2f} Snakemake inside that one with the job's own Python")
+    login, outside, inside = (used / len(jobs) for used in (main_process, outer, inner))
+    print(f"core seconds a job: {login:.2f} Snakemake on the login node, {outside:.2f} Snakemake in the job,")
+    print(f"  {inside:.2f} Snakemake inside that one with the job's own Python")
     subprocess.run([CLUSTER, "stop"], check=True)
 
 
