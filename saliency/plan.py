@@ -267,7 +267,7 @@ class Plan:
 
     def _check_digest(self, check: str, model: str, target: str | None) -> str:
         rows, audit = self.checked(check), self.config["audit"]
-        # A check of the model as such reads its inputs, one of a target's maps reads those as well.
+        # A target's maps follow from the prepared samples.
         steps = self.methods if target else ["prepare"]
         return digest(
             check,

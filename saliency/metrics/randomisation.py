@@ -4,6 +4,7 @@ Adebayo et al., "Sanity Checks for Saliency Maps", 2018, https://arxiv.org/abs/1
 """
 
 import copy
+import logging
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -18,6 +19,8 @@ from saliency.guided_gradcam import GuidedGradCAM
 from saliency.metrics.similarity import spearman, ssim
 from saliency.plan import METHODS
 from saliency.targets import select_classes
+
+log = logging.getLogger(__name__)
 
 
 def layers_from_the_top(model: nn.Module, x: Tensor) -> list[str]:
@@ -174,6 +177,7 @@ def randomisation_test(
     tables = [_compare(original, original, 0, "")]
     for depth, (layer, randomised) in enumerate(cascade(model, layers, seed), start=1):
         tables.append(_compare(original, maps_of(randomised), depth, layer))
+        log.info("randomisation: %d of %d layers", depth, len(layers))
     return pd.concat(tables, ignore_index=True)
 
 
