@@ -99,7 +99,9 @@ def randomisation_figure(table: pd.DataFrame, heading: str) -> Figure:
         middle = values.mean()
         (line,) = likeness.plot(middle.index, middle, marker=".", label=TITLES[method])
         likeness.fill_between(middle.index, values.min(), values.max(), color=line.get_color(), alpha=0.12, linewidth=0)
-        zeros.plot(middle.index, depths["zero_map"].mean(), marker=".", color=line.get_color())
+        # A Guided Grad-CAM is zero wherever Grad-CAM is: dashes leave the line below to be seen.
+        style = "--" if method == "guided_gradcam" else "-"
+        zeros.plot(middle.index, depths["zero_map"].mean(), style, color=line.get_color())
     likeness.axhline(0, color="0.6", linewidth=0.8)
     likeness.set_ylabel("Spearman, absolute values\n(mean; least to greatest shaded)")
     likeness.legend(fontsize=8)
@@ -108,7 +110,7 @@ def randomisation_figure(table: pd.DataFrame, heading: str) -> Figure:
     names = ["none" if depth == 0 else name for depth, name in layers.items()]
     zeros.set_xticks(layers.index, names, rotation=90, fontsize=7, parse_math=False)
     zeros.set_xlabel("randomised down to this layer; left: the intact model with itself")
-    zeros.margins(x=0.01)
+    zeros.set_xlim(-0.5, len(layers) - 0.5)
     return figure
 
 
