@@ -36,6 +36,8 @@ VERSIONS = {
     "errors": 1,
     "figure": 1,
     "contact_sheets": 1,
+    "faithfulness": 1,
+    "randomisation": 1,
 }
 # Of one array in a shard whose size is "auto", before compression.
 SHARD_BYTES = 128 * 1024**2
@@ -250,9 +252,16 @@ class Plan:
         """Row numbers of a selection that needs no predictions: "first" or "random" (with the config's seed)."""
         total = len(self.samples)
         if selection == "random":
-            generator = np.random.default_rng(self.config["plots"]["seed"])
-            return np.sort(generator.permutation(total)[:count])
+            return self._random_positions(count, self.config["plots"]["seed"])
         return np.arange(total if selection == "all" else min(count, total))
+
+    def checked(self, check: str) -> np.ndarray:
+        """Row numbers of the samples of a check: "faithfulness" or "randomisation", with the audit's seed."""
+        audit = self.config["audit"]
+        return self._random_positions(audit[check]["samples"], audit["seed"])
+
+    def _random_positions(self, count: int, seed: int) -> np.ndarray:
+        return np.sort(np.random.default_rng(seed).permutation(len(self.samples))[:count])
 
     def digest(self, step: str, model: str, shard: int | None = None, target: str | None = None) -> str:
         """Identify what a step's result depends on; a job whose digest changed is run again.
@@ -301,7 +310,23 @@ class Plan:
                 names = self._names_fingerprint(model)
                 chosen = self.chosen["id"].tolist() if step == "figure" else None
                 return digest(step, VERSIONS[step], chosen, settings, names, self.methods)
+            case "faithfulness" | "randomisation":
+                return self._check_digest(step, model, target)
         raise ValueError(f"step '{step}' works on a shard")
+
+    def _check_digest(self, check: str, model: str, target: str | None) -> str:
+        rows, audit = self.checked(check), self.config["audit"]
+        # A target's maps follow from the prepared samples.
+        steps = self.methods if target else ["prepare"]
+        return digest(
+            check,
+            VERSIONS[check],
+            [self.digest(step, model, shard, target) for shard in np.unique(rows // self.shard_size) for step in steps],
+            self._model_digest(model, layer=True),
+            rows.tolist(),
+            [audit[check], audit["seed"], self.methods, self.config["batch_size"]],
+            self.config["models"][model]["outputs"],
+        )
 
     def fused_digest(self, model: str, shard: int) -> str:
         """Digest of the job that makes all of a shard's arrays at once."""

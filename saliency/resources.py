@@ -30,7 +30,11 @@ SHARD_COPIES = {
     "plot": 2,
     "contact_sheets": 2,
     "export": 2,
+    "faithfulness": 4,
+    "randomisation": 1,
 }
+# Arrays of a sample's size that the randomisation test holds for each sample, most of all where there is one channel.
+RANDOMISATION_COPIES = 40
 # What a forward pass keeps, as a multiple of its batch.
 BATCH_COPIES = {
     "inspect_model": 300,
@@ -40,8 +44,11 @@ BATCH_COPIES = {
     "gradcam": 150,
     "guided_backprop": 300,
     "fused": 300,
+    "faithfulness": 150,
+    "randomisation": 300,
 }
-# Core seconds for a million input values; of `fused` for each target, of `train` for each epoch.
+# Core seconds for a million input values; of `fused` for each target, of `train` for each epoch, of `faithfulness` for
+# each image that is predicted, of `randomisation` for each layer.
 SECONDS = {
     "prepare": 5,
     "train": 10,
@@ -51,7 +58,11 @@ SECONDS = {
     "guided_gradcam": 1,
     "fused": 30,
     "measure": 1,
+    "faithfulness": 10,
+    "randomisation": 30,
 }
+# Layers of a network, where the config leaves it to the randomisation test to find them.
+LAYERS = 100
 # Core seconds to draw one sample.
 FIGURE_SECONDS = 5
 # Minutes of a job that does next to nothing: Python starts slowly on a busy file system.
@@ -74,6 +85,8 @@ def memory_mb(plan: Plan, step: str, model: str) -> int:
     copies = SHARD_COPIES.get(step, 0) + (2 * len(plan.targets) if step in ("fused", "measure") else 0)
     samples = plan.shard_size * (len(plan.labelled_shards(model)) if step == "train" else 1)
     needed = BASE_MB + (step != "predictions") * TORCH_MB + copies * sample_mb * samples
+    if step == "randomisation":
+        needed += RANDOMISATION_COPIES * sample_mb * len(plan.checked(step))
     if step in BATCH_COPIES:
         batch = 1 if step in ("inspect_model", "find_target_layer") else plan.config["batch_size"]
         if step == "train":
@@ -87,12 +100,25 @@ def minutes(plan: Plan, step: str, model: str) -> int:
     if step == "plot":
         seconds = FIGURE_SECONDS * len(plan.chosen)
     else:
-        values = plan.shard_size * plan.sample_values(model)
+        checks = step in ("faithfulness", "randomisation")
+        samples = len(plan.checked(step)) if checks else plan.shard_size
+        values = samples * plan.sample_values(model)
         repeats = len(plan.targets) if step == "fused" else 1
+        if checks:
+            repeats = _check_repeats(plan, step)
         if step == "train":
             repeats = plan.config["models"][model]["train"]["epochs"] * len(plan.labelled_shards(model))
         seconds = SECONDS.get(step, 0) * values / 1e6 * repeats
     return BASE_MINUTES + math.ceil(seconds / 60)
+
+
+def _check_repeats(plan: Plan, check: str) -> int:
+    """How often a check runs the model on each sample."""
+    settings = plan.config["audit"][check]
+    if check == "randomisation":
+        return 1 + (LAYERS if settings["layers"] is None else len(settings["layers"]))
+    # Of all methods and of the random order, one curve each way.
+    return len(settings["baselines"]) * (len(plan.methods) + 1) * 2 * settings["steps"]
 
 
 def _weights_mb(plan: Plan, model: str) -> float:

@@ -149,3 +149,14 @@ def test_what_cannot_be_measured():
         curves(nn.Identity(), x, x, np.full((1, 2, 2), np.nan), np.array([0]))
     with pytest.raises(ValueError, match="each pixel or voxel"):
         curves(nn.Identity(), x, x, np.ones((1, 2, 2)), np.array([0]))
+
+
+def test_without_its_last_activation_the_model_is_the_one_before_it():
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(16, 3))
+    x = np.random.default_rng(0).normal(size=(2, 1, 4, 4)).astype(np.float32)
+    arguments = x, np.zeros_like(x), x[:, 0], np.array([0, 2])
+    whole = nn.Sequential(*model, nn.Softmax(dim=1))
+    expected = curves(model, *arguments, steps=4).deletion
+    np.testing.assert_array_equal(curves(whole, *arguments, steps=4, ignore_lastlayer=True).deletion, expected)
+    assert np.abs(curves(whole, *arguments, steps=4).deletion - expected).max() > 0.01

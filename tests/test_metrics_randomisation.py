@@ -159,3 +159,24 @@ def test_all_layers_of_a_residual_network():
     names = layers_from_the_top(model, torch.rand(1, 3, 32, 32))
     assert (names[0], names[-1]) == ("fc", "conv1")
     assert set(names) == {name.rpartition(".")[0] for name, _ in model.named_parameters()}
+
+
+@pytest.mark.parametrize("methods", [["guided_backprop"], ["gradcam"], ["guided_backprop", "gradcam"]])
+def test_some_methods_have_the_values_that_they_have_among_all(methods):
+    model, x = _network(), torch.randn(2, 2, 16, 16)
+    every = randomisation_test(model, x, ["head", "second"])
+    some = randomisation_test(model, x, ["head", "second"], methods=methods)
+    assert some["method"].unique().tolist() == methods
+    expected = every[every["method"].isin(methods)].reset_index(drop=True)
+    assert some[["depth", "method", "row"]].equals(expected[["depth", "method", "row"]])
+    np.testing.assert_allclose(some["spearman"], expected["spearman"], atol=1e-3)
+
+
+def test_without_its_last_activation_the_model_is_the_one_before_it():
+    model, x = _network(), torch.randn(2, 2, 16, 16)
+    whole = nn.Sequential()
+    for name, layer in [*model.named_children(), ("softmax", nn.Softmax(dim=1))]:
+        whole.add_module(name, layer)
+    before = randomisation_test(model, x, ["head"], "second")
+    assert randomisation_test(whole, x, ["head"], "second", ignore_lastlayer=True).equals(before)
+    assert not randomisation_test(whole, x, ["head"], "second").equals(before)

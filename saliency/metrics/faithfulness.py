@@ -126,6 +126,7 @@ def curves(
     batch_size: int = 32,
     seed: int = 0,
     outputs: str = "logits",
+    ignore_lastlayer: bool = False,
 ) -> Curves:
     """Take pixels away, and bring them back, in the order of a map.
 
@@ -146,7 +147,9 @@ def curves(
     seed
         Of the order of ties.
     outputs
-        What the model returns, "logits" or "probabilities".
+        What the scores are, "logits" or "probabilities".
+    ignore_lastlayer
+        Take the scores before the model's last activation.
 
     Raises
     ------
@@ -182,7 +185,7 @@ def curves(
             torch.from_numpy(values).to(device).view(-1, *[1] * (x.ndim - 1)) for values in (counts[step], curve == 1)
         )
         from_image = (position[sample] < count) == inserted
-        scores = predict(model, torch.where(from_image, image[sample], substitute[sample]))
+        scores = predict(model, torch.where(from_image, image[sample], substitute[sample]), ignore_lastlayer)
         if scores.ndim > 2:
             raise ValueError("the model has a score for each pixel or voxel, which is no probability of a class")
         shares = probabilities(scores.cpu().numpy(), outputs)
@@ -202,6 +205,7 @@ def faithfulness(
     batch_size: int = 32,
     seed: int = 0,
     outputs: str = "logits",
+    ignore_lastlayer: bool = False,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Deletion and insertion of several maps, beside a random order of the same pixels.
 
@@ -213,7 +217,7 @@ def faithfulness(
         Of `baseline_of`.
     seed
         Of noise, ties and the random order; all rankings meet the same noise.
-    model, x, classes, steps, batch_size, outputs
+    model, x, classes, steps, batch_size, outputs, ignore_lastlayer
         As in `curves`.
 
     Returns
@@ -238,7 +242,7 @@ def faithfulness(
     for kind in baselines:
         baseline = baseline_of(x, kind, seed)
         for name, ranking in {**rankings, "random": random}.items():
-            found = curves(model, x, baseline, ranking, classes, steps, batch_size, seed, outputs)
+            found = curves(model, x, baseline, ranking, classes, steps, batch_size, seed, outputs, ignore_lastlayer)
             names = {"baseline": kind, "ranking": name}
             values = {
                 "row": rows.repeat(steps + 1),

@@ -4,6 +4,7 @@ Adebayo et al., "Sanity Checks for Saliency Maps", 2018, https://arxiv.org/abs/1
 """
 
 import copy
+import logging
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -11,11 +12,15 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from saliency.explainer import predict
-from saliency.gradcam import enlarge
+from saliency.explainer import Explainer, predict
+from saliency.gradcam import GradCAM, enlarge
+from saliency.guided_backprop import GuidedBackprop
 from saliency.guided_gradcam import GuidedGradCAM
 from saliency.metrics.similarity import spearman, ssim
+from saliency.plan import METHODS
 from saliency.targets import select_classes
+
+log = logging.getLogger(__name__)
 
 
 def layers_from_the_top(model: nn.Module, x: Tensor) -> list[str]:
@@ -111,6 +116,8 @@ def randomisation_test(
     target_layer: str | None = None,
     batch_size: int = 16,
     seed: int = 0,
+    methods: Sequence[str] = METHODS,
+    ignore_lastlayer: bool = False,
 ) -> pd.DataFrame:
     """Compare maps with those of a model whose upper layers are randomised, deeper and deeper.
 
@@ -131,6 +138,10 @@ def randomisation_test(
         Samples per forward pass.
     seed
         Of the new parameters.
+    methods
+        ``guided_backprop``, ``gradcam``, ``guided_gradcam``: those that are compared.
+    ignore_lastlayer
+        Explain the score before the model's last activation.
 
     Returns
     -------
@@ -151,25 +162,45 @@ def randomisation_test(
     >>> bool((table.loc[table["depth"] == 0, "spearman"].dropna() > 0.999).all())
     True
     """
-    name, _ = GuidedGradCAM(model, target_layer).target_layer(x[:1])
+    if set(methods) != {"guided_backprop"}:
+        target_layer, _ = GradCAM(model, target_layer).target_layer(x[:1])
     if layers is None:
         layers = layers_from_the_top(model, x[:1])
-    classes = torch.cat([select_classes(predict(model, batch), None) for batch in x.split(batch_size)])
-    original = _maps(model, x, classes, name, batch_size)
+    scores = [predict(model, batch, ignore_lastlayer) for batch in x.split(batch_size)]
+    classes = torch.cat([select_classes(batch, None) for batch in scores])
+
+    def maps_of(network: nn.Module) -> dict[str, np.ndarray]:
+        found = _maps(_explainer(network, methods, target_layer), x, classes, batch_size, ignore_lastlayer)
+        return {method: found[method] for method in methods}
+
+    original = maps_of(model)
     tables = [_compare(original, original, 0, "")]
     for depth, (layer, randomised) in enumerate(cascade(model, layers, seed), start=1):
-        tables.append(_compare(original, _maps(randomised, x, classes, name, batch_size), depth, layer))
+        tables.append(_compare(original, maps_of(randomised), depth, layer))
+        log.info("randomisation: %d of %d layers", depth, len(layers))
     return pd.concat(tables, ignore_index=True)
 
 
-def _maps(model: nn.Module, x: Tensor, classes: Tensor, target_layer: str, batch_size: int) -> dict[str, np.ndarray]:
+def _explainer(model: nn.Module, methods: Sequence[str], target_layer: str | None) -> Explainer:
+    """What gives the maps of all methods from one forward pass."""
+    match methods:
+        case ["guided_backprop"]:
+            return GuidedBackprop(model)
+        case ["gradcam"]:
+            return GradCAM(model, target_layer)
+    return GuidedGradCAM(model, target_layer)
+
+
+def _maps(
+    explainer: Explainer, x: Tensor, classes: Tensor, batch_size: int, ignore_lastlayer: bool
+) -> dict[str, np.ndarray]:
     """Signed and absolute maps ``(2, n, *spatial)`` by method."""
-    method = GuidedGradCAM(model, target_layer)
     found: dict[str, list[Tensor]] = {}
     for batch, wanted in zip(x.split(batch_size), classes.split(batch_size), strict=True):
-        with method.forward_pass(batch) as forward:
+        with explainer.forward_pass(batch, ignore_lastlayer) as forward:
             maps = forward.maps(wanted)
-        maps["gradcam"] = enlarge(maps["gradcam"], x.shape[2:])
+        if "gradcam" in maps:
+            maps["gradcam"] = enlarge(maps["gradcam"], x.shape[2:])
         for name, values in maps.items():
             found.setdefault(name, []).append(torch.stack([values.sum(dim=1), values.abs().sum(dim=1)]).cpu())
     return {name: torch.cat(parts, dim=1).numpy() for name, parts in found.items()}

@@ -71,6 +71,16 @@ CONTACT_SHEETS = {
     for selection in config["plots"]["contact_sheets"]
 }
 
+# Files of the checks that run the model again, of those that the config asks for.
+CHECKS = {
+    name: [f"{RESULTS}/{{model}}/audit/{folder}{name}{end}" for end in ends]
+    for name, folder, ends in [
+        ("faithfulness", "{target}/", [".csv", "_curves.csv", ".png"]),
+        ("randomisation", "", [".csv", ".png"]),
+    ]
+    if (config["audit"] or {}).get(name)
+}
+
 
 wildcard_constraints:
     model="|".join(PLAN.models),
@@ -131,6 +141,13 @@ def shards_to_draw(rows):
     """Input function: the shards that hold some rows, of every array that a figure shows."""
     numbers = sorted({row // PLAN.shard_size for row in rows})
     return lambda wildcards: expand(DRAWN, shard=numbers, **wildcards)
+
+
+def shards_of_check(check, arrays):
+    """Input function: the shards of some arrays that hold the samples of a check."""
+    numbers = sorted({row // PLAN.shard_size for row in PLAN.checked(check)})
+    paths = [shard(array) for array in arrays]
+    return lambda wildcards: expand(paths, shard=numbers, **wildcards)
 
 
 REGION = [shard("region")] if "region" in PLAN.arrays else []
