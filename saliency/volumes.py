@@ -9,6 +9,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 from nibabel.affines import voxel_sizes
+from nibabel.orientations import io_orientation
 from nibabel.spatialimages import SpatialImage
 
 from saliency.inputs import REPLACE, InputError, Status, check_file, chosen_labels, words_of
@@ -188,16 +189,21 @@ def load_volume(path: Path) -> SpatialImage:
         raise InputError(Status.UNSUPPORTED, f"holds {what} values: convert it to a greyscale volume")
     if image.ndim < 3 or min(image.shape) < 1:
         raise InputError(Status.WRONG_SHAPE, f"has shape {image.shape}, which is no volume: remove the row")
-    affine = image.affine
-    if (
-        affine is None
-        or not np.isfinite(affine).all()
-        or np.linalg.matrix_rank(affine[:3, :3]) < 3
-        or voxel_sizes(affine).min() < SMALLEST
-    ):
+    if image.affine is None or not _invertible(image.affine):
         raise InputError(Status.UNSUPPORTED, "has an affine that maps no volume to millimetres: repair its header")
     _check_size(image, kind)
     return image
+
+
+def _invertible(affine: Affine) -> bool:
+    # Where sides overflow when they are squared, axes have full rank and yet no orientation.
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(
+            np.isfinite(affine).all()
+            and np.linalg.matrix_rank(affine[:3, :3]) == 3
+            and voxel_sizes(affine).min() >= SMALLEST
+            and np.isfinite(io_orientation(affine)).all()
+        )
 
 
 def _check_size(image: SpatialImage, kind: np.dtype) -> None:

@@ -216,7 +216,15 @@ def nifti2_header(shape):
     return bytes(content)
 
 
+def nifti2_vast():
+    """Voxels so large that the squares of their sides are infinite."""
+    content = bytearray(volume(nib.Nifti2Image, False))
+    content[400:496] = struct.pack("<12d", 1e200, 0, 0, 0, 0, 1e200, 0, 0, 0, 0, 1e200, 0)
+    return bytes(content)
+
+
 CLAIMS = {
+    "vast.nii": (nifti2_vast(), Status.UNSUPPORTED),
     "bomb.png": (png_header(60_000, 60_000), Status.WRONG_SHAPE),
     "endless.png": (png_header(2**31 - 1, 2**31 - 1), Status.WRONG_SHAPE),
     "huge.nii": (nifti_header((10_000, 10_000, 10_000)), Status.UNREADABLE),
