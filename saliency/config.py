@@ -59,7 +59,7 @@ def complete_config(
     table_problems: list[str] = []
     if check:
         problems += _model_problems(known)
-        table_problems = _manifest_problems(known)
+        table_problems = [one_line(line) for line in _manifest_problems(known)]
     return config, [one_line(f"{name}: {line}") for line in problems] + table_problems
 
 

@@ -303,7 +303,9 @@ class Plan:
                 return digest(step, VERSIONS[step], shards, self._columns, outputs, explained, names)
             case "audit":
                 measured = [self.digest("measure", model, number) for number in self.shards]
-                return digest(step, VERSIONS[step], measured, self.digest("table", model), self.config["audit"])
+                checks = ("faithfulness", "randomisation")
+                settings = {key: value for key, value in self.config["audit"].items() if key not in checks}
+                return digest(step, VERSIONS[step], measured, self.digest("table", model), settings)
             case "figure" | "contact_sheets":
                 others = "contact_sheets" if step == "figure" else "samples"
                 settings = {key: value for key, value in self.config["plots"].items() if key != others}

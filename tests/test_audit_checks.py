@@ -203,7 +203,9 @@ def test_run_of_snakemake(tmp_path):
     assert not checks & set(jobs(project.run()))
     before = project.digests()
     project.write_config(execution="fused", audit={"seed": 1, "faithfulness": {"steps": 2}, "randomisation": {}})
-    assert set(jobs(project.run())) == checks | {"Record the provenance"}
+    done = set(jobs(project.run()))
+    assert checks | {"Record the provenance"} <= done
+    assert not [message for message in done if message.startswith(("All maps", "Measure", "Look for findings"))]
     assert project.digests() == before
     audit = project.results / "tiny" / "audit"
     assert {str(path.relative_to(audit)) for path in audit.rglob("*.*")} == {
