@@ -1,7 +1,6 @@
 """Cutting cubes out of volumes, some of which hold a labelled structure and some of which do not."""
 
 import logging
-import os
 from pathlib import Path
 
 import nibabel as nib
@@ -60,24 +59,20 @@ def patch_corner(mask: np.ndarray, size: int, inside: bool, generator: np.random
     return i, j, k
 
 
-def cut_patches(
-    samples: pd.DataFrame, folder: Path, volumes: Path, masks: Path, size: int, seed: int, outputs: list[Path]
-) -> None:
+def cut_patches(samples: pd.DataFrame, volumes: Path, masks: Path, size: int, seed: int, outputs: list[Path]) -> None:
     """Write the patch of every sample, and the same patch of its mask, as NIfTI files in the volume's own space.
 
     Parameters
     ----------
     samples
-        Columns ``path`` and ``mask`` (files to write, relative to `folder`), ``label`` (1 with the structure, 0
-        without), and ``volume`` (name of the file in `volumes` and in `masks`).
-    folder
-        The manifest's.
+        Columns ``id``, ``label`` (1 with the structure, 0 without), and ``volume`` (name of the file in `volumes` and
+        in `masks`).
     volumes, masks
         Folders of volumes and of label volumes of the same names.
     size, seed
         Voxels per side, and what decides where patches lie.
     outputs
-        The files that have to be written: patches, then masks.
+        Files to write: the patches in the order of the samples, then the patches' masks.
 
     Raises
     ------
@@ -85,9 +80,6 @@ def cut_patches(
         Naming all volumes out of which a patch could not be cut.
     """
     problems = []
-    paths = [Path(os.path.normpath(folder / name)) for name in [*samples["path"], *samples["mask"]]]
-    if paths != outputs:
-        raise ValueError("the manifest's files are not those that the rule announces")
     for row, (name, label) in enumerate(zip(samples["volume"], samples["label"], strict=True)):
         try:
             volume, mask = nib.load(volumes / name), nib.load(masks / name)
@@ -98,7 +90,7 @@ def cut_patches(
             problems.append(f"{samples['id'].iloc[row]}: {name}: {error}: remove the row")
             continue
         box = tuple(slice(start, start + size) for start in corner)
-        for image, path in ((volume, paths[row]), (mask, paths[row + len(samples)])):
+        for image, path in ((volume, outputs[row]), (mask, outputs[row + len(samples)])):
             write_atomically(path, image.slicer[box].to_bytes())
     if problems:
         raise DataError("\n".join(problems))

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from saliency.config import Config, input_config
 from saliency.inputs import REPLACE, InputError, Preprocessing, Status
 from saliency.volumes import VolumePreprocessing
 
@@ -63,3 +64,32 @@ def read_sample(
         words = " ".join(f"{type(error).__name__}: {error}".split())
         raise InputError(Status.UNREADABLE, f"cannot be used ({words}): {REPLACE}") from error
     return arrays
+
+
+def normalised(inputs: np.ndarray, config: Config, model: str) -> np.ndarray:
+    """What a network sees of samples: ``(inputs - mean) / std`` for each channel.
+
+    Parameters
+    ----------
+    inputs
+        ``(n, c, *spatial)``, as stored; NaN stays NaN.
+    config, model
+        The completed config with ``mean`` and ``std``, and the name of a model.
+
+    Returns
+    -------
+    ndarray
+        ``(n, c, *spatial)``, of the same dtype.
+
+    Examples
+    --------
+    >>> config = {"input": {"mean": [1.0], "std": [2.0]}, "models": {"net": {"input": {}}}}
+    >>> normalised(np.full((1, 1, 1, 2), 5, dtype=np.float32), config, "net").tolist()
+    [[[[2.0, 2.0]]]]
+    """
+    settings = input_config(config, model)
+    dims = (-1, *[1] * (inputs.ndim - 2))
+    mean, std = (np.asarray(settings[key], dtype=inputs.dtype).reshape(dims) for key in ("mean", "std"))
+    # A sample that overflows is named where the network's output is judged.
+    with np.errstate(over="ignore", invalid="ignore"):
+        return (inputs - mean) / std

@@ -21,7 +21,7 @@ from saliency.log import DataError
 from saliency.manifest import line_numbers
 from saliency.models import load_model
 from saliency.plan import Plan
-from saliency.samples import preprocessing_of, read_sample
+from saliency.samples import normalised, preprocessing_of, read_sample
 from saliency.shards import read_shard, write_shard
 from saliency.store import plan_specs, read_descriptions
 from saliency.targets import select_classes
@@ -159,17 +159,11 @@ class ShardJob:
         DataError
             If memory does not suffice for a single sample.
         """
-        settings = input_config(self.config, self.model)
-        dims = (-1, *[1] * (inputs.ndim - 2))
-        mean, std = (
-            torch.tensor(settings[key], dtype=getattr(torch, self.config["precision"])).view(dims)
-            for key in ("mean", "std")
-        )
         begin, size, started = 0, self.config["batch_size"], time.perf_counter()
         while begin < len(inputs):
             rows = slice(begin, min(begin + size, len(inputs)))
             try:
-                batch = ((torch.from_numpy(inputs[rows]) - mean) / std).nan_to_num().to(self.device)
+                batch = torch.from_numpy(normalised(inputs[rows], self.config, self.model)).nan_to_num().to(self.device)
                 work(rows, batch, None if regions is None else torch.from_numpy(regions[rows] > 0).to(self.device))
             except (RuntimeError, MemoryError) as error:
                 if not _is_out_of_memory(error):

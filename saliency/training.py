@@ -14,10 +14,11 @@ from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn import functional
 
-from saliency.config import Config, input_config
+from saliency.config import Config
 from saliency.log import DataError
 from saliency.models import load_model
 from saliency.plan import Plan
+from saliency.samples import normalised
 from saliency.shards import read_shard, write_atomically
 from saliency.store import plan_specs
 from saliency.targets import model_scores
@@ -133,14 +134,11 @@ def train_model(config: Config, model: str, store: Path, weights: Path, history:
     usable = np.isfinite(inputs).reshape(len(inputs), -1).all(axis=1) & (labels >= 0) & (splits != "")
     if not (usable & (splits == "train")).any():
         raise DataError(f"models.{model}.train: no labelled sample of the split 'train' could be read")
-    normalise = input_config(config, model)
-    axes = (-1, *[1] * (inputs.ndim - 2))
-    mean, std = (np.reshape(np.asarray(normalise[key], dtype=inputs.dtype), axes) for key in ("mean", "std"))
     torch.set_num_threads(config["threads"])
     network = load_model(settings["factory"], settings["kwargs"], None)
     table = train(
         network.to(getattr(torch, config["precision"])),
-        torch.from_numpy((inputs[usable] - mean) / std),
+        torch.from_numpy(normalised(inputs[usable], config, model)),
         torch.from_numpy(labels[usable]),
         splits[usable].tolist(),
         **{key: value for key, value in settings["train"].items() if key != "split"},

@@ -20,9 +20,9 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import torch
-import yaml
 from PIL import Image
 from torch import nn
+from workflow_project import SCHEMA
 
 from saliency.config import complete_config, file_columns
 from saliency.errors import write_errors
@@ -35,7 +35,6 @@ from saliency.steps import fused
 from saliency.tables import write_predictions
 
 ROOT = Path(__file__).parents[1]
-SCHEMA = yaml.safe_load((ROOT / "workflow" / "schemas" / "config.schema.yaml").read_text(encoding="utf-8"))
 PHOTO = {"resize": 32, "crop": 30, "mean": [0], "std": [1]}
 GREY = {**PHOTO, "channels": 1}
 VOLUME = {"mode": "3D", "crop": 8}

@@ -6,9 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-import yaml
 from PIL import Image
-from workflow_project import ROOT, Project, jobs
+from workflow_project import SCHEMA, Project, jobs
 
 from saliency import GuidedGradCAM, steps
 from saliency.audit.faithfulness_report import write_faithfulness
@@ -27,7 +26,6 @@ AUDIT = {
     "faithfulness": {"samples": 4, "steps": 3, "baselines": ["mean", "noise"]},
     "randomisation": {"samples": 4},
 }
-SCHEMA = yaml.safe_load((ROOT / "workflow" / "schemas" / "config.schema.yaml").read_text())
 NORMALISATION = torch.tensor([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]]).view(2, 3, 1, 1)
 
 

@@ -9,7 +9,7 @@ import torch
 import yaml
 import zarr
 from PIL import Image
-from workflow_project import ROOT, Project
+from workflow_project import SCHEMA, Project
 
 from saliency import steps
 from saliency.audit.files import audit_settings, write_audit, write_mean_maps
@@ -21,8 +21,6 @@ from saliency.models import describe_model, describe_target_layer
 from saliency.plan import Plan
 from saliency.shard_job import ShardJob
 from saliency.shards import write_json
-
-SCHEMA = yaml.safe_load((ROOT / "workflow" / "schemas" / "config.schema.yaml").read_text())
 
 
 def with_masks(project):

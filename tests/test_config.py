@@ -6,11 +6,11 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from workflow_project import SCHEMA
 
 from saliency.config import complete_config, input_config, read_class_names
 
 ROOT = Path(__file__).parents[1]
-SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text(encoding="utf-8"))
 WORDS = [*SCHEMA["properties"], *SCHEMA["$defs"]["model"]["properties"], *SCHEMA["$defs"]["image_input"]["properties"],
          *SCHEMA["$defs"]["volume_input"]["properties"],
          "samples", "contact_sheets", "label", "predicted"]  # fmt: skip

@@ -14,8 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from test_config import CONFIGS, MODELS, SCHEMA
+from test_config import CONFIGS, MODELS
 from test_volumes import preprocessing
+from workflow_project import SCHEMA
 
 from saliency.config import complete_config
 from saliency.inputs import InputError, Preprocessing, Status, read_image

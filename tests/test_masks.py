@@ -4,11 +4,11 @@ import nibabel as nib
 import numpy as np
 import pytest
 import torch
-import yaml
 from PIL import Image
+from test_steps import run_steps
 from torch import nn
 from torch.nn import functional
-from workflow_project import ROOT
+from workflow_project import SCHEMA
 
 from saliency import GradCAM, GuidedBackprop, steps
 from saliency.config import complete_config
@@ -19,7 +19,6 @@ from saliency.shard_job import ShardJob
 from saliency.shards import write_json
 from saliency.volumes import VolumePreprocessing
 
-SCHEMA = yaml.safe_load((ROOT / "workflow" / "schemas" / "config.schema.yaml").read_text())
 NETWORK = '''
 from torch import nn
 from torch.nn import functional
@@ -163,13 +162,7 @@ def test_scores_are_summed_over_the_masks(tmp_path, monkeypatch, ndim, execution
     if execution == "fused":
         steps.fused(job)
     else:
-        steps.prepare(job)
-        steps.predict_shard(job)
-        for target in job.plan.targets:
-            steps.target_class(job, target)
-            steps.explain_shard(job, "gradcam", target)
-            steps.explain_shard(job, "guided_backprop", target)
-            steps.multiply_shard(job, target)
+        run_steps(job)
     assert job.read("status").tolist() == [0, 0, Status.EMPTY]
     assert (job.read("region")[:2] == masks[:2]).all()
     assert (job.read("region")[2] == -1).all()

@@ -3,13 +3,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
+from workflow_project import SCHEMA
 
 from saliency import plan as plan_module
 from saliency.config import complete_config
 from saliency.plan import Plan
 
-SCHEMA = yaml.safe_load((Path(__file__).parents[1] / "workflow/schemas/config.schema.yaml").read_text(encoding="utf-8"))
 CLASS_STEPS = ["target_class", "gradcam", "guided_backprop", "guided_gradcam"]
 TARGETS = ["predicted", "label"]
 EVERYTHING = {(step, None) for step in ("prepare", "predict")} | {(s, t) for s in CLASS_STEPS for t in TARGETS}

@@ -6,7 +6,7 @@ import torch
 import yaml
 from PIL import Image
 from torch import nn
-from workflow_project import ROOT, Project
+from workflow_project import SCHEMA, Project
 
 from saliency import steps
 from saliency.config import complete_config
@@ -14,8 +14,6 @@ from saliency.log import DataError
 from saliency.models import describe_model, describe_target_layer
 from saliency.shard_job import ShardJob
 from saliency.shards import write_json
-
-SCHEMA = yaml.safe_load((ROOT / "workflow" / "schemas" / "config.schema.yaml").read_text())
 
 
 @pytest.fixture

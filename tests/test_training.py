@@ -119,7 +119,7 @@ def test_patches_keep_their_place_in_millimetres(tmp_path):
     samples = volumes(tmp_path)
     outputs = [tmp_path / "results/test/patches" / name.rpartition("/")[2] for name in
                [*samples["path"], *samples["mask"]]]  # fmt: skip
-    cut_patches(samples, tmp_path / "data", tmp_path / "volumes", tmp_path / "masks", 4, 0, outputs)
+    cut_patches(samples, tmp_path / "volumes", tmp_path / "masks", 4, 0, outputs)
     original = nib.load(tmp_path / "volumes" / "v0.nii.gz")
     for row, label in enumerate(samples["label"]):
         patch, mask = nib.load(outputs[row]), nib.load(outputs[row + len(samples)])
@@ -132,7 +132,7 @@ def test_patches_keep_their_place_in_millimetres(tmp_path):
         )
     (tmp_path / "masks" / "v1.nii.gz").write_bytes(b"broken")
     with pytest.raises(DataError, match=r"v1_1: v1.nii.gz: .*\n.*v1_0: v1.nii.gz"):
-        cut_patches(samples, tmp_path / "data", tmp_path / "volumes", tmp_path / "masks", 4, 0, outputs)
+        cut_patches(samples, tmp_path / "volumes", tmp_path / "masks", 4, 0, outputs)
 
 
 CONV = {"factory": "saliency.conv_classifier:ConvClassifier", "kwargs": {"ndim": 3, "channels": 1, "classes": 2}}

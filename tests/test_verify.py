@@ -9,9 +9,8 @@ import nibabel as nib
 import numpy as np
 import pytest
 import yaml
-from test_steps import SCHEMA
 from test_workflow_3d import NETWORK as VOLUME_NETWORK
-from workflow_project import ROOT, Project
+from workflow_project import ROOT, SCHEMA, Project
 
 from saliency import open_maps, steps
 from saliency.__main__ import main

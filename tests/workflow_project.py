@@ -14,6 +14,7 @@ import yaml
 from PIL import Image
 
 ROOT = Path(__file__).parents[1]
+SCHEMA = yaml.safe_load((ROOT / "workflow" / "schemas" / "config.schema.yaml").read_text(encoding="utf-8"))
 
 NETWORK = '''
 import torch

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
-from saliency.config import Config, input_config
+from saliency.config import Config
 from saliency.log import DataError
+from saliency.samples import normalised
 from saliency.shard_job import ShardJob
 from saliency.shards import read_shard
 from saliency.store import read_descriptions
@@ -92,10 +93,7 @@ class CheckedSamples:
 
     def normalised(self, inputs: np.ndarray) -> np.ndarray:
         """What the network sees of ``inputs`` ``(n, c, *spatial)``."""
-        settings = input_config(self.plan.config, self.model)
-        axes = (-1, *[1] * (inputs.ndim - 2))
-        mean, std = (np.reshape(np.asarray(settings[key], dtype=inputs.dtype), axes) for key in ("mean", "std"))
-        return (inputs - mean) / std
+        return normalised(inputs, self.plan.config, self.model)
 
     def report(self, used: int) -> None:
         """Log how many samples are used.

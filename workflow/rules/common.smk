@@ -94,15 +94,17 @@ def shard(array):
     return f"{RESULTS}/{{model}}.zarr/{PLAN.shard_key(array, '{shard}')}"
 
 
+# A job parses this file as well, and knows which files it makes.
+WANTED_SHARDS = PLAN.shards if workflow.is_main_process else []
+
+
 def all_shards():
     """Every shard of every array: one that is not asked for here would not be missed when it is gone."""
-    # A job parses this file as well, and knows which files it makes.
-    shards = PLAN.shards if workflow.is_main_process else []
     return [
         f"{RESULTS}/{model}.zarr/{PLAN.shard_key(array, number)}"
         for array in PLAN.arrays
         for model in PLAN.models
-        for number in shards
+        for number in WANTED_SHARDS
     ]
 
 
@@ -131,7 +133,7 @@ def audit_files():
     files = [*AUDIT.values(), *(f"{MEAN_MAPS}/{name}" for name in MEAN_MAP_FILES)]
     tables = [f"{RESULTS}/{{model}}/metrics.{kind}" for kind in ("csv", "parquet")]
     return [
-        *expand([MEASURES, GRIDS], model=PLAN.models, shard=PLAN.shards),
+        *expand([MEASURES, GRIDS], model=PLAN.models, shard=WANTED_SHARDS),
         *expand(tables, model=PLAN.models),
         *expand(files, model=PLAN.models, target=PLAN.targets),
     ]

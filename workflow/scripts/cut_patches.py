@@ -7,5 +7,5 @@ with job_log(snakemake.log[0]):
     from saliency.plan import Plan
 
     plan, settings = Plan(snakemake.config), snakemake.config["patches"]
-    folders = (plan.manifest.parent, Path(settings["volumes"]), Path(settings["masks"]))
+    folders = (Path(settings["volumes"]), Path(settings["masks"]))
     cut_patches(plan.samples, *folders, settings["size"], settings["seed"], list(map(Path, snakemake.output)))
