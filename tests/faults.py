@@ -227,10 +227,7 @@ def main() -> None:
         for outcome in played:
             outcomes.append(outcome)
             log.write(json.dumps(asdict(outcome)) + "\n")
-            state = f"FAILED: {outcome.problem}" if outcome.problem else "ok"
-            print(
-                f"{outcome.round:4} {outcome.seconds:6.1f} s  {outcome.kind}: {outcome.happened}: {state}", flush=True
-            )
+            print(line(outcome), flush=True)
     print(f"\n{summary(outcomes)}\n\n{folder / 'rounds.jsonl'}")
     sys.exit(any(outcome.problem for outcome in outcomes))
 
