@@ -1,6 +1,8 @@
 """From a shard's maps to tables, grids, mean maps and findings; and the audit as a part of real runs."""
 
 import json
+import tempfile
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -13,9 +15,11 @@ from workflow_project import SCHEMA, Project
 
 from saliency import steps
 from saliency.audit.files import audit_settings, write_audit, write_mean_maps
-from saliency.audit.shard_measures import measure, metrics_table, pooling_grids, read_grids, write_parquet
+from saliency.audit.grid_files import DiskArray, read_grids
+from saliency.audit.shard_measures import measure, metrics_table, pooling_grids, write_parquet
 from saliency.config import complete_config
 from saliency.gradcam import enlarge
+from saliency.log import DataError
 from saliency.metrics.table import measure_columns
 from saliency.models import describe_model, describe_target_layer
 from saliency.plan import Plan
@@ -65,11 +69,26 @@ def test_measures_of_a_shard(job, tmp_path):
     assert first["energy_in_mask"].tolist()[3] == pytest.approx(cam[3][mask > 0].sum() / cam[3].sum(), rel=1e-5)
     assert first["energy_in_mask"].isna().tolist() == [False, True, True, False, True]
     grid, finer = pooling_grids(job.specs["predicted/gradcam"].shape, (30, 30), 8)
-    assert read_grids([tmp_path / "0.npz"] * 2, "inputs").shape == (10, 3, *finer)
+    assert [part.shape for part in read_grids([tmp_path / "0.npz"] * 2, "inputs")] == [(5, 3, *finer)] * 2
     native = job.read("predicted/gradcam")
-    pooled = read_grids([tmp_path / "0.npz"], "predicted")
+    (pooled,) = read_grids([tmp_path / "0.npz"], "predicted")
     assert pooled.shape == (5, *grid)
     np.testing.assert_allclose(pooled.mean((1, 2)), native.mean((1, 2)), rtol=1e-5)
+
+
+def test_array_on_disk_gives_the_rows_of_all_parts():
+    values = np.random.default_rng(0).random((50, 2, 3, 4), dtype=np.float32)
+    with DiskArray(values[begin : begin + 8] for begin in range(0, 50, 8)) as array:
+        assert array.shape == values.shape
+        for rows in ([3], [49, 0, 17, 17], []):
+            np.testing.assert_array_equal(array[np.array(rows, dtype=int)], values[rows])
+
+
+def test_full_disk_is_named(monkeypatch):
+    # Writing there fails as on a full disk.
+    monkeypatch.setattr(tempfile, "TemporaryFile", partial(open, "/dev/full", "wb", buffering=0))
+    with pytest.raises(DataError, match="cannot write: No space left on device: free space there, or set TMPDIR"):
+        DiskArray([np.zeros((3, 2), dtype=np.float32)])
 
 
 def test_table_joins_predictions_and_manifest():

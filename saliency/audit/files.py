@@ -11,9 +11,9 @@ import pandas as pd
 from saliency.audit.clusters import ClusterSettings
 from saliency.audit.document import to_json, to_markdown
 from saliency.audit.findings import FindingSettings
+from saliency.audit.grid_files import DiskArray, read_grids
 from saliency.audit.mean_maps import MeanMaps
 from saliency.audit.run import Audit, AuditSettings, audit
-from saliency.audit.shard_measures import read_grids
 from saliency.audit.shortcuts import ShortcutSettings
 from saliency.config import Config
 from saliency.log import DataError
@@ -94,14 +94,12 @@ def write_audit(
     if not chosen.any():
         raise DataError("audit.where: no row of the manifest fits")
     samples = table[chosen].reset_index(drop=True)
-    result = audit(
-        samples,
-        read_grids(grids, target)[chosen],
-        read_grids(grids, "inputs")[chosen],
-        measure_columns(plan.ndim),
-        plan.audit_columns,
-        audit_settings(config),
-    )
+    shards = np.split(chosen, range(plan.shard_size, len(chosen), plan.shard_size))
+    maps = np.concatenate(list(read_grids(grids, target)))[chosen]
+    inputs = (part[here] for part, here in zip(read_grids(grids, "inputs"), shards, strict=True))
+    with DiskArray(inputs) as pictures:
+        measures = measure_columns(plan.ndim)
+        result = audit(samples, maps, pictures, measures, plan.audit_columns, audit_settings(config))
     links = {path.stem: os.path.relpath(path, outputs["findings_md"].parent) for path in figures}
     _write(result, samples, outputs, links)
     log.info("%d findings", len(result.findings))

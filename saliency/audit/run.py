@@ -17,6 +17,7 @@ from saliency.audit.findings import (
     shortcut_findings,
 )
 from saliency.audit.grid import energy_shares
+from saliency.audit.grid_files import DiskArray
 from saliency.audit.groups import compare_groups, describe_groups, grouping_columns
 from saliency.audit.mean_maps import mean_map_test
 from saliency.audit.shortcuts import ShortcutSettings, find_shortcuts
@@ -80,7 +81,7 @@ class Audit:
 def audit(
     samples: pd.DataFrame,
     maps: np.ndarray,
-    inputs: np.ndarray,
+    inputs: np.ndarray | DiskArray,
     measures: Sequence[str],
     columns: Sequence[str],
     settings: AuditSettings = AuditSettings(),

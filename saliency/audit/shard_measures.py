@@ -2,13 +2,14 @@
 
 import io
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from saliency.audit.grid import pool
+from saliency.audit.grid_files import write_grids
 from saliency.boxes import boxes_mask
 from saliency.config import Config, read_class_names
 from saliency.inputs import InputError, Preprocessing, image_size
@@ -101,7 +102,7 @@ def measure(job: ShardJob, table: Path, grids: Path) -> None:
     cams = next(iter(maps.values()))["gradcam"]
     grid, finer = pooling_grids(cams.shape[1:], spatial, settings["grid"])
     pooled = {target: pool(of_target["gradcam"], grid) for target, of_target in maps.items()}
-    _write_npz({"inputs": pool(job.read("inputs"), finer), **pooled}, grids)
+    write_grids({"inputs": pool(job.read("inputs"), finer), **pooled}, grids)
     log.info("%d samples, %d targets", len(job.rows), len(maps))
 
 
@@ -110,21 +111,6 @@ def write_parquet(table: pd.DataFrame, output: Path) -> None:
     content = io.BytesIO()
     table.to_parquet(content, index=False)
     write_atomically(output, content.getvalue())
-
-
-def _write_npz(arrays: Mapping[str, np.ndarray], output: Path) -> None:
-    content = io.BytesIO()
-    np.savez_compressed(content, **{name: values.astype(np.float32) for name, values in arrays.items()})
-    write_atomically(output, content.getvalue())
-
-
-def read_grids(paths: Sequence[Path], name: str) -> np.ndarray:
-    """One array of several NPZ files that `measure` wrote, one after the other."""
-    parts = []
-    for path in paths:
-        with np.load(path) as arrays:
-            parts.append(arrays[name])
-    return np.concatenate(parts)
 
 
 def metrics_table(

@@ -13,6 +13,7 @@ import numpy as np
 from sklearn.covariance import ledoit_wolf
 
 from saliency.audit.grid import place_name, window_sums
+from saliency.audit.grid_files import DiskArray
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ def find_shortcuts(
     shares: np.ndarray,
     valid: np.ndarray,
     classes: np.ndarray,
-    inputs: np.ndarray,
+    inputs: np.ndarray | DiskArray,
     settings: ShortcutSettings = ShortcutSettings(),
 ) -> list[Place]:
     """Search every class for a place that its samples look at and whose content sets them apart.
@@ -145,14 +146,16 @@ def find_shortcuts(
         own = np.flatnonzero(valid & (classes == name))
         rest = _draw(np.flatnonzero(valid & (classes != name)), settings.cap, rng)
         needed = max(settings.min_count, settings.min_share * len(own))
-        best: Place | None = None
-        for position in zip(*np.nonzero(looks[own].sum(axis=0) >= needed), strict=True):
-            if len(rest) < settings.min_count:
-                continue
+        positions = list(zip(*np.nonzero(looks[own].sum(axis=0) >= needed), strict=True))
+        if not positions or len(rest) < settings.min_count:
+            continue
+        others = inputs[rest]
+        candidates = []
+        for position in positions:
             members = own[looks[own][(slice(None), *position)]]
             contrast, distance = content_contrast(
-                _patches(inputs, _draw(members, settings.cap, rng), position, settings.side, grid),
-                _patches(inputs, rest, position, settings.side, grid),
+                _patches(inputs[_draw(members, settings.cap, rng)], position, settings.side, grid),
+                _patches(others, position, settings.side, grid),
             )
             place = Place(
                 class_index=int(name),
@@ -166,10 +169,8 @@ def find_shortcuts(
                 distance=distance,
                 found=contrast >= settings.min_contrast,
             )
-            if best is None or _rank(place) > _rank(best):
-                best = place
-        if best is not None:
-            places.append(best)
+            candidates.append(place)
+        places.append(max(candidates, key=_rank))
     return places
 
 
@@ -244,11 +245,9 @@ def _draw(positions: np.ndarray, number: int, rng: np.random.Generator) -> np.nd
     return positions if len(positions) <= number else np.sort(rng.choice(positions, number, replace=False))
 
 
-def _patches(
-    inputs: np.ndarray, rows: np.ndarray, position: Sequence[int], side: int, grid: Sequence[int]
-) -> np.ndarray:
+def _patches(inputs: np.ndarray, position: Sequence[int], side: int, grid: Sequence[int]) -> np.ndarray:
     box = tuple(
         slice(first * fine // cells, (first + side) * fine // cells)
         for first, fine, cells in zip(position, inputs.shape[2:], grid, strict=True)
     )
-    return inputs[(rows, slice(None), *box)].reshape(len(rows), -1).astype(np.float64)
+    return inputs[(slice(None), slice(None), *box)].reshape(len(inputs), -1).astype(np.float64)
