@@ -63,6 +63,11 @@ SECONDS = {
 }
 # Layers of a network, where the config leaves it to the randomisation test to find them.
 LAYERS = 100
+# MB and core seconds for each sample of the whole manifest, in jobs that make tables or findings of all of them
+# (`python -m tests.benchmarks.audit_scale 1000 10000`).
+TABLES = ("predictions", "audit")
+TABLE_MB = 0.01
+TABLE_SECONDS = 0.002
 # Core seconds to draw one sample.
 FIGURE_SECONDS = 5
 # Minutes of a job that does next to nothing: Python starts slowly on a busy file system.
@@ -85,6 +90,8 @@ def memory_mb(plan: Plan, step: str, model: str) -> int:
     copies = SHARD_COPIES.get(step, 0) + (2 * len(plan.targets) if step in ("fused", "measure") else 0)
     samples = plan.shard_size * (len(plan.labelled_shards(model)) if step == "train" else 1)
     needed = BASE_MB + (step != "predictions") * TORCH_MB + copies * sample_mb * samples
+    if step in TABLES:
+        needed += TABLE_MB * len(plan.samples)
     if step == "randomisation":
         needed += RANDOMISATION_COPIES * sample_mb * len(plan.checked(step))
     if step in BATCH_COPIES:
@@ -99,6 +106,8 @@ def minutes(plan: Plan, step: str, model: str) -> int:
     """Time of a job, in minutes, on one core; parameters as of `memory_mb`."""
     if step == "plot":
         seconds = FIGURE_SECONDS * len(plan.chosen)
+    elif step in TABLES:
+        seconds = TABLE_SECONDS * len(plan.samples)
     else:
         checks = step in ("faithfulness", "randomisation")
         samples = len(plan.checked(step)) if checks else plan.shard_size

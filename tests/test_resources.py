@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import yaml
 from PIL import Image
-from workflow_project import ROOT
+from workflow_project import ROOT, SCHEMA
 
 from saliency import resources
 from saliency.config import complete_config
@@ -119,12 +119,11 @@ def test_jobs_use_less_than_they_ask_for(tmp_path, monkeypatch, factory, kwargs,
         assert asked < 4 * (used_mb + SNAKEMAKE_MB)
 
 
-def plan(tmp_path, weights=None, **changes):
-    (tmp_path / "manifest.csv").write_text("id,path\na,a.png\n")
+def plan(tmp_path, weights=None, samples=1, **changes):
+    (tmp_path / "manifest.csv").write_text("id,path\n" + "".join(f"s{row},a.png\n" for row in range(samples)))
     config = {"experiment": "e", "manifest": str(tmp_path / "manifest.csv"), **changes}
     config["models"] = {"m": {"factory": "torchvision.models:resnet18", "weights": weights}}
-    schema = yaml.safe_load((ROOT / "workflow" / "schemas" / "config.schema.yaml").read_text())
-    return Plan(complete_config(config, schema, check=False)[0])
+    return Plan(complete_config(config, SCHEMA, check=False)[0])
 
 
 def test_estimates_grow_with_shard_batch_targets_weights_and_precision(tmp_path):
@@ -146,7 +145,14 @@ def test_estimates_grow_with_shard_batch_targets_weights_and_precision(tmp_path)
 def test_steps_without_a_network_ask_for_little(tmp_path):
     # 256 photographs of 3 x 224 x 224 values of 4 bytes are 154 MB.
     usual = plan(tmp_path)
-    assert memory_mb(usual, "predictions", "m") <= 800
+    assert memory_mb(usual, "predictions", "m") == pytest.approx(800, rel=0.01)
     assert memory_mb(usual, "target_class", "m") <= 1400
     assert memory_mb(usual, "predict", "m") > memory_mb(usual, "prepare", "m") == 1400 + 463
     assert minutes(usual, "target_class", "m") == 10
+
+
+def test_tables_of_more_samples_ask_for_more(tmp_path):
+    small, large = plan(tmp_path), plan(tmp_path, samples=100_000)
+    for step in ("predictions", "audit"):
+        assert memory_mb(large, step, "m") > memory_mb(small, step, "m") + 500
+        assert minutes(large, step, "m") > minutes(small, step, "m")
