@@ -113,14 +113,16 @@ def test_table_joins_predictions_and_manifest():
     assert table["gini"].tolist() == [0.1, 0.2, 0.3, 0.4]
 
 
-def test_mean_maps_of_classes(job, tmp_path):
+def test_mean_maps_of_classes_and_groups(job, tmp_path):
+    job.config["audit"]["min_count"] = 2
     shards = {name: [job.files[f"predicted/{name}"]] for name in ("class", "gradcam")}
     write_mean_maps(job.config, "tiny", "predicted", shards, ["model.json", "target_layer.json"], tmp_path / "m.zarr")
     group = zarr.open_group(tmp_path / "m.zarr", mode="r")
     classes, cams = job.read("predicted/class"), job.read("predicted/gradcam").astype(np.float64)
-    assert group["id"][...].tolist() == [str(index) for index in np.unique(classes)]
-    for row, index in enumerate(np.unique(classes)):
-        shares = [cam / cam.sum() for cam in cams[classes == index] if cam.sum()]
+    sites = {f"site=site {site}": np.arange(5) % 2 == site for site in (0, 1)}
+    assert group["id"][...].tolist() == [*(str(index) for index in np.unique(classes)), *sites]
+    for row, members in enumerate([*(classes == index for index in np.unique(classes)), *sites.values()]):
+        shares = [cam / cam.sum() for cam in cams[members] if cam.sum()]
         np.testing.assert_allclose(group["mean"][row], np.mean(shares, axis=0), rtol=1e-6)
 
 
@@ -149,7 +151,7 @@ def test_planted_place_is_found_and_only_chosen_rows_count(tmp_path, monkeypatch
     table["zero_map"] = 0.0
     write_parquet(table, tmp_path / "metrics.parquet")
     np.savez(tmp_path / "0.npz", inputs=inputs, predicted=maps)
-    names = ["findings_json", "findings_md", "classes", "groups", "maps", "clusters"]
+    names = ["findings_json", "findings_md", "distributions", "groups", "maps", "clusters"]
     outputs = {name: tmp_path / "out" / name for name in names}
     write_audit(config, "predicted", tmp_path / "metrics.parquet", [tmp_path / "0.npz"], outputs, [])
     document = json.loads(outputs["findings_json"].read_text())
@@ -159,6 +161,9 @@ def test_planted_place_is_found_and_only_chosen_rows_count(tmp_path, monkeypatch
     assert "Class 1" in best["sentence"]
     assert "lower right corner" in best["sentence"]
     assert best["sentence"] in outputs["findings_md"].read_text().replace("\\", "")
+    described = pd.read_csv(outputs["distributions"], dtype={"group": str}).set_index(["column", "group", "measure"])
+    assert described.loc[("all", "all", "correct"), "count"] == count // 2
+    assert described.loc[[("class", str(name), "correct") for name in range(3)], "count"].sum() == count // 2
     clusters = pd.read_csv(outputs["clusters"])
     assert clusters["id"].tolist() == [f"s{row}" for row in range(1, count, 2)]
 

@@ -12,6 +12,7 @@ from saliency.audit.clusters import ClusterSettings
 from saliency.audit.document import to_json, to_markdown
 from saliency.audit.findings import FindingSettings
 from saliency.audit.grid_files import DiskArray, read_grids
+from saliency.audit.groups import grouping_columns
 from saliency.audit.mean_maps import MeanMaps
 from saliency.audit.run import Audit, AuditSettings, audit
 from saliency.audit.shortcuts import ShortcutSettings
@@ -83,7 +84,7 @@ def write_audit(
     grids
         The NPZ files of all shards.
     outputs
-        ``findings_json, findings_md, classes, groups, maps, clusters``: files to write.
+        ``findings_json, findings_md, distributions, groups, maps, clusters``: files to write.
     figures
         Of single samples, ``ID.png``, to which the findings link.
     """
@@ -111,7 +112,7 @@ def _write(result: Audit, samples: pd.DataFrame, outputs: Mapping[str, Path], li
     write_atomically(outputs["findings_md"], to_markdown(*described, links).encode())
     clusters = pd.DataFrame({"id": samples["id"], "class": samples["class"], "cluster": result.clusters})
     for name, table in (
-        ("classes", result.classes),
+        ("distributions", result.distributions),
         ("groups", result.groups),
         ("maps", result.maps),
         ("clusters", clusters),
@@ -127,7 +128,7 @@ def write_mean_maps(
     descriptions: Sequence[str],
     root: Path,
 ) -> None:
-    """Write the mean Grad-CAM of each explained class as a Zarr group: ``mean`` and ``id``, the class indices.
+    """Write mean Grad-CAMs as a Zarr group: ``mean``, and ``id``, class indices and then groups as ``column=group``.
 
     Parameters
     ----------
@@ -139,13 +140,20 @@ def write_mean_maps(
     plan = Plan(config)
     specs = plan_specs(plan, model, descriptions)
     chosen = audited_rows(plan.samples, config["audit"]["where"])
+    columns, _ = grouping_columns(plan.samples[chosen], plan.audit_columns, config["audit"]["min_count"])
     means = MeanMaps()
     for number, (classes, cams) in enumerate(zip(shards["class"], shards["gradcam"], strict=True)):
         count = len(plan.rows(number))
         wanted = chosen[number * plan.shard_size :][:count]
         explained = read_shard(Path(classes), count, specs[f"{target}/class"])[wanted]
-        means.add(explained.tolist(), read_shard(Path(cams), count, specs[f"{target}/gradcam"])[wanted])
-    groups = sorted(group for group in means.groups if group >= 0)
+        maps = read_shard(Path(cams), count, specs[f"{target}/gradcam"])[wanted]
+        means.add(explained.tolist(), maps)
+        rows = plan.rows(number).index[wanted]
+        for column, members in columns.items():
+            known = members.reindex(rows).notna().to_numpy()
+            means.add([f"{column}={group}" for group in members[rows[known]]], maps[known])
+    classes = sorted(group for group in means.groups if isinstance(group, int) and group >= 0)
+    groups = [*classes, *sorted(group for group in means.groups if isinstance(group, str))]
     cam = specs[f"{target}/gradcam"]
     spec = ArraySpec(cam.shape, "float64", cam.dimension_names, max(1, len(groups)))
     values = np.stack([means.mean(group) for group in groups]) if groups else np.full((1, *cam.shape), np.nan)

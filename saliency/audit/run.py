@@ -58,8 +58,9 @@ class Audit:
         Ranked, and the number of those that are not among them.
     clusters
         ``(n,)``: number of each sample's cluster in its class, -1 for those in none.
-    classes
-        Measures by class (`groups.describe_groups`).
+    distributions
+        ``column``, then measures by group as of `groups.describe_groups`: of ``all`` samples, by ``class``, by whether
+        they are ``correct``, by ``cluster`` (``class/number``), and by each of the manifest's columns.
     groups
         Tests of the manifest's columns (`groups.compare_groups`).
     maps
@@ -71,7 +72,7 @@ class Audit:
     findings: list[Finding]
     left_out: int
     clusters: np.ndarray
-    classes: pd.DataFrame
+    distributions: pd.DataFrame
     groups: pd.DataFrame
     maps: pd.DataFrame
     tested: dict[str, object]
@@ -110,7 +111,6 @@ def audit(
     classes = samples["class"].fillna(-1).to_numpy(dtype=int)
     groups, skipped = grouping_columns(samples, columns, settings.min_count)
     present = [name for name in measures if samples[name].notna().any()]
-    summary = describe_groups(samples, samples["class"], present, resamples=settings.resamples, seed=settings.seed)
     tests = compare_groups(samples, groups, present, strata=samples["class"])
     map_tests = _map_tests(shares, valid, classes, groups, settings)
     places = find_shortcuts(shares, valid, classes, inputs, settings.shortcuts)
@@ -121,6 +121,11 @@ def audit(
     numbers = np.full(len(samples), -1)
     for name, found in clusters.items():
         numbers[classes == name] = found.labels
+    split = np.isin(classes, [name for name, found in clusters.items() if found.count > 1]) & (numbers >= 0)
+    clustered = pd.Series([f"{name}/{number}" for name, number in zip(classes, numbers, strict=True)]).where(split)
+    distributions = _distributions(samples, {"cluster": clustered, **groups}, present, settings)
+    summary = distributions[distributions["column"] == "class"].drop(columns="column")
+    distributions["group"] = distributions["group"].map(str)
     findings, left_out = rank(
         [
             *shortcut_findings(places, samples, groups, settings.findings),
@@ -143,7 +148,22 @@ def audit(
         "measures": len(present),
         "tests_of_groups": int(tests["p"].notna().sum()),
     }
-    return Audit(findings, left_out, numbers, summary, tests, map_tests, tested, asdict(settings))
+    return Audit(findings, left_out, numbers, distributions, tests, map_tests, tested, asdict(settings))
+
+
+def _distributions(
+    samples: pd.DataFrame, groups: dict[str, pd.Series], measures: Sequence[str], settings: AuditSettings
+) -> pd.DataFrame:
+    judged = samples["correct"].map({True: "yes", False: "no"})
+    every = pd.Series("all", index=samples.index)
+    tables = []
+    for column, members in {"all": every, "class": samples["class"], "correct": judged, **groups}.items():
+        # Accuracy is the mean of ``correct``.
+        described = ["correct", *measures] if column != "correct" else measures
+        table = describe_groups(samples, members, described, resamples=settings.resamples, seed=settings.seed)
+        table.insert(0, "column", column)
+        tables.append(table)
+    return pd.concat([table for table in tables if len(table)], ignore_index=True)
 
 
 def _map_tests(

@@ -27,7 +27,7 @@ from saliency.metrics.table import measure_columns
 
 SHARD = 256
 SCHEMA = Path(__file__).parents[2] / "workflow" / "schemas" / "config.schema.yaml"
-OUTPUTS = ("findings_json", "findings_md", "classes", "groups", "maps", "clusters")
+OUTPUTS = ("findings_json", "findings_md", "distributions", "groups", "maps", "clusters")
 
 
 def make(samples: int) -> list[Path]:

@@ -44,7 +44,7 @@ AUDIT = {
     for name, file in {
         "findings_json": "findings.json",
         "findings_md": "findings.md",
-        "classes": "classes.csv",
+        "distributions": "distributions.csv",
         "groups": "groups.csv",
         "maps": "group_maps.csv",
         "clusters": "clusters.csv",
