@@ -1,0 +1,105 @@
+"""Audits of real data, and where the maps lie against the objects.
+
+python -m tests.benchmarks.real_data kangaroo --data ../shared/data --folder audits
+python -m tests.benchmarks.real_data imagenet --data ../shared/data --folder audits
+python -m tests.benchmarks.real_data hippocampus --data ../shared/data --folder audits
+
+`kangaroo/` holds photographs (`images/NUMBER.jpg`) with boxes in Pascal VOC's format (`annots/NUMBER.xml`,
+https://github.com/experiencor/kangaroo), `imagenet/` one photograph for each class of `labels.csv` (`file`, `label`,
+`wnid`), both seen by the network of `config/config.yaml`; `hippocampus/` the volumes of `config/hippocampus.yaml`.
+A table by group is printed: means of measures, with what an even map, the image's centre and a random point would give.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pandas as pd
+import yaml
+
+ROOT = Path(__file__).parents[2]
+MEASURES = {
+    "energy_in_mask": "energy in mask",
+    "mask_share": "mask's share",
+    "pointing_hit": "pointing game",
+    "pointing_hit_centre": "of the centre",
+    "pointing_random": "of a random point",
+    "correct": "accuracy",
+}
+KANGAROO = 104
+
+
+def boxes(annotation: Path) -> str:
+    """Boxes of a Pascal VOC file as the manifest has them; its pixels count from 1, and the last one is inside."""
+    found = [[int(box.findtext(name)) for name in ("xmin", "ymin", "xmax", "ymax")]
+             for box in ElementTree.parse(annotation).iter("bndbox")]  # fmt: skip
+    return "; ".join(f"{left - 1} {top - 1} {right} {bottom}" for left, top, right, bottom in found)
+
+
+def kangaroos(data: Path) -> pd.DataFrame:
+    """Manifest of the photographs of kangaroos."""
+    paths = sorted((data / "images").glob("*.jpg"))
+    table = pd.DataFrame({"id": [path.stem for path in paths], "path": paths, "label": KANGAROO})
+    return table.assign(boxes=[boxes(data / "annots" / f"{name}.xml") for name in table["id"]])
+
+
+def imagenet(data: Path) -> pd.DataFrame:
+    """Manifest of one photograph per class."""
+    labels = pd.read_csv(data / "labels.csv")
+    paths = [data / name for name in labels["file"]]
+    return pd.DataFrame({"id": labels["wnid"], "path": paths, "label": labels["label"]})
+
+
+def write_config(name: str, data: Path, tolerance: float | None) -> Path:
+    """Write the config of an audit, and its manifest where it has none, to the working directory."""
+    if name == "hippocampus":
+        config = yaml.safe_load((ROOT / "config" / "hippocampus.yaml").read_text(encoding="utf-8"))
+        config["patches"] |= {"volumes": str(data / "images"), "masks": str(data / "labels")}
+        manifest = (ROOT / config["manifest"]).read_text(encoding="utf-8")
+        Path("data").mkdir(exist_ok=True)
+        # Paths in it are relative to its folder.
+        Path("data/hippocampus.csv").write_text(manifest, encoding="utf-8")
+        config["manifest"] = "data/hippocampus.csv"
+    else:
+        config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))
+        {"kangaroo": kangaroos, "imagenet": imagenet}[name](data).to_csv(f"{name}.csv", index=False)
+        config["models"]["efficientnet_lite0"]["class_names"] = str(ROOT / "config" / "imagenet_classes.txt")
+        config |= {"manifest": f"{name}.csv", "execution": "fused", "shard_size": 84, "on_error": "skip"}
+        config["targets"] = ["predicted", "runner_up"]
+        config["plots"] = {"samples": "random", "count": 4}
+    if tolerance is not None:
+        config["audit"] = (config.get("audit") or {}) | {"tolerance": tolerance}
+    path = Path(f"{name}.yaml")
+    path.write_text(yaml.safe_dump(config | {"experiment": name}), encoding="utf-8")
+    return path
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("name", choices=["kangaroo", "imagenet", "hippocampus"])
+    parser.add_argument("--data", type=Path, required=True, help="folder of the three folders")
+    parser.add_argument("--folder", type=Path, required=True, help="where to work")
+    parser.add_argument("--tolerance", type=float, help="of the pointing game, in pixels; by default the config's")
+    arguments = parser.parse_args()
+    data = (arguments.data / arguments.name).resolve()
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    os.chdir(arguments.folder)
+    config = write_config(arguments.name, data, arguments.tolerance)
+    command = ["-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--cores", "all", "--configfile", config]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, *command, "--quiet"], check=True, env=environment)
+    for path in sorted(Path("results", arguments.name).glob("*/audit/predicted/distributions.csv")):
+        table = pd.read_csv(path, dtype={"group": str})
+        # Every third class of ImageNet has one photograph.
+        table = table[(table["column"] != "class") | (table["group"].map(len) < 3)]
+        means = table.pivot(index=["column", "group"], columns="measure", values="mean")
+        counts = table[table["measure"] == "gini"].set_index(["column", "group"])["count"].rename("maps")
+        shown = means.reindex(columns=list(MEASURES)).rename(columns=MEASURES)
+        print(f"\n{path}\n\n{shown.join(counts).reset_index().to_markdown(index=False, floatfmt='.3f')}")
+
+
+if __name__ == "__main__":
+    main()
