@@ -8,6 +8,8 @@ python -m tests.benchmarks.real_data hippocampus --data ../shared/data --folder 
 https://github.com/experiencor/kangaroo), `imagenet/` one photograph for each class of `labels.csv` (`file`, `label`,
 `wnid`), both seen by the network of `config/config.yaml`; `hippocampus/` the volumes of `config/hippocampus.yaml`.
 A table by group is printed: means of measures, with what an even map, the image's centre and a random point would give.
+With `--randomisation 16`, a second one: how similar the maps of so many samples stay while the layers are given
+random weights, from the top down (means of the rank correlation of absolute values).
 """
 
 import argparse
@@ -53,7 +55,7 @@ def imagenet(data: Path) -> pd.DataFrame:
     return pd.DataFrame({"id": labels["wnid"], "path": paths, "label": labels["label"]})
 
 
-def write_config(name: str, data: Path, tolerance: float | None) -> Path:
+def write_config(name: str, data: Path, audit: dict[str, object]) -> Path:
     """Write the config of an audit, and its manifest where it has none, to the working directory."""
     if name == "hippocampus":
         config = yaml.safe_load((ROOT / "config" / "hippocampus.yaml").read_text(encoding="utf-8"))
@@ -70,8 +72,7 @@ def write_config(name: str, data: Path, tolerance: float | None) -> Path:
         config |= {"manifest": f"{name}.csv", "execution": "fused", "shard_size": 84, "on_error": "skip"}
         config["targets"] = ["predicted", "runner_up"]
         config["plots"] = {"samples": "random", "count": 4}
-    if tolerance is not None:
-        config["audit"] = (config.get("audit") or {}) | {"tolerance": tolerance}
+    config["audit"] = config.get("audit", {}) | audit
     path = Path(f"{name}.yaml")
     path.write_text(yaml.safe_dump(config | {"experiment": name}), encoding="utf-8")
     return path
@@ -83,11 +84,15 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of the three folders")
     parser.add_argument("--folder", type=Path, required=True, help="where to work")
     parser.add_argument("--tolerance", type=float, help="of the pointing game, in pixels; by default the config's")
+    parser.add_argument("--randomisation", type=int, metavar="SAMPLES", help="test the maps with random weights")
     arguments = parser.parse_args()
     data = (arguments.data / arguments.name).resolve()
     arguments.folder.mkdir(parents=True, exist_ok=True)
     os.chdir(arguments.folder)
-    config = write_config(arguments.name, data, arguments.tolerance)
+    audit = {} if arguments.tolerance is None else {"tolerance": arguments.tolerance}
+    if arguments.randomisation:
+        audit["randomisation"] = {"samples": arguments.randomisation}
+    config = write_config(arguments.name, data, audit)
     command = ["-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--cores", "all", "--configfile", config]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     subprocess.run([sys.executable, *command, "--quiet"], check=True, env=environment)
@@ -99,6 +104,9 @@ def main() -> None:
         counts = table[table["measure"] == "gini"].set_index(["column", "group"])["count"].rename("maps")
         shown = means.reindex(columns=list(MEASURES)).rename(columns=MEASURES)
         print(f"\n{path}\n\n{shown.join(counts).reset_index().to_markdown(index=False, floatfmt='.3f')}")
+    for path in sorted(Path("results", arguments.name).glob("*/audit/randomisation.csv")):
+        table = pd.read_csv(path).pivot_table("spearman_absolute", ["depth", "layer"], "method", dropna=False)
+        print(f"\n{path}\n\n{table.reset_index().to_markdown(index=False, floatfmt='.2f')}")
 
 
 if __name__ == "__main__":
