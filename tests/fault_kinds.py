@@ -94,7 +94,9 @@ class Run:
         while not self.over:
             with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
                 now = busy_seconds(self.process)
-                if now != busy or self.process.children(recursive=True):
+                # A child that has ended may never be waited for.
+                children = self.process.children(recursive=True)
+                if now != busy or any(child.status() != psutil.STATUS_ZOMBIE for child in children):
                     busy, since = now, time.monotonic()
             if time.monotonic() - since > HUNG_SECONDS:
                 self.hung = True
