@@ -104,7 +104,7 @@ def to_markdown(
 
     Examples
     --------
-    >>> print(to_markdown([], 0, {"classes": 10}, {"alpha": 0.05}))
+    >>> print(to_markdown([], 0, {"classes": 10, "largest_contrast": None}, {"alpha": 0.05}))
     # Findings
     <BLANKLINE>
     Nothing was found.
@@ -134,7 +134,7 @@ def _entries(entries: Mapping[str, object], prefix: str = "") -> list[str]:
         name = f"{prefix}{key}".replace("_", " ")
         if isinstance(value, Mapping):
             texts += _entries(value, f"{name} ")
-        else:
+        elif value is not None:
             text = f"{value:.3g}" if isinstance(value, float) else escape_markdown(str(value))
             texts.append(f"{escape_markdown(name)} {text}")
     return texts

@@ -29,9 +29,13 @@ MEASURES = {
     "pointing_hit": "pointing game",
     "pointing_hit_centre": "of the centre",
     "pointing_random": "of a random point",
+    "border_energy": "energy at the border",
+    "border_share": "border's share",
     "correct": "accuracy",
 }
 KANGAROO = 104
+# Groups with fewer maps are not shown.
+SMALLEST = 10
 
 
 def boxes(annotation: Path) -> str:
@@ -98,12 +102,12 @@ def main() -> None:
     subprocess.run([sys.executable, *command, "--quiet"], check=True, env=environment)
     for path in sorted(Path("results", arguments.name).glob("*/audit/predicted/distributions.csv")):
         table = pd.read_csv(path, dtype={"group": str})
-        # Every third class of ImageNet has one photograph.
-        table = table[(table["column"] != "class") | (table["group"].map(len) < 3)]
         means = table.pivot(index=["column", "group"], columns="measure", values="mean")
         counts = table[table["measure"] == "gini"].set_index(["column", "group"])["count"].rename("maps")
-        shown = means.reindex(columns=list(MEASURES)).rename(columns=MEASURES)
-        print(f"\n{path}\n\n{shown.join(counts).reset_index().to_markdown(index=False, floatfmt='.3f')}")
+        shown = means.reindex(columns=list(MEASURES)).rename(columns=MEASURES).join(counts)
+        shown = shown[shown["maps"] >= SMALLEST].dropna(axis=1, how="all").reset_index()
+        print(f"\n{path}\n\n{shown.to_markdown(index=False, floatfmt='.3f')}")
+        print(f"\n{path.with_name('findings.md').read_text(encoding='utf-8')}")
     for path in sorted(Path("results", arguments.name).glob("*/audit/randomisation.csv")):
         table = pd.read_csv(path).pivot_table("spearman_absolute", ["depth", "layer"], "method", dropna=False)
         print(f"\n{path}\n\n{table.reset_index().to_markdown(index=False, floatfmt='.2f')}")
