@@ -6,6 +6,7 @@ Imported while Snakemake plans its jobs, and so by every job: nothing here impor
 import hashlib
 import json
 import math
+from collections.abc import Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -38,9 +39,16 @@ VERSIONS = {
     "contact_sheets": 1,
     "faithfulness": 1,
     "randomisation": 1,
+    "sprites": 1,
+    "report": 1,
 }
 # Of one array in a shard whose size is "auto", before compression.
 SHARD_BYTES = 128 * 1024**2
+# Longest sides of a report's pictures and volumes to choose from: few, so that a larger manifest seldom changes it.
+REPORT_SIDES = {2: (224, 160, 112, 80, 56, 40, 28), 3: (128, 96, 64, 48, 32, 24, 16)}
+# What a report's pictures may take up together, and each of their values on average (measured: docs/report.md).
+REPORT_BYTES = 120_000_000
+VALUE_BYTES = 0.5
 METHODS = ("guided_backprop", "gradcam", "guided_gradcam")
 
 
@@ -54,6 +62,18 @@ def digest(*parts: Any) -> str:
     """
     text = json.dumps(parts, sort_keys=True, ensure_ascii=False, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def report_shape(spatial: Sequence[int], side: int) -> list[int]:
+    """Shape in which the report shows a sample whose longest side may be `side`; none is enlarged.
+
+    Examples
+    --------
+    >>> report_shape([200, 100], 50), report_shape([28, 28], 224)
+    ([50, 25], [28, 28])
+    """
+    scale = min(1, side / max(spatial))
+    return [max(1, round(size * scale)) for size in spatial]
 
 
 class Plan:
@@ -222,10 +242,34 @@ class Plan:
     def sample_values(self, model: str) -> int:
         """Number of values of a sample as the network sees it, and of a map of that shape."""
         settings = input_config(self.config, model)
-        size = settings.get("resize") if settings["crop"] is None else settings["crop"]
-        side = [size] * self.ndim if isinstance(size, int) else size
         channels = settings["channels"] if isinstance(settings["channels"], int) else len(settings["channels"])
-        return channels * math.prod(side)
+        return channels * math.prod(self.spatial_shape(model))
+
+    def spatial_shape(self, model: str) -> list[int]:
+        """Shape of a sample as the network sees it, without its channels."""
+        settings = input_config(self.config, model)
+        size = settings.get("resize") if settings["crop"] is None else settings["crop"]
+        return [size] * self.ndim if isinstance(size, int) else size
+
+    @property
+    def reported(self) -> bool:
+        """Whether the page of the report is made, which shows the audit."""
+        return self.audited and self.config["report"] is not None
+
+    @cached_property
+    def report_side(self) -> int:
+        """Longest side of the report's pictures, in pixels or voxels; smaller samples keep their size."""
+        side = self.config["report"]["side"]
+        if side != "auto":
+            return side
+        layers = 1 + len(self.targets) * len(self.methods)
+
+        def size(side: int) -> float:
+            shapes = [report_shape(self.spatial_shape(model), side) for model in self.models]
+            return len(self.samples) * layers * sum(map(math.prod, shapes)) * VALUE_BYTES
+
+        sides = REPORT_SIDES[self.ndim]
+        return next((side for side in sides if size(side) <= REPORT_BYTES), sides[-1])
 
     @cached_property
     def chosen(self) -> pd.DataFrame:
@@ -314,6 +358,8 @@ class Plan:
                 return digest(step, VERSIONS[step], chosen, settings, names, self.methods)
             case "faithfulness" | "randomisation":
                 return self._check_digest(step, model, target)
+            case "report":
+                return digest(step, VERSIONS[step], self.digest("audit", model), self._names_fingerprint(model))
         raise ValueError(f"step '{step}' works on a shard")
 
     def _check_digest(self, check: str, model: str, target: str | None) -> str:
@@ -334,6 +380,11 @@ class Plan:
         """Digest of the job that makes all of a shard's arrays at once."""
         last = [self.digest(method, model, shard, target) for target in self.targets for method in self.methods]
         return digest("fused", last)
+
+    def report_digest(self) -> str:
+        """Digest of the job that writes the report's page."""
+        models = [self.digest("report", model) for model in self.models]
+        return digest("page", VERSIONS["report"], self.config["experiment"], models, self.targets, self.methods)
 
     def errors_digest(self) -> str:
         """Digest of the job that judges the failed samples."""
@@ -413,4 +464,7 @@ class Plan:
                 settings = {key: self.config["audit"][key] for key in ("tolerance", "border", "grid")}
                 values = input_config(self.config, model).get("mask_values")
                 return digest(step, version, maps, column, masks, files, values, settings)
+            case "sprites":
+                maps = [before(name, target) for target in self.targets for name in self.methods]
+                return digest(step, version, maps, self.report_side)
         raise ValueError(f"step '{step}' does not work on a shard")

@@ -32,6 +32,7 @@ SHARD_COPIES = {
     "export": 2,
     "faithfulness": 4,
     "randomisation": 1,
+    "sprites": 2,
 }
 # Arrays of a sample's size that the randomisation test holds for each sample, most of all where there is one channel.
 RANDOMISATION_COPIES = 40
@@ -60,6 +61,7 @@ SECONDS = {
     "measure": 1,
     "faithfulness": 10,
     "randomisation": 30,
+    "sprites": 2,
 }
 # Layers of a network, where the config leaves it to the randomisation test to find them.
 LAYERS = 100

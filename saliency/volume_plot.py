@@ -15,7 +15,8 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
-from saliency.plot import TITLES, display_map, draw_image, draw_map, wrapped
+from saliency.display import display_map
+from saliency.plot import TITLES, draw_image, draw_map, wrapped
 from saliency.volume_slices import AXIAL, centre, found_peak, leading_map, slice_plane, spread_slices, window
 
 DPI = 120

@@ -4,7 +4,8 @@ import torch
 from matplotlib import pyplot as plt
 
 from saliency import saliency_plot
-from saliency.plot import display_image, display_map, sample_panels
+from saliency.display import display_image, display_map
+from saliency.plot import sample_panels
 
 
 @pytest.fixture(autouse=True)

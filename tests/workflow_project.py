@@ -85,6 +85,7 @@ class Project:
             "batch_size": 2,
             "plots": {"count": 2, "contact_sheets": ["first", "misclassified"]},
             "audit": None,
+            "report": None,
         }
         (self.folder / "config.yaml").write_text(yaml.safe_dump(config | changes))
 

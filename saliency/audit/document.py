@@ -1,10 +1,10 @@
 """findings.json and findings.md."""
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 
 from saliency.audit.findings import Finding, escape_markdown
+from saliency.json_values import plain
 
 TITLES = {
     "shortcut": "candidate for a shortcut",
@@ -77,7 +77,7 @@ def to_json(
         "tested": tested,
         "settings": settings,
     }
-    return json.dumps(_plain(document), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(plain(document), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def to_markdown(
@@ -142,14 +142,3 @@ def _entries(entries: Mapping[str, object], prefix: str = "") -> list[str]:
 
 def _link(name: str, links: Mapping[str, str]) -> str:
     return f"[{escape_markdown(name)}](<{links[name]}>)" if name in links else escape_markdown(name)
-
-
-def _plain(value: object) -> object:
-    """Only what JSON can hold."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(entry) for entry in value]
-    if hasattr(value, "item"):
-        value = value.item()
-    return None if isinstance(value, float) and not math.isfinite(value) else value

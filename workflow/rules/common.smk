@@ -5,6 +5,7 @@ from snakemake.exceptions import WorkflowError
 
 from saliency.config import complete_config
 from saliency.plan import Plan
+from saliency.report.assets import ASSETS
 from saliency.resources import memory_mb, minutes
 
 with open(workflow.source_path("../schemas/config.schema.yaml")) as file:
@@ -81,6 +82,31 @@ CHECKS = {
     if (config["audit"] or {}).get(name)
 }
 
+# The page, and what lies beside it: pictures of each shard, data of each model.
+REPORT = f"{RESULTS}/report"
+LAYERS = [
+    "inputs",
+    *(f"{target}/{name}" for target in PLAN.targets for name in PLAN.methods),
+]
+PICTURES = LAYERS + ([f"volumes/{name}" for name in LAYERS] if PLAN.ndim == 3 else [])
+SPRITES = {name: f"{REPORT}/data/{{model}}/{name}/{{shard}}.js" for name in PICTURES}
+MODEL_DATA = {
+    name: f"{REPORT}/data/{{model}}/{name}.js"
+    for name in [
+        "predictions",
+        *(
+            f"{target}/{kind}"
+            for target in PLAN.targets
+            for kind in ("measures", "classes")
+        ),
+    ]
+}
+PAGE = f"{REPORT}/index.html"
+PAGE_FILES = [
+    f"{REPORT}/data/samples.js",
+    *(f"{REPORT}/assets/{name}" for name in ASSETS),
+]
+
 
 wildcard_constraints:
     model="|".join(PLAN.models),
@@ -136,6 +162,20 @@ def audit_files():
         *expand([MEASURES, GRIDS], model=PLAN.models, shard=WANTED_SHARDS),
         *expand(tables, model=PLAN.models),
         *expand(files, model=PLAN.models, target=PLAN.targets),
+    ]
+
+
+def report_files():
+    """The page, and everything that it loads."""
+    if not PLAN.reported:
+        return []
+    # As for `all_shards`.
+    shards = PLAN.shards if workflow.is_main_process else []
+    return [
+        PAGE,
+        *PAGE_FILES,
+        *expand(MODEL_DATA.values(), model=PLAN.models),
+        *expand(SPRITES.values(), model=PLAN.models, shard=shards),
     ]
 
 

@@ -1,0 +1,63 @@
+"use strict";
+
+// What is drawn: of model, target, method, opacity and colours those that a page has, with the legend of its map.
+report.controls = (fields, extra = []) => {
+  const { models, targets, methods, sequential, diverging } = report.settings;
+  const pairs = (names) => names.map((name) => [name, name]);
+  const change = (name) => (value) => report.state.change({ [name]: value, ...(name === "model" || name === "target" ? { cluster: null } : {}) });
+  const model = report.select("Model", "model", pairs(models), change("model"));
+  const target = report.select("Explained class", "target", pairs(targets), change("target"));
+  const method = report.select(
+    "Map",
+    "method",
+    [...methods, "none"].map((name) => [name, report.colours.titles[name]]),
+    change("method"),
+  );
+  const colours = report.select("Colours", "colours", Object.entries(sequential), change("colours"));
+  const signed = report.select("Colours", "signed", Object.entries(diverging), change("signed"));
+  const value = report.element("output", {});
+  const slider = report.element("input", {
+    type: "range",
+    name: "opacity",
+    min: "0",
+    max: "100",
+    step: "5",
+    oninput: () => report.state.change({ opacity: slider.value }, true),
+  });
+  const opacity = report.element("label", { class: "field" }, report.element("span", {}, "Opacity ", value), slider);
+  const legend = report.element("div", { class: "field" });
+  const has = (name) => fields.includes(name);
+  const element = report.element("div", { class: "controls", role: "group", "aria-label": "What is drawn" });
+  if (models.length > 1) element.append(model);
+  if (targets.length > 1 && has("target")) element.append(target);
+  if (has("method")) element.append(method);
+  if (has("opacity")) element.append(opacity);
+  if (has("colours")) element.append(colours);
+  if (has("signed")) element.append(signed);
+  element.append(...extra);
+  if (has("legend")) element.append(legend);
+  element.hidden = !element.firstChild;
+
+  function update(settings) {
+    model.control.value = settings.model;
+    target.control.value = settings.target;
+    method.control.value = settings.method;
+    colours.control.value = settings.colours;
+    signed.control.value = settings.signed;
+    // Where all methods are drawn, each has a legend of its own.
+    const shown = has("method") ? settings.method : "gradcam";
+    slider.value = report.colours.opacity(shown, settings);
+    value.textContent = `${slider.value} %`;
+    if (has("method")) {
+      opacity.hidden = shown === "none";
+      colours.hidden = shown === "none" || report.colours.isSigned(shown);
+      signed.hidden = shown === "none" || !report.colours.isSigned(shown);
+    } else {
+      signed.firstElementChild.textContent = "Colours of signed maps";
+    }
+    legend.hidden = shown === "none";
+    if (shown !== "none") legend.replaceChildren(report.element("span", {}, "Legend"), report.colours.legend(shown, settings));
+  }
+
+  return { element, update };
+};

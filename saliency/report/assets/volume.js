@@ -1,0 +1,99 @@
+"use strict";
+
+// A volume in three planes, each with a slider for its slice: one row of planes for the input and for each map.
+report.volume = (layers, shape, spacing, label) => {
+  const { element } = report;
+  const planes = [
+    { name: "axial", axis: 2, across: 0, upward: 1, letters: ["L", "R", "A", "P"] },
+    { name: "coronal", axis: 1, across: 0, upward: 2, letters: ["L", "R", "S", "I"] },
+    { name: "sagittal", axis: 0, across: 1, upward: 2, letters: ["P", "A", "S", "I"] },
+  ];
+  const keys = ["x", "y", "z"];
+  let position = shape.map((size) => Math.floor(size / 2));
+  let settings = {};
+
+  const sliders = planes.map(({ name, axis }) => {
+    const output = element("output", {});
+    const input = element("input", {
+      type: "range",
+      min: "0",
+      max: String(shape[axis] - 1),
+      step: "1",
+      name: keys[axis],
+      "aria-label": `${name} slice of ${label}`,
+      oninput: () => move(axis, Number(input.value)),
+    });
+    return { axis, input, output, element: element("label", { class: "slice" }, element("span", {}, `${name} `, output), input) };
+  });
+
+  function move(axis, index) {
+    const found = Math.min(shape[axis] - 1, Math.max(0, index));
+    if (found !== position[axis]) report.state.change({ [keys[axis]]: String(found) }, true);
+  }
+
+  const canvases = [];
+  const head = element("div", { class: "planes heads" }, sliders.map((slider) => slider.element));
+  const rows = layers.map((layer) => {
+    const cells = planes.map((plane) => {
+      const { axis, name, letters, across, upward } = plane;
+      const canvas = element("canvas", { role: "img" });
+      const frame = element("div", { class: "frame plane", "data-layer": layer.key, "data-plane": name }, canvas);
+      ["left", "right", "top", "bottom"].forEach((side, at) => frame.append(element("span", { class: `side-letter ${side}`, "aria-hidden": "true" }, letters[at])));
+      frame.style.aspectRatio = `${shape[across] * spacing[across]} / ${shape[upward] * spacing[upward]}`;
+      let turned = 0;
+      frame.addEventListener(
+        "wheel",
+        (event) => {
+          if (event.ctrlKey) return;
+          event.preventDefault();
+          turned += event.deltaY;
+          if (Math.abs(turned) < 20) return;
+          move(axis, position[axis] + (turned > 0 ? -1 : 1));
+          turned = 0;
+        },
+        { passive: false },
+      );
+      const jump = (event) => {
+        const box = frame.getBoundingClientRect();
+        const share = (value, size) => Math.min(size - 1, Math.max(0, Math.floor(value * size)));
+        const column = share((event.clientX - box.left) / box.width, shape[across]);
+        const row = share(1 - (event.clientY - box.top) / box.height, shape[upward]);
+        report.state.change({ [keys[across]]: String(column), [keys[upward]]: String(row) }, true);
+      };
+      frame.addEventListener("pointerdown", jump);
+      canvases.push({ layer, plane, canvas, frame });
+      return frame;
+    });
+    const text = element("h3", { class: "layer" }, layer.title);
+    return element("div", { class: "layer-row" }, text, layer.legend ?? null, layer.volume || layer.map ? element("div", { class: "planes" }, cells) : element("p", { class: "empty" }, "There is no map."));
+  });
+
+  function draw() {
+    for (const { layer, plane, canvas, frame } of canvases) {
+      const index = position[plane.axis];
+      const under = layer.volume ? report.pictures.slice(layer.volume, plane.axis, index) : null;
+      const over = layer.map ? report.pictures.slice(layer.map, plane.axis, index) : null;
+      if (!under && !over) continue;
+      const colours = layer.map ? report.colours.of(layer.method, settings) : null;
+      report.pictures.put(canvas, report.pictures.compose(under, over, colours, layer.map ? report.colours.opacity(layer.method, settings) : 0));
+      canvas.setAttribute("aria-label", `${layer.title} of ${label}, ${plane.name} slice ${index + 1} of ${shape[plane.axis]}`);
+      frame.style.setProperty("--across", `${(100 * (position[plane.across] + 0.5)) / shape[plane.across]}%`);
+      frame.style.setProperty("--down", `${100 - (100 * (position[plane.upward] + 0.5)) / shape[plane.upward]}%`);
+    }
+    for (const { axis, input, output } of sliders) {
+      input.value = String(position[axis]);
+      output.textContent = `${keys[axis]} ${position[axis] + 1} of ${shape[axis]}`;
+    }
+  }
+
+  function update(next, start) {
+    settings = next;
+    position = keys.map((key, axis) => {
+      const given = next[key] === undefined ? NaN : Number(next[key]);
+      return Number.isInteger(given) && given >= 0 && given < shape[axis] ? given : start[axis];
+    });
+    draw();
+  }
+
+  return { element: element("div", { class: "volume" }, head, ...rows), update };
+};

@@ -1,0 +1,124 @@
+"""The report's page and the files that it loads, from the results of a finished run."""
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from saliency.config import Config, read_class_names
+from saliency.plan import Plan, report_shape
+from saliency.report.assets import SCRIPTS, script, style_sheet, table_library
+from saliency.report.colour_maps import DIVERGING, SEQUENTIAL, colour_table
+from saliency.report.overview import (
+    failures,
+    model_summary,
+    page_findings,
+    read_findings,
+    read_predictions,
+    target_findings,
+)
+from saliency.report.scripts import codes, data_script, script_json
+from saliency.report.tiles import tile_size
+from saliency.shards import write_atomically
+
+
+def samples_data(plan: Plan, problems: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+    """The manifest, and what is wrong with the samples that failed, by model and id."""
+    columns = [
+        {"name": name, **codes(plan.samples[name].tolist())} for name in plan.samples if name not in ("id", "label")
+    ]
+    return {"ids": plan.samples["id"].tolist(), "columns": columns, "problems": problems}
+
+
+def page_settings(plan: Plan, documents: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """What the scripts of the page need at once.
+
+    Parameters
+    ----------
+    plan
+        The experiment.
+    documents
+        By model and target: ``findings.json``.
+    """
+    config = plan.config
+    return {
+        "experiment": config["experiment"],
+        "ndim": plan.ndim,
+        "samples": len(plan.samples),
+        "shard_size": plan.shard_size,
+        "models": plan.models,
+        "sizes": {model: tile_size(report_shape(plan.spatial_shape(model), plan.report_side)) for model in plan.models},
+        "targets": plan.targets,
+        "methods": plan.methods,
+        "class_names": {model: read_class_names(config["models"][model]["class_names"]) for model in plan.models},
+        "where": config["audit"]["where"],
+        "findings": {
+            model: {target: page_findings(document) for target, document in of_model.items()}
+            for model, of_model in documents.items()
+        },
+        "colours": {name: colour_table(name) for name in {**SEQUENTIAL, **DIVERGING}},
+        "sequential": SEQUENTIAL,
+        "diverging": DIVERGING,
+    }
+
+
+def write_report(
+    config: Config,
+    predictions: Mapping[str, Path],
+    findings: Mapping[str, Mapping[str, Path]],
+    errors: Path,
+    folder: Path,
+) -> None:
+    """Write the page; the pictures and the data of each model lie beside it.
+
+    Parameters
+    ----------
+    config
+        The completed config.
+    predictions
+        ``predictions.csv`` by model.
+    findings
+        ``findings.json`` by model and target.
+    errors
+        ``errors.csv``.
+    folder
+        Gets ``index.html``, ``assets/`` and ``data/samples.js``.
+    """
+    plan = Plan(config)
+    documents = {
+        model: {name: read_findings(path) for name, path in files.items()} for model, files in findings.items()
+    }
+    failed = failures(errors, plan.models)
+    style = style_sheet()
+    style_hash = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    environment = Environment(
+        loader=PackageLoader("saliency.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    page = environment.get_template("index.html").render(
+        experiment=config["experiment"],
+        manifest=config["manifest"],
+        where=config["audit"]["where"],
+        samples=len(plan.samples),
+        models=[model_summary(plan, model, read_predictions(path)) for model, path in predictions.items()],
+        targets=[
+            target_findings(plan, model, target, document)
+            for model, of_model in documents.items()
+            for target, document in of_model.items()
+        ],
+        failures=failed,
+        style=Markup(style),
+        style_hash=style_hash,
+        settings=Markup(script_json(page_settings(plan, documents))),
+        scripts=SCRIPTS,
+    )
+    for name in SCRIPTS:
+        write_atomically(folder / "assets" / name, script(name))
+    for name, content in table_library().items():
+        write_atomically(folder / "assets" / name, content)
+    write_atomically(folder / "data" / "samples.js", data_script("samples", samples_data(plan, failed["problems"])))
+    write_atomically(folder / "index.html", page.encode())

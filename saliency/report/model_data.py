@@ -1,0 +1,178 @@
+"""What the page knows about the samples and classes of one model: predictions, measures, clusters and mean maps."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from saliency.audit.files import audited_rows
+from saliency.audit.grid import energy_shares, pool
+from saliency.audit.shard_measures import read_grids
+from saliency.config import Config
+from saliency.metrics.table import measure_columns
+from saliency.plan import Plan
+from saliency.report.scripts import codes, data_script, numbers
+from saliency.shards import write_atomically
+from saliency.store import open_maps
+
+# Cells along each axis of a mean map, at most: those of classes with thousands of samples are smooth.
+MEAN_CELLS = {2: 56, 3: 16}
+
+
+def predictions_data(table: pd.DataFrame) -> dict[str, object]:
+    """Columns of ``metrics.parquet`` that say what the model made of each sample."""
+    return {
+        "label": numbers(table["label"]),
+        "predicted": numbers(table["predicted_class"]),
+        "probability": numbers(table["probability"]),
+        "correct": numbers(table["correct"]),
+        "status": codes(table["status"].tolist()),
+    }
+
+
+def measures_data(table: pd.DataFrame, clusters: pd.DataFrame, ndim: int) -> dict[str, object]:
+    """Explained class, cluster and measures of each sample; measures that no sample has are left out.
+
+    Parameters
+    ----------
+    table
+        Rows of ``metrics.parquet`` of one target.
+    clusters
+        ``clusters.csv``.
+    ndim
+        Number of spatial axes.
+    """
+    cluster = table["id"].map(clusters.set_index("id")["cluster"]).where(lambda number: number >= 0)
+    measures = [name for name in measure_columns(ndim) if table[name].notna().any()]
+    return {
+        "class": numbers(table["class"]),
+        "cluster": numbers(cluster),
+        "measures": {name: numbers(table[name]) for name in measures},
+    }
+
+
+def cluster_data(
+    table: pd.DataFrame, clusters: pd.DataFrame, grids: np.ndarray, exemplars: int
+) -> dict[int, list[dict[str, object]]]:
+    """Describe the clusters of each class.
+
+    Parameters
+    ----------
+    table
+        Rows of ``metrics.parquet`` of one target.
+    clusters
+        ``clusters.csv``.
+    grids
+        ``(n, *grid)``: their Grad-CAMs, pooled.
+    exemplars
+        How many samples stand for a cluster: those nearest to its mean map.
+
+    Returns
+    -------
+    dict
+        By class: the clusters with ``cluster``, ``count``, ``exemplars`` (rows of the table) and ``map``.
+    """
+    shares, valid = energy_shares(grids)
+    rows = pd.Series(table.index, index=table["id"])
+    found: dict[int, list[dict[str, object]]] = {}
+    for (name, cluster), members in clusters[clusters["cluster"] >= 0].groupby(["class", "cluster"]):
+        of_cluster = rows[members["id"]].to_numpy()
+        used = of_cluster[valid[of_cluster]]
+        if not len(used):
+            continue
+        mean = shares[used].mean(axis=0)
+        distance = np.abs(shares[used] - mean).reshape(len(used), -1).sum(axis=1)
+        found.setdefault(int(name), []).append(
+            {
+                "cluster": int(cluster),
+                "count": len(of_cluster),
+                "exemplars": used[distance.argsort(kind="stable")[:exemplars]].tolist(),
+                "map": small_map(mean),
+            }
+        )
+    return found
+
+
+def small_map(values: np.ndarray) -> dict[str, object]:
+    """Write a mean map as levels: 0 is 0, 255 its largest value, which ``high`` gives.
+
+    Examples
+    --------
+    >>> small_map(np.array([[0.0, 0.2], [0.8, 0.0]]))
+    {'shape': [2, 2], 'high': 0.8, 'levels': 'AED/AA=='}
+    """
+    reduced = pool(values, [min(size, MEAN_CELLS[values.ndim]) for size in values.shape])
+    high = float(reduced.max()) or 1.0
+    levels = np.round(reduced / high * 255).astype(np.uint8)
+    return {
+        "shape": list(reduced.shape),
+        "high": float(f"{high:.4g}"),
+        "levels": base64.b64encode(levels.tobytes()).decode(),
+    }
+
+
+def mean_maps_data(root: Path) -> dict[str, object]:
+    """Read ``mean_maps.zarr``: by class index a `small_map`."""
+    maps = open_maps(root)
+    names = [str(name) for name in maps.ids]
+    return {
+        name: small_map(mean) for name, mean in zip(names, maps["mean"][...], strict=True) if np.isfinite(mean).all()
+    }
+
+
+def write_model_data(
+    config: Config,
+    model: str,
+    metrics: Path,
+    grids: Sequence[Path],
+    audits: Mapping[str, Mapping[str, Path]],
+    outputs: Mapping[str, Path],
+) -> None:
+    """Write the data of one model.
+
+    Parameters
+    ----------
+    config, model
+        The completed config, the model's name.
+    metrics
+        ``metrics.parquet``.
+    grids
+        NPZ files of all shards (`saliency.audit.shard_measures.measure`).
+    audits
+        By target: the files ``classes``, ``groups``, ``clusters``, and the folder ``mean_maps``.
+    outputs
+        ``predictions``, ``TARGET/measures`` and ``TARGET/classes``: scripts to write.
+    """
+    plan = Plan(config)
+    table = pd.read_parquet(metrics)
+    by_target = {name: part.reset_index(drop=True) for name, part in table.groupby("target")}
+    audited = audited_rows(plan.samples, config["audit"]["where"])
+    content: dict[str, object] = {"predictions": predictions_data(by_target[plan.targets[0]])}
+    for target, files in audits.items():
+        of_target = by_target[target]
+        clusters = pd.read_csv(files["clusters"], converters={"id": str})
+        exemplars = config["audit"]["clusters"]["exemplars"]
+        content[f"{target}/measures"] = measures_data(of_target, clusters, plan.ndim)
+        content[f"{target}/classes"] = {
+            "audited": np.flatnonzero(audited).tolist() if not audited.all() else None,
+            "mean_maps": mean_maps_data(files["mean_maps"]),
+            "clusters": cluster_data(of_target, clusters, read_grids(grids, target), exemplars),
+            "measures": _by_class(pd.read_csv(files["classes"])),
+            "groups": _records(pd.read_csv(files["groups"], dtype={"column": str, "group": str})),
+        }
+    for name, found in content.items():
+        write_atomically(outputs[name], data_script(f"{model}/{name}", found))
+
+
+def _by_class(classes: pd.DataFrame) -> dict[int, list[dict[str, object]]]:
+    wanted = ["measure", "count", "mean", "mean_low", "mean_high", "median"]
+    return {int(name): _records(part[wanted]) for name, part in classes.groupby("group")}
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, object]]:
+    rounded = table.copy()
+    for name in rounded.select_dtypes("number"):
+        rounded[name] = pd.Series(numbers(rounded[name]), index=rounded.index, dtype=object)
+    return rounded.to_dict("records")

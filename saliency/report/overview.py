@@ -1,0 +1,166 @@
+"""What the report's first page says: numbers of each model, findings, samples without a result."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from saliency.audit.document import TITLES
+from saliency.audit.files import audited_rows
+from saliency.plan import Plan
+from saliency.report.links import page_link
+
+# Rows of the list of failed samples; further ones are counted.
+MOST_FAILURES = 200
+INTERVAL = re.compile(r"[(\[]([^,]+), ([^\])]+)[\])]")
+
+
+def model_summary(plan: Plan, model: str, predictions: pd.DataFrame) -> dict[str, Any]:
+    """Numbers of one model.
+
+    Parameters
+    ----------
+    plan, model
+        The experiment, and which of its models.
+    predictions
+        ``predictions.csv``.
+
+    Returns
+    -------
+    dict
+        ``name``, ``samples``, ``failed``, ``labelled``, ``correct``, ``classes`` (that were predicted),
+        ``probability`` (mean, None without any), and ``audited``: the number, ``labelled`` and ``correct`` of the
+        samples that the audit is about, None if it is about all.
+    """
+    known = predictions["correct"].notna()
+    chosen = audited_rows(plan.samples, plan.config["audit"]["where"])
+    probability = predictions["probability"].mean()
+    return {
+        "name": model,
+        "samples": len(predictions),
+        "failed": int((predictions["status"] != "ok").sum()),
+        "labelled": int(known.sum()),
+        "correct": int(predictions["correct"][known].sum()),
+        "classes": int(predictions["predicted_class"].nunique()),
+        "probability": None if pd.isna(probability) else float(probability),
+        "audited": None
+        if chosen.all()
+        else {
+            "samples": int(chosen.sum()),
+            "labelled": int((known & chosen).sum()),
+            "correct": int(predictions["correct"][known & chosen].sum()),
+        },
+    }
+
+
+def read_predictions(path: Path) -> pd.DataFrame:
+    """Read ``predictions.csv``."""
+    return pd.read_csv(path, converters={"id": str, "status": str}, dtype={"correct": "boolean"})
+
+
+def target_findings(plan: Plan, model: str, target: str, document: Mapping[str, Any]) -> dict[str, Any]:
+    """Findings of one target, each with links to what shows it.
+
+    Parameters
+    ----------
+    plan, model, target
+        Of whom they are.
+    document
+        ``findings.json`` (`saliency.audit.document.SCHEMA`).
+
+    Returns
+    -------
+    dict
+        ``model``, ``target``, ``left_out``, ``tested``, and ``findings``: ``title``, ``sentence``, ``samples``,
+        ``pictures`` (link to the gallery) and ``class_page`` (link, or None).
+    """
+    where = plan.config["audit"]["where"]
+    base = {} if model == plan.models[0] else {"model": model}
+    base |= {} if target == plan.targets[0] else {"target": target}
+    chosen = {f"col.{column}": value for column, value in where.items() if isinstance(value, str)}
+    findings = []
+    for number, finding in enumerate(document["findings"]):
+        numbers = finding["numbers"]
+        name = None if numbers.get("class") is None else str(numbers["class"])
+        settings = base | {"finding": str(number)} | chosen
+        filters = {"class": name} if name is not None else _group_filter(plan, numbers)
+        findings.append(
+            {
+                "title": TITLES[finding["kind"]],
+                "sentence": finding["sentence"],
+                "samples": finding["samples"],
+                "pictures": page_link("gallery", None, settings | filters),
+                "class_page": None if name is None else page_link("class", name, base | {"finding": str(number)}),
+                "exemplars": [
+                    (sample, page_link("sample", sample, settings | filters)) for sample in finding["samples"]
+                ],
+            }
+        )
+    return {
+        "model": model,
+        "target": target,
+        "findings": findings,
+        "left_out": document["left_out"],
+        "tested": document["tested"],
+    }
+
+
+def _group_filter(plan: Plan, numbers: Mapping[str, Any]) -> dict[str, str]:
+    """Settings of the gallery that show a group of the manifest: a value, or an interval of numbers."""
+    column, group = str(numbers.get("column", "")), str(numbers.get("group", ""))
+    if column not in plan.samples:
+        return {}
+    interval = INTERVAL.fullmatch(group)
+    if interval and not (plan.samples[column] == group).any():
+        return {"measure": column, "min": interval[1], "max": interval[2]}
+    return {f"col.{column}": group}
+
+
+def page_findings(document: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What the page's scripts need of ``findings.json``: the sentence, the samples, and the place if there is one."""
+    wanted = ("begin", "end")
+    return [
+        {
+            "sentence": finding["sentence"],
+            "samples": finding["samples"],
+            **{key: finding["numbers"][key] for key in wanted if key in finding["numbers"]},
+        }
+        for finding in document["findings"]
+    ]
+
+
+def read_findings(path: Path) -> dict[str, Any]:
+    """Read ``findings.json``."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def failures(path: Path, models: Sequence[str]) -> dict[str, Any]:
+    """Samples without a result.
+
+    Parameters
+    ----------
+    path
+        ``errors.csv``.
+    models
+        Names.
+
+    Returns
+    -------
+    dict
+        ``count``, ``rows`` (the first of them: ``model, id, problem`` and a link) and ``problems``, by model and id.
+    """
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    rows = [
+        {
+            "model": row["model"],
+            "id": row["id"],
+            "problem": row["problem"],
+            "link": page_link("sample", row["id"], {} if row["model"] == models[0] else {"model": row["model"]}),
+        }
+        for row in table.head(MOST_FAILURES).to_dict("records")
+    ]
+    problems = {name: dict(zip(part["id"], part["problem"], strict=True)) for name, part in table.groupby("model")}
+    return {"count": len(table), "rows": rows, "problems": problems}

@@ -1,0 +1,142 @@
+"""The pictures of one shard's samples, packed for the page: one file for the inputs and one for each kind of map."""
+
+import base64
+import io
+import logging
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+from nibabel.affines import voxel_sizes
+from PIL import Image
+
+from saliency.config import Config
+from saliency.plan import Plan, report_shape
+from saliency.report.scripts import data_script
+from saliency.report.tiles import axial_slice, grid_size, map_levels, mosaic, sample_levels, sheets, tile_size
+from saliency.shards import ArraySpec, read_blocks, read_shard, write_atomically
+from saliency.store import plan_specs
+from saliency.volume_slices import AXIAL
+
+log = logging.getLogger(__name__)
+
+# Up to this side pictures are kept exactly; of larger ones, WebP leaves out what is hardly seen.
+EXACT_SIDE = 64
+QUALITY = 80
+
+
+def webp(levels: np.ndarray, exact: bool) -> str:
+    """Encode a picture ``(h, w)`` or ``(h, w, 3)``, uint8, as WebP in Base64."""
+    content = io.BytesIO()
+    image = Image.fromarray(levels).convert("RGB")
+    image.save(content, "WEBP", lossless=exact, quality=QUALITY, method=4, exact=exact)
+    return base64.b64encode(content.getvalue()).decode()
+
+
+def write_sprites(
+    config: Config,
+    model: str,
+    shard: int,
+    files: Mapping[str, Path],
+    descriptions: list[str],
+    outputs: Mapping[str, Path],
+) -> None:
+    """Write the pictures of a shard.
+
+    Parameters
+    ----------
+    config, model, shard
+        The completed config, the model's name, the shard's number.
+    files
+        The shard's files, by array of the store: ``inputs``, for volumes ``affine``, and each target's methods.
+    descriptions
+        The model's JSON descriptions.
+    outputs
+        By the same names, without ``affine``: scripts to write. Of volumes, each sample's picture is the axial slice
+        through the peak of the first target's Grad-CAM, and ``volumes/NAME`` the whole.
+    """
+    plan = Plan(config)
+    specs = plan_specs(plan, model, descriptions)
+    count = len(plan.rows(shard))
+    shape = tuple(report_shape(plan.spatial_shape(model), plan.report_side))
+    exact = max(shape) <= EXACT_SIDE
+    levels = None
+    if plan.ndim == 3:
+        name = f"{plan.targets[0]}/gradcam"
+        levels = [_peak_level(cam, shape) for cam in _samples(files[name], count, specs[name])]
+    for name in [name for name in outputs if not name.startswith("volumes/")]:
+        pictures = [_picture(name, values, shape) for values in _samples(files[name], count, specs[name])]
+        identity = f"{model}/{name}/{shard}"
+        ranges = [None if picture is None else picture[1] for picture in pictures]
+        found = [None if picture is None else picture[0] for picture in pictures]
+        if levels is not None:
+            content: dict[str, object] = {"shape": shape, "ranges": ranges} | _volumes(found, exact)
+            if name == "inputs":
+                content["spacing"] = _spacing(plan, model, shape, files["affine"], count, specs["affine"])
+            path = outputs[f"volumes/{name}"]
+            write_atomically(path, data_script(f"{model}/volumes/{name}/{shard}", content))
+            found = [
+                None if volume is None else axial_slice(volume, level)
+                for volume, level in zip(found, levels, strict=True)
+            ]
+        content = {"ranges": ranges, **_sprite(found, shape, exact)}
+        if levels is not None:
+            content["levels"] = levels
+        write_atomically(outputs[name], data_script(identity, content))
+        log.info("%s: %d of %d samples", name, sum(picture is not None for picture in found), count)
+
+
+def _samples(path: Path, count: int, spec: ArraySpec) -> Iterator[np.ndarray]:
+    for block in read_blocks(path, count, spec):
+        yield from block
+
+
+def _picture(name: str, values: np.ndarray, shape: tuple[int, ...]) -> tuple[np.ndarray, list[float]] | None:
+    """Levels and range of an input or a map; None where there is none."""
+    if not np.isfinite(values).all():
+        return None
+    method = name.rpartition("/")[2]
+    if method == "inputs":
+        return sample_levels(values, shape), [0, 1]
+    stacked = values[np.newaxis] if method == "gradcam" else values
+    found, low, high = map_levels(stacked, shape, signed=method != "gradcam")
+    return found, [float(f"{low:.4g}"), float(f"{high:.4g}")]
+
+
+def _peak_level(cam: np.ndarray, shape: tuple[int, ...]) -> int:
+    """Axial slice through the largest value; the middle one where there is none."""
+    picture = _picture("gradcam", cam, shape)
+    if picture is None or picture[0].min() == picture[0].max():
+        return shape[AXIAL] // 2
+    return int(np.unravel_index(picture[0].argmax(), shape)[AXIAL])
+
+
+def _sprite(pictures: list[np.ndarray | None], shape: tuple[int, ...], exact: bool) -> dict[str, object]:
+    size = tile_size(shape)
+    blank = np.zeros(next((picture.shape for picture in pictures if picture is not None), size), dtype=np.uint8)
+    tiles = np.stack([blank if picture is None else picture for picture in pictures])
+    rows, columns = grid_size(*size)
+    return {"size": size, "rows": rows, "columns": columns, "sheets": [webp(sheet, exact) for sheet in sheets(tiles)]}
+
+
+def _volumes(volumes: list[np.ndarray | None], exact: bool) -> dict[str, object]:
+    found, columns = [], 0
+    for volume in volumes:
+        if volume is None:
+            found.append(None)
+        else:
+            picture, columns = mosaic(volume)
+            found.append(webp(picture, exact))
+    return {"mosaics": found, "columns": columns}
+
+
+def _spacing(
+    plan: Plan, model: str, shape: tuple[int, ...], path: Path, count: int, spec: ArraySpec
+) -> list[list[float] | None]:
+    """Size of the voxels that are shown, in mm."""
+    factors = np.divide(plan.spatial_shape(model), shape)
+    affines = read_shard(path, count, spec)
+    return [
+        [round(float(size), 4) for size in voxel_sizes(affine) * factors] if np.isfinite(affine).all() else None
+        for affine in affines
+    ]

@@ -1,0 +1,177 @@
+"""Whole reports made in this process, from projects in a folder: the steps of the workflow, without Snakemake."""
+
+import contextlib
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import yaml
+from PIL import Image
+from workflow_project import ROOT, Project
+
+from saliency import steps
+from saliency.audit.files import write_audit, write_mean_maps
+from saliency.audit.shard_measures import measure, write_metrics
+from saliency.config import complete_config
+from saliency.errors import write_errors
+from saliency.models import describe_model, describe_target_layer
+from saliency.plan import Plan
+from saliency.report.document import write_report
+from saliency.report.model_data import write_model_data
+from saliency.report.sprites import write_sprites
+from saliency.shard_job import ShardJob
+from saliency.shards import write_json
+from saliency.store import write_metadata
+from saliency.tables import write_predictions
+
+SCHEMA = yaml.safe_load((ROOT / "workflow" / "schemas" / "config.schema.yaml").read_text())
+EXECUTES = "<img src=x onerror=alert(1)>"
+CLOSES = '"></script><script>alert(2)</script>\u2028'
+CLASS_NAMES = [EXECUTES, "b", CLOSES, "d", "e"]
+WIDE = """
+
+class Wide(Network):
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Linear(8, 7)
+"""
+VOLUME_NETWORK = '''
+import torch
+from torch import nn
+
+
+class Network(nn.Module):
+    """Two convolutions, two classes."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Conv3d(1, 4, 3)
+        self.second = nn.Conv3d(4, 4, 3)
+        self.head = nn.Linear(4, 2)
+
+    def forward(self, x):
+        x = torch.relu(self.second(torch.relu(self.first(x))))
+        return self.head(x.mean((2, 3, 4)))
+'''
+
+
+def build_report(project: Project) -> Path:
+    """Run every step for a project; return the page."""
+    with contextlib.chdir(project.folder):
+        config, problems = complete_config(project.config, SCHEMA)
+        assert problems == []
+        plan, results = Plan(config), Path("results/test")
+        report = results / "report"
+        findings = {}
+        for model in plan.models:
+            folder = results / model
+            descriptions = [folder / "model.json", folder / "target_layer.json"]
+            write_json(describe_model(config, model), descriptions[0])
+            write_json(describe_target_layer(config, model), descriptions[1])
+            files = {
+                shard: {name: Path(f"{folder}.zarr") / plan.shard_key(name, shard) for name in plan.arrays}
+                for shard in plan.shards
+            }
+            write_metadata(plan, model, Path(f"{folder}.zarr"), descriptions)
+            tables = [folder / f"measures/{shard}.parquet" for shard in plan.shards]
+            grids = [folder / f"measures/{shard}.npz" for shard in plan.shards]
+            for shard in plan.shards:
+                job = ShardJob(config, model, shard, files[shard], descriptions)
+                steps.fused(job)
+                measure(job, tables[shard], grids[shard])
+                layers = [name for name in plan.arrays if name == "inputs" or name.endswith(tuple(plan.methods))]
+                layers += [f"volumes/{name}" for name in layers] if plan.ndim == 3 else []
+                outputs = {name: report / f"data/{model}/{name}/{shard}.js" for name in layers}
+                write_sprites(config, model, shard, files[shard], list(map(str, descriptions)), outputs)
+            predictions = folder / "predictions.csv"
+            write_predictions(config, model, Path(f"{folder}.zarr"), descriptions[0], predictions)
+            metrics = folder / "metrics.parquet"
+            write_metrics(config, model, tables, predictions, metrics, folder / "metrics.csv")
+            audits = {}
+            for target in plan.targets:
+                audit = folder / "audit" / target
+                names = ["findings_json", "findings_md", "classes", "groups", "maps", "clusters"]
+                audits[target] = {name: audit / name for name in names} | {"mean_maps": audit / "mean_maps.zarr"}
+                write_audit(config, target, metrics, grids, {name: audits[target][name] for name in names}, [])
+                shards = {
+                    name: [files[shard][f"{target}/{name}"] for shard in plan.shards] for name in ("class", "gradcam")
+                }
+                paths = list(map(str, descriptions))
+                write_mean_maps(config, model, target, shards, paths, audits[target]["mean_maps"])
+            kinds = [f"{target}/{kind}" for target in plan.targets for kind in ("measures", "classes")]
+            outputs = {name: report / f"data/{model}/{name}.js" for name in ["predictions", *kinds]}
+            write_model_data(config, model, metrics, grids, audits, outputs)
+            findings[model] = {target: files["findings_json"] for target, files in audits.items()}
+        said = {model: results / model / "predictions.csv" for model in plan.models}
+        described = {model: results / model / "model.json" for model in plan.models}
+        write_errors(config, said, described, results / "errors.csv")
+        write_report(config, said, findings, results / "errors.csv", report)
+        return (report / "index.html").resolve()
+
+
+def photographs(folder: Path) -> Project:
+    """60 pictures in shards of 25, two models and targets; hostile names, and one file that is no picture."""
+    project = Project.create(folder, samples=60)
+    network = folder / "tiny_network.py"
+    network.write_text(network.read_text() + WIDE)
+    generator = np.random.default_rng(1)
+    for number in range(60):
+        # Half of the pictures have a bright corner.
+        picture = generator.integers(0, 120, (40, 48, 3), dtype=np.uint8)
+        if number % 2:
+            picture[-16:, :20] = 255
+        Image.fromarray(picture).save(project.image(number))
+    table = pd.read_csv(project.manifest, dtype=str, keep_default_na=False)
+    table["site"] = np.where(np.arange(60) % 2 == 0, EXECUTES, "site b")
+    table[CLOSES] = [f"{CLOSES} {number % 3}" for number in range(60)]
+    table["__proto__"] = [str(number / 4) for number in range(60)]
+    broken = project.folder / "data" / EXECUTES
+    broken.write_bytes(b"no picture")
+    table.loc[7, "path"] = EXECUTES
+    table.to_csv(project.manifest, index=False)
+    project.write_config(
+        models={
+            "tiny": {"factory": "tiny_network:Network", "class_names": CLASS_NAMES},
+            "wide": {"factory": "tiny_network:Wide"},
+        },
+        targets=["predicted", "label"],
+        shard_size=25,
+        batch_size=25,
+        on_error="skip",
+        audit={"min_count": 5, "resamples": 100, "permutations": 99, "clusters": {"min_count": 6}},
+        report={},
+    )
+    return project
+
+
+VOLUME_SHAPE = (14, 11, 9)
+
+
+def volume(number: int) -> np.ndarray:
+    """A volume in which every slice of each plane is another; RAS order."""
+    x, y, z = np.indices(VOLUME_SHAPE)
+    return ((3 * x + 5 * y + 7 * z + 11 * number) % 40 + x).astype(np.float32)
+
+
+def volumes(folder: Path) -> Project:
+    """Four volumes of voxels of 1 x 1 x 2 mm, the last of which is damaged."""
+    project = Project(folder)
+    (folder / "data").mkdir(parents=True)
+    (folder / "volume_network.py").write_text(VOLUME_NETWORK)
+    rows = ["id,path,label,site"]
+    for number in range(4):
+        nib.save(nib.Nifti1Image(volume(number), np.diag([1, 1, 2, 1])), folder / f"data/v{number}.nii")
+        rows.append(f"v{number},v{number}.nii,{number % 2},s{number % 2}")
+    (folder / "data/v3.nii").write_bytes(b"no volume")
+    project.manifest.write_text("\n".join(rows) + "\n")
+    project.write_config(
+        input={"mode": "3D", "crop": list(VOLUME_SHAPE), "intensity": "none", "intensity_over": "all"},
+        models={"tiny": {"factory": "volume_network:Network"}},
+        targets=["predicted", 1],
+        shard_size=2,
+        on_error="skip",
+        audit={"min_count": 2, "resamples": 100, "permutations": 99},
+        report={},
+    )
+    return project
