@@ -91,7 +91,7 @@ def build_report(project: Project) -> Path:
             audits = {}
             for target in plan.targets:
                 audit = folder / "audit" / target
-                names = ["findings_json", "findings_md", "classes", "groups", "maps", "clusters"]
+                names = ["findings_json", "findings_md", "distributions", "groups", "maps", "clusters"]
                 audits[target] = {name: audit / name for name in names} | {"mean_maps": audit / "mean_maps.zarr"}
                 write_audit(config, target, metrics, grids, {name: audits[target][name] for name in names}, [])
                 shards = {

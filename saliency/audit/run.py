@@ -157,7 +157,8 @@ def _distributions(
     judged = samples["correct"].map({True: "yes", False: "no"})
     every = pd.Series("all", index=samples.index)
     tables = []
-    for column, members in {"all": every, "class": samples["class"], "correct": judged, **groups}.items():
+    explained = samples["class"].astype("Int64").astype(object)
+    for column, members in {"all": every, "class": explained, "correct": judged, **groups}.items():
         # Accuracy is the mean of ``correct``.
         described = ["correct", *measures] if column != "correct" else measures
         table = describe_groups(samples, members, described, resamples=settings.resamples, seed=settings.seed)

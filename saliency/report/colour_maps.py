@@ -16,7 +16,7 @@ def colour_table(name: str) -> str:
     Examples
     --------
     >>> base64.b64decode(colour_table("gray"))[:6]
-    b"\x00\x00\x00\x01\x01\x01"
+    b'\x00\x00\x00\x01\x01\x01'
     """
     colours = colormaps[name](np.arange(256) / 255, bytes=True)
     return base64.b64encode(colours[:, :3].tobytes()).decode()

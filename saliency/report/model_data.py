@@ -9,7 +9,7 @@ import pandas as pd
 
 from saliency.audit.files import audited_rows
 from saliency.audit.grid import energy_shares, pool
-from saliency.audit.shard_measures import read_grids
+from saliency.audit.grid_files import read_grids
 from saliency.config import Config
 from saliency.metrics.table import measure_columns
 from saliency.plan import Plan
@@ -139,9 +139,9 @@ def write_model_data(
     metrics
         ``metrics.parquet``.
     grids
-        NPZ files of all shards (`saliency.audit.shard_measures.measure`).
+        NPZ files of all shards (`saliency.audit.grid_files.write_grids`).
     audits
-        By target: the files ``classes``, ``groups``, ``clusters``, and the folder ``mean_maps``.
+        By target: the files ``distributions``, ``groups``, ``clusters``, and the folder ``mean_maps``.
     outputs
         ``predictions``, ``TARGET/measures`` and ``TARGET/classes``: scripts to write.
     """
@@ -158,16 +158,18 @@ def write_model_data(
         content[f"{target}/classes"] = {
             "audited": np.flatnonzero(audited).tolist() if not audited.all() else None,
             "mean_maps": mean_maps_data(files["mean_maps"]),
-            "clusters": cluster_data(of_target, clusters, read_grids(grids, target), exemplars),
-            "measures": _by_class(pd.read_csv(files["classes"])),
+            "clusters": cluster_data(of_target, clusters, np.concatenate(list(read_grids(grids, target))), exemplars),
+            "measures": _by_class(pd.read_csv(files["distributions"], dtype={"group": str})),
             "groups": _records(pd.read_csv(files["groups"], dtype={"column": str, "group": str})),
         }
     for name, found in content.items():
         write_atomically(outputs[name], data_script(f"{model}/{name}", found))
 
 
-def _by_class(classes: pd.DataFrame) -> dict[int, list[dict[str, object]]]:
+def _by_class(distributions: pd.DataFrame) -> dict[int, list[dict[str, object]]]:
     wanted = ["measure", "count", "mean", "mean_low", "mean_high", "median"]
+    # Accuracy is shown by itself.
+    classes = distributions[(distributions["column"] == "class") & (distributions["measure"] != "correct")]
     return {int(name): _records(part[wanted]) for name, part in classes.groupby("group")}
 
 

@@ -169,13 +169,11 @@ def report_files():
     """The page, and everything that it loads."""
     if not PLAN.reported:
         return []
-    # As for `all_shards`.
-    shards = PLAN.shards if workflow.is_main_process else []
     return [
         PAGE,
         *PAGE_FILES,
         *expand(MODEL_DATA.values(), model=PLAN.models),
-        *expand(SPRITES.values(), model=PLAN.models, shard=shards),
+        *expand(SPRITES.values(), model=PLAN.models, shard=WANTED_SHARDS),
     ]
 
 

@@ -27,7 +27,7 @@ rule model_data:
         metrics=f"{RESULTS}/{{model}}/metrics.parquet",
         grids=every_shard(GRIDS),
         audits=expand(
-            [AUDIT[name] for name in ("classes", "groups", "clusters")],
+            [AUDIT[name] for name in ("distributions", "groups", "clusters")],
             target=PLAN.targets,
             allow_missing=True,
         ),
