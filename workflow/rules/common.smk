@@ -142,6 +142,13 @@ def made_sources():
     return patches + digits + expand([WEIGHTS, TRAINING], model=trained)
 
 
+# Samples and weights that rules make are read by their path, as those that were there before.
+if workflow.storage_settings.default_storage_provider and made_sources():
+    raise WorkflowError(
+        "patches, digits and train work on a file system only: leave out --default-storage-provider"
+    )
+
+
 def every_shard(path):
     """Input function: a file of every shard."""
     return lambda wildcards: expand(path, shard=PLAN.shards, **wildcards)
