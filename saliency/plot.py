@@ -1,5 +1,7 @@
 """Drawing images and maps; stored maps are raw."""
 
+from __future__ import annotations
+
 import textwrap
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
@@ -9,12 +11,12 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
-from torch import Tensor
 
 from saliency.display import display_image, display_map
 
 if TYPE_CHECKING:
     from ipywidgets import VBox
+    from torch import Tensor
 
 HEAT = "inferno"
 SIGNED = "RdBu_r"
@@ -56,7 +58,7 @@ def saliency_plot(
     save_fig: bool = False,
     mode: str | None = None,
     interactive: bool = False,
-) -> "Figure | VBox":
+) -> Figure | VBox:
     """Plot a batch of images or maps, or maps over images.
 
     Parameters
@@ -132,7 +134,8 @@ def saliency_plot(
 
 
 def _as_batch(values: Tensor | np.ndarray, mode: str | None, name: str) -> np.ndarray:
-    array = values.detach().cpu().float().numpy() if isinstance(values, Tensor) else np.asarray(values, dtype=float)
+    # Only tensors have it; figures of stored maps do not wait for torch.
+    array = values.detach().cpu().float().numpy() if hasattr(values, "detach") else np.asarray(values, dtype=float)
     if mode not in (None, "2D", "3D"):
         raise ValueError(f"mode is {mode!r}: pass '2D', '3D' or None")
     ndim = int(mode[0]) if mode else array.ndim - 2
@@ -165,7 +168,7 @@ def _grid(
     return figure
 
 
-def _slider(draw: Callable[[int], Figure], depth: int, sl: int) -> "VBox":
+def _slider(draw: Callable[[int], Figure], depth: int, sl: int) -> VBox:
     from IPython.display import display
     from ipywidgets import IntSlider, VBox, interactive_output
 

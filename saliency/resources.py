@@ -14,7 +14,7 @@ from saliency.plan import Plan
 
 # MB of a job without data: the two Snakemake processes around it, and Python with NumPy and Zarr.
 BASE_MB = 800
-# Further MB where torch is imported, which only the table of predictions does without, and where a network is built.
+# Further MB where torch is imported, which jobs without a network mostly do without, and where a network is built.
 TORCH_MB = 600
 NETWORK_MB = 300
 # Arrays of a shard's size that a job holds, encoding included; `fused` holds two more for each target.

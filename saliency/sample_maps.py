@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from nibabel.affines import voxel_sizes
 
 from saliency.config import Config, read_class_names
-from saliency.gradcam import enlarge
+from saliency.enlargement import enlarge_maps
 from saliency.plan import Plan
 from saliency.shards import read_shard
 from saliency.store import plan_specs
@@ -69,6 +68,6 @@ class SampleReader:
         image = self._sample("inputs", row)
         maps = {method: self._sample(f"{self.target}/{method}", row) for method in self.plan.methods}
         if "gradcam" in maps:
-            maps["gradcam"] = enlarge(torch.from_numpy(maps["gradcam"][np.newaxis]), image.shape[1:])[0].numpy()
+            maps["gradcam"] = enlarge_maps(maps["gradcam"][np.newaxis], image.shape[1:])
         voxel_size = tuple(voxel_sizes(self._sample("affine", row))) if "affine" in self.specs else None
         return SampleMaps(image, maps, int(self._sample(f"{self.target}/class", row)), voxel_size)

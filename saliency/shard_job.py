@@ -4,27 +4,31 @@ Failed samples keep their place in the batches as zeros, so that the other sampl
 come out as NaN. Each is named in the log; whether the run may go on without them is decided in `saliency.errors`.
 """
 
+from __future__ import annotations
+
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor, nn
 
 from saliency.config import Config, input_config
 from saliency.errors import label_problem, name_problem
-from saliency.explainer import Explainer, ForwardPass
 from saliency.inputs import InputError, Status
 from saliency.log import DataError
 from saliency.manifest import line_numbers
-from saliency.models import load_model
 from saliency.plan import Plan
 from saliency.samples import normalised, preprocessing_of, read_sample
 from saliency.shards import read_shard, write_shard
 from saliency.store import plan_specs, read_descriptions
-from saliency.targets import select_classes
+
+# Jobs that run no network do not wait for torch.
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from saliency.explainer import Explainer, ForwardPass
 
 log = logging.getLogger(__name__)
 
@@ -109,14 +113,24 @@ class ShardJob:
 
     def network(self) -> nn.Module:
         """The network, on its device and in the configured precision."""
+        import torch
+
+        from saliency.models import arrange_channels_last, load_model
+
         torch.set_num_threads(self.config["threads"])
         settings = self.config["models"][self.model]
         network = load_model(settings["factory"], settings["kwargs"], settings["weights"], settings["trust_checkpoint"])
-        return network.to(self.device, getattr(torch, self.config["precision"]))
+        network = network.to(self.device, getattr(torch, self.config["precision"]))
+        if self.device == "cpu":
+            example = torch.zeros(1, *self.preprocessing.shape, dtype=getattr(torch, self.config["precision"]))
+            arrange_channels_last(network, example)
+        return network
 
     @property
     def device(self) -> str:
         """Name of the device to compute on."""
+        import torch
+
         wanted = self.config["device"]
         if wanted == "auto":
             return "cuda" if torch.cuda.is_available() else "cpu"
@@ -159,6 +173,8 @@ class ShardJob:
         DataError
             If memory does not suffice for a single sample.
         """
+        import torch
+
         begin, size, started = 0, self.config["batch_size"], time.perf_counter()
         while begin < len(inputs):
             rows = slice(begin, min(begin + size, len(inputs)))
@@ -193,28 +209,27 @@ class ShardJob:
 
     def classes(self, logits: np.ndarray, target: str, rows: slice) -> np.ndarray:
         """Class to explain in each sample, int64; -1 where there is none, for want of a label or of an input."""
-        scores = torch.from_numpy(logits)
-        usable = np.isfinite(logits).all(axis=1)
+        usable, count = np.isfinite(logits).all(axis=1), logits.shape[1]
         if target == "label":
             classes = self.plan.labels(self.rows.iloc[rows])
-            wrong = usable & (classes >= logits.shape[1])
+            wrong = usable & (classes >= count)
             lines = line_numbers(self.plan.manifest, len(self.plan.samples)) if wrong.any() else []
             for number in np.flatnonzero(wrong):
                 line = lines[self.rows.index[rows.start + number]]
-                problem = label_problem(self.plan, classes[number], logits.shape[1], line)
+                problem = label_problem(self.plan, classes[number], count, line)
                 self._warn(rows.start + number, problem)
             classes[wrong] = -1
         elif target.startswith("class-"):
             index = int(target.removeprefix("class-"))
-            try:
-                classes = select_classes(scores, index).numpy().copy()
-            except ValueError as error:
-                raise DataError(f"targets: {index}: {error}") from error
+            if index >= count:
+                raise DataError(f"targets: {index}: is outside the model's classes 0 … {count - 1}")
+            classes = np.full(len(logits), index)
         else:
-            try:
-                classes = select_classes(scores.nan_to_num(), target).numpy().copy()
-            except ValueError as error:
-                raise DataError(f"targets: {error}") from error
+            rank = {"predicted": 0, "runner_up": 1}[target]
+            if rank >= count:
+                raise DataError(f"targets: target '{target}' needs a model with at least two classes")
+            # Of equal scores the first counts, as in the table of predictions.
+            classes = np.argsort(-np.nan_to_num(logits), axis=1, kind="stable")[:, rank]
         classes[~usable] = -1
         return classes
 
@@ -241,6 +256,8 @@ class ShardJob:
         self, maps: dict[str, np.ndarray], forward: ForwardPass, classes: dict[str, np.ndarray], rows: slice
     ) -> None:
         """Read the maps of one batch and put them into `maps`, by ``target/method``."""
+        import torch
+
         for number, (target, values) in enumerate(classes.items()):
             wanted = torch.from_numpy(values).to(forward.scores.device)
             found = forward.maps(wanted.clamp(min=0), keep_graph=number + 1 < len(classes))
@@ -267,5 +284,7 @@ class ShardJob:
 
 
 def _is_out_of_memory(error: Exception) -> bool:
+    import torch
+
     # torch has an exception of its own for devices, but not for the main memory.
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or "DefaultCPUAllocator" in str(error)

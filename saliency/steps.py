@@ -3,19 +3,21 @@
 Each function reads and writes shard files only.
 """
 
+from __future__ import annotations
+
 import logging
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor, nn
 
-from saliency.explainer import Explainer, predict
-from saliency.gradcam import GradCAM
-from saliency.guided_backprop import GuidedBackprop
-from saliency.guided_gradcam import GuidedGradCAM, guided_product
 from saliency.inputs import Status
 from saliency.shard_job import ShardJob
-from saliency.targets import class_scores
+
+# Jobs that run no network do not wait for torch.
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from saliency.explainer import Explainer
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +30,9 @@ def prepare(job: ShardJob) -> None:
 
 def predict_shard(job: ShardJob) -> None:
     """Store the network's scores as ``logits``."""
+    from saliency.explainer import predict
+    from saliency.targets import class_scores
+
     inputs, ok = job.read("inputs"), job.read("status") == Status.OK
     network = job.network()
     arrays: dict[str, np.ndarray] = {}
@@ -47,6 +52,10 @@ def target_class(job: ShardJob, target: str) -> None:
 
 def method_explainer(job: ShardJob, method: str, network: nn.Module) -> Explainer:
     """Build the explainer of a method for the configured layer and sections."""
+    from saliency.gradcam import GradCAM
+    from saliency.guided_backprop import GuidedBackprop
+    from saliency.guided_gradcam import GuidedGradCAM
+
     sections = job.config["models"][job.model]["section_names"]
     if method == "guided_backprop":
         return GuidedBackprop(network, sections)
@@ -63,6 +72,10 @@ def explain_shard(job: ShardJob, method: str, target: str) -> None:
 
 def multiply_shard(job: ShardJob, target: str) -> None:
     """Multiply stored guided backpropagation with stored Grad-CAM."""
+    import torch
+
+    from saliency.guided_gradcam import guided_product
+
     torch.set_num_threads(job.config["threads"])
     guided, cam = job.read(f"{target}/guided_backprop"), job.read(f"{target}/gradcam")
     size = job.config["batch_size"]

@@ -1,5 +1,8 @@
 """The steps of one shard without Snakemake."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -202,3 +205,9 @@ def test_memory_that_does_not_hold_one_sample_and_other_errors_end_the_job(job):
     other.config["batch_size"] = 5
     with pytest.raises(RuntimeError, match="shapes differ"):
         steps.predict_shard(other)
+
+
+def test_jobs_without_a_network_do_not_import_torch():
+    modules = "saliency.steps, saliency.figures, saliency.export, saliency.tables, saliency.errors"
+    code = f"import sys, {modules}; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -7,6 +7,7 @@ import xarray
 import zarr
 from torch.nn import functional
 
+from saliency.enlargement import enlarge_maps
 from saliency.shards import write_shard
 from saliency.store import array_specs, open_maps, store_metadata
 
@@ -160,3 +161,13 @@ def test_empty_shard_is_named_like_a_missing_one(store):
     (store / "predicted" / "guided_backprop" / "c.0.0.0.0").write_bytes(b"")
     with pytest.raises(FileNotFoundError, match=re.escape("predicted/guided_backprop/c.0.0.0.0")):
         open_maps(store)
+
+
+@pytest.mark.parametrize(
+    ("native", "size"), [((7, 7), (224, 224)), ((4, 5, 6), (9, 20, 6)), ((8, 8), (4, 4)), ((1, 1), (5, 3))]
+)
+def test_maps_are_enlarged_as_torch_does(native, size):
+    maps = np.random.default_rng(0).random((2, *native), dtype=np.float32)
+    mode = {2: "bilinear", 3: "trilinear"}[len(size)]
+    expected = torch.nn.functional.interpolate(torch.from_numpy(maps)[:, None], size, mode=mode)[:, 0]
+    np.testing.assert_allclose(enlarge_maps(maps, size), expected, rtol=1e-5, atol=1e-6)
