@@ -17,6 +17,7 @@ from saliency import GradCAM
 from saliency.audit.grid import energy_shares
 from saliency.audit.shortcuts import find_shortcuts
 from saliency.shortcut_demo import MARK, SIDE, DigitNetwork, Watermark, digits, plan_samples, plant
+from tests.benchmarks.markdown import markdown
 
 POSITIONS = {
     "lower left corner": (27, 1),
@@ -134,11 +135,6 @@ def summary(runs: pd.DataFrame) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
-
-
-def markdown(table: pd.DataFrame) -> str:
-    lines = [table.columns, ["---"] * table.shape[1], *table.astype(str).to_numpy()]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def main() -> None:

@@ -1,0 +1,72 @@
+"""Bytes of a map and speed of several codecs, on maps of photographs.
+
+python -m tests.benchmarks.codecs --images ../shared/data/imagenet
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from numcodecs import Blosc, Zstd
+from torchvision.models import resnet18
+
+from saliency import GuidedGradCAM
+from saliency.inputs import Preprocessing, read_image
+from tests.benchmarks.markdown import markdown
+
+SHUFFLES = {"no shuffle": Blosc.NOSHUFFLE, "shuffle": Blosc.SHUFFLE, "bitshuffle": Blosc.BITSHUFFLE}
+
+
+def maps(files: list[Path]) -> dict[str, np.ndarray]:
+    """Inputs and maps of photographs, by a network with random weights."""
+    inputs = np.stack([read_image(path, Preprocessing(3, 256, 224, "bilinear")) for path in files])
+    torch.manual_seed(0)
+    with GuidedGradCAM(resnet18()).forward_pass(torch.from_numpy(inputs) * 4 - 2) as forward:
+        found = forward.maps(forward.scores.argmax(1))
+    return {"inputs": inputs, **{name: found[name].numpy() for name in ("guided_backprop", "guided_gradcam")}}
+
+
+def timed(work: Callable[[], object]) -> float:
+    begin = time.process_time()
+    work()
+    return time.process_time() - begin
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--images", type=Path, required=True, help="folder with JPEG files")
+    parser.add_argument("--count", type=int, default=16)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    files = sorted(path for path in arguments.images.iterdir() if path.suffix.lower() in (".jpg", ".jpeg"))
+    codecs = {
+        f"blosc {name} {level}, {label}": Blosc(name, level, shuffle)
+        for name, level in [("lz4", 1), ("zstd", 1), ("zstd", 3), ("zstd", 5)]
+        for label, shuffle in SHUFFLES.items()
+    } | {"zstd 3, without blosc": Zstd(3)}
+    rows = []
+    for array, values in maps(files[: arguments.count]).items():
+        for label, codec in codecs.items():
+            encoded: list[bytes] = []
+            writing = timed(
+                lambda codec=codec, values=values, encoded=encoded: encoded.extend(map(codec.encode, values))
+            )
+            reading = timed(lambda codec=codec, encoded=encoded: [codec.decode(part) for part in encoded])
+            size = sum(map(len, encoded))
+            rows.append(
+                {
+                    **{"array": array, "codec": label, "KB a map": round(size / len(values) / 1000)},
+                    "of the raw size": f"{size / values.nbytes:.1%}",
+                    "writing, MB/s": round(values.nbytes / 1e6 / writing),
+                    "reading, MB/s": round(values.nbytes / 1e6 / reading),
+                }
+            )
+    print(markdown(pd.DataFrame(rows)))
+
+
+if __name__ == "__main__":
+    main()
