@@ -20,7 +20,7 @@ from saliency.volume_slices import AXIAL
 
 log = logging.getLogger(__name__)
 
-# Up to this side pictures are kept exactly; of larger ones, WebP leaves out what is hardly seen.
+# Samples up to this side are kept exactly; of larger ones, WebP leaves out what is hardly seen.
 EXACT_SIDE = 64
 QUALITY = 80
 
@@ -59,7 +59,7 @@ def write_sprites(
     specs = plan_specs(plan, model, descriptions)
     count = len(plan.rows(shard))
     shape = tuple(report_shape(plan.spatial_shape(model), plan.report_side))
-    exact = max(shape) <= EXACT_SIDE
+    exact = max(plan.spatial_shape(model)) <= EXACT_SIDE
     levels = None
     if plan.ndim == 3:
         name = f"{plan.targets[0]}/gradcam"

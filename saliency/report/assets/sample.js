@@ -85,7 +85,7 @@ report.sample = async (main, { item, settings: first }) => {
             "section",
             { class: "target" },
             element("h2", { "data-target": target }),
-            element("div", { class: "panels" }, target === targets[0] ? input : null, methods.map((method) => panel(method, report.colours.titles[method], target))),
+            element("div", { class: "panels" }, target === targets[0] ? input : element("div", { class: "spacer" }), methods.map((method) => panel(method, report.colours.titles[method], target))),
           ),
         ),
       );
