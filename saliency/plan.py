@@ -48,7 +48,7 @@ SHARD_BYTES = 128 * 1024**2
 REPORT_SIDES = {2: (224, 160, 112, 80, 56, 40, 28), 3: (128, 96, 64, 48, 32, 24, 16)}
 # What a report's pictures may take up together, and each of their values on average (measured: docs/report.md).
 REPORT_BYTES = 120_000_000
-VALUE_BYTES = 0.5
+VALUE_BYTES = 0.3
 METHODS = ("guided_backprop", "gradcam", "guided_gradcam")
 
 

@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from saliency.config import Config, read_class_names
-from saliency.plan import Plan, report_shape
+from saliency.plan import Plan
 from saliency.report.assets import SCRIPTS, script, style_sheet, table_library
 from saliency.report.colour_maps import DIVERGING, SEQUENTIAL, colour_table
 from saliency.report.overview import (
@@ -51,7 +51,7 @@ def page_settings(plan: Plan, documents: Mapping[str, Mapping[str, Any]]) -> dic
         "samples": len(plan.samples),
         "shard_size": plan.shard_size,
         "models": plan.models,
-        "sizes": {model: tile_size(report_shape(plan.spatial_shape(model), plan.report_side)) for model in plan.models},
+        "sizes": {model: tile_size(plan.spatial_shape(model)) for model in plan.models},
         "targets": plan.targets,
         "methods": plan.methods,
         "class_names": {model: read_class_names(config["models"][model]["class_names"]) for model in plan.models},

@@ -53,6 +53,10 @@ rule model_data:
         "../scripts/model_data.py"
 
 
+localrules:
+    report_page,
+
+
 rule report_page:
     input:
         predictions=expand(f"{RESULTS}/{{model}}/predictions.csv", model=PLAN.models),
