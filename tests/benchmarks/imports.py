@@ -29,7 +29,7 @@ def seconds(code: str, root: Path, repeats: int) -> float:
     """Least processor time of a program."""
     found = []
     for _ in range(repeats):
-        process = subprocess.Popen([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(root)})
+        process = subprocess.Popen([sys.executable, "-c", code], cwd=root)
         _, status, used = os.wait4(process.pid, 0)
         if status:
             raise SystemExit(f"failed: {code}")
@@ -50,7 +50,7 @@ def main() -> None:
             code = imports(script)
             torch = subprocess.check_output(
                 [sys.executable, "-c", f"{code}\nimport sys; print('torch' in sys.modules)"],
-                env={**os.environ, "PYTHONPATH": str(arguments.root)},
+                cwd=arguments.root,
                 text=True,
             )
             used = seconds(code, arguments.root, arguments.repeats) - nothing
