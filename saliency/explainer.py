@@ -85,7 +85,7 @@ class ForwardPass:
         """
         # In eval mode samples do not see each other, so the gradient of the sum holds each sample's own gradient.
         score = self._differentiable.gather(1, classes.unsqueeze(1)).sum()
-        return self._read(score, keep_graph)
+        return {name: values.contiguous() for name, values in self._read(score, keep_graph).items()}
 
 
 class Explainer(ABC):

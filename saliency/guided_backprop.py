@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from saliency.explainer import Explainer, MapReader
+from saliency.input_gradient import FastInputGradient
 
 RECTIFIERS = frozenset({"relu", "relu_", "relu6", "leaky_relu", "leaky_relu_"})
 # hardtanh is what nn.ReLU6 calls; with another lower bound than 0 it is no rectifier.
@@ -33,8 +34,8 @@ class GuidedReLU(TorchFunctionMode):
     .. math:: \frac{\partial S}{\partial x} = \phi'(x) \, \max\left(0, \frac{\partial S}{\partial y}\right)
 
     which for ReLU is ``1[y > 0] * max(grad, 0)``. The calls themselves are intercepted, not the modules, so that
-    functional, in-place and reused ReLUs are caught, and the model stays untouched. The rule hangs on each output
-    tensor as a gradient hook and disappears with the graph.
+    functional, in-place and reused ReLUs are caught, and the model stays untouched. The rule hangs on the graph as a
+    hook and disappears with it.
 
     Attributes
     ----------
@@ -75,13 +76,24 @@ class GuidedReLU(TorchFunctionMode):
         if source._is_view() and (name.endswith("_") or kwargs.get("inplace")):
             # Written through a view, the result reaches the rest of the network by way of the base tensor, which does
             # not pass the hook; a copy that does is written into the view instead.
-            return source.copy_(self._hooked(func(source.clone(), *arguments, **kwargs)))
-        return self._hooked(func(source, *arguments, **kwargs))
+            return source.copy_(self._hooked(func(source.clone(), *arguments, **kwargs), name))
+        return self._hooked(func(source, *arguments, **kwargs), name)
 
-    def _hooked(self, output: Tensor) -> Tensor:
-        if output.requires_grad:
-            output.register_hook(lambda grad: grad.clamp_min(0) if self.guided else grad)
+    def _hooked(self, output: Tensor, name: str) -> Tensor:
+        if output.grad_fn is not None:
+            if name.startswith("leaky_relu"):
+                output.register_hook(lambda grad: grad.clamp_min(0) if self.guided else grad)
+            else:
+                output.grad_fn.register_hook(self._clamp)
         return output
+
+    def _clamp(self, gradients: tuple[Tensor, ...], _: tuple[Tensor, ...]) -> None:
+        """Drop negative gradient behind a rectifier: where its slope is 0 or 1, that is the same as before it.
+
+        What the rectifier's backward pass returns is nobody else's, and can be written to.
+        """
+        if self.guided:
+            gradients[0].clamp_min_(0)
 
     def gradient(self, score: Tensor, x: Tensor, keep_graph: bool) -> Tensor:
         """Guided gradient of `score`, of the shape of `x`."""
@@ -138,7 +150,7 @@ def guided_relu(explainer: Explainer, x: Tensor) -> Iterator[GuidedReLU]:
             "its Python class and load the state_dict"
         )
     x.requires_grad_()
-    with GuidedReLU() as relu:
+    with FastInputGradient(), GuidedReLU() as relu:
         yield relu
     if not relu.found:
         others = f" (it has {', '.join(sorted(relu.others))})" if relu.others else ""

@@ -28,13 +28,14 @@ MODELS = {
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_equals_autograd_function_exactly(monkeypatch, name):
-    model = MODELS[name]()
-    x = torch.randn(2, 3, 64, 64)
+def test_equals_autograd_function(monkeypatch, name):
+    model = MODELS[name]().double()
+    x = torch.randn(2, 3, 64, 64, dtype=torch.float64)
     classes = torch.tensor([1, 4])
     output, gbp = GuidedBackprop(model)(x, classes)
     expected = guided_oracle(monkeypatch, model, x, classes)
-    assert torch.equal(gbp, expected)
+    # Batch normalisation and first convolutions go backward by other operations: the last bits differ.
+    assert (gbp - expected).abs().max() < 1e-12 * expected.abs().max()
     assert gbp.abs().max() > 0
     assert torch.equal(output, model(x))
 
@@ -49,7 +50,7 @@ def test_captum_is_no_oracle_for_functional_relu_and_skip_branches(monkeypatch, 
         found = captum.attr.GuidedBackprop(model).attribute(x.clone().requires_grad_(), classes)
     expected = guided_oracle(monkeypatch, model, x, classes)
     assert (found - expected).abs().max() / expected.abs().max() > 0.01
-    assert torch.equal(GuidedBackprop(model)(x, classes)[1], expected)
+    assert (GuidedBackprop(model)(x, classes)[1] - expected).abs().max() / expected.abs().max() < 1e-5
 
 
 @pytest.mark.parametrize("name", ["vgg16", "resnet18"])
