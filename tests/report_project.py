@@ -113,7 +113,7 @@ def build_report(project: Project) -> Path:
 def photographs(folder: Path) -> Project:
     """60 pictures in shards of 25, two models and targets; hostile names, and one file that is no picture."""
     project = Project.create(folder, samples=60)
-    network = folder / "tiny_network.py"
+    network = folder / "report_network.py"
     network.write_text(network.read_text() + WIDE)
     generator = np.random.default_rng(1)
     for number in range(60):
@@ -132,8 +132,8 @@ def photographs(folder: Path) -> Project:
     table.to_csv(project.manifest, index=False)
     project.write_config(
         models={
-            "tiny": {"factory": "tiny_network:Network", "class_names": CLASS_NAMES},
-            "wide": {"factory": "tiny_network:Wide"},
+            "tiny": {"factory": "report_network:Network", "class_names": CLASS_NAMES},
+            "wide": {"factory": "report_network:Wide"},
         },
         targets=["predicted", "label"],
         shard_size=25,

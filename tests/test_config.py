@@ -52,6 +52,7 @@ def test_shipped_config_has_no_problems_and_gets_defaults(monkeypatch):
         "models": {},
         "targets": ["predicted", "runner_up"],
         "methods": ["guided_backprop", "gradcam", "guided_gradcam"],
+        "report": {"side": "auto"},
         "shard_size": 8,
         "batch_size": 16,
         "threads": 1,

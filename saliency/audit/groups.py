@@ -7,7 +7,7 @@ import pandas as pd
 from scipy import stats
 
 # Values that are resampled at a time.
-BATCH = 2**22
+BATCH = 2**20
 
 
 def grouping_columns(

@@ -109,8 +109,8 @@ def main() -> None:
         print(f"\n{path}\n\n{shown.to_markdown(index=False, floatfmt='.3f')}")
         print(f"\n{path.with_name('findings.md').read_text(encoding='utf-8')}")
     for path in sorted(Path("results", arguments.name).glob("*/audit/randomisation.csv")):
-        table = pd.read_csv(path).pivot_table("spearman_absolute", ["depth", "layer"], "method", dropna=False)
-        print(f"\n{path}\n\n{table.reset_index().to_markdown(index=False, floatfmt='.2f')}")
+        table = pd.read_csv(path).fillna({"layer": "none"}).groupby(["depth", "layer", "method"])["spearman_absolute"]
+        print(f"\n{path}\n\n{table.mean().unstack().reset_index().to_markdown(index=False, floatfmt='.2f')}")
 
 
 if __name__ == "__main__":
