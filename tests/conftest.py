@@ -8,3 +8,6 @@ torch.set_num_threads(1)
 @pytest.fixture(autouse=True)
 def _seed():
     torch.manual_seed(0)
+
+# They need further packages, and are no tests.
+collect_ignore_glob = ["benchmarks/*"]
