@@ -9,5 +9,6 @@ torch.set_num_threads(1)
 def _seed():
     torch.manual_seed(0)
 
+
 # They need further packages, and are no tests.
 collect_ignore_glob = ["benchmarks/*"]
