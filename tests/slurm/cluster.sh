@@ -110,7 +110,7 @@ CONF
             $([ "${nodes[i]}" != g1 ] || echo Gres=gpu:2) State=UNKNOWN" >>"$etc/slurm.conf"
     done
     for i in 0 1; do
-        [ -c "$var/dev/nvidia$i" ] || mknod -m 666 "$var/dev/nvidia$i" c 1 3
+        [ -c "$var/dev/nvidia$i" ] || mknod -m 666 "$var/dev/nvidia$i" c 1 3 || impossible "no device files can be made here"
     done
     echo "AutoDetect=off
 NodeName=g1 Name=gpu File=$var/dev/nvidia[0-1]" >"$etc/gres.conf"

@@ -3,6 +3,7 @@
 Each shard has one image, and all maps of a shard are one job.
 """
 
+import re
 import resource
 import subprocess
 import sys
@@ -20,6 +21,19 @@ def core_seconds(text: str) -> float:
     return sum(float(part) * 60**power for power, part in enumerate(reversed(text.split(":"))))
 
 
+def used() -> float:
+    """Core seconds of all processes that this one has started and waited for."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def import_seconds() -> float:
+    """Core seconds of a Python that imports what the job's own imports."""
+    before = used()
+    subprocess.run([sys.executable, "-c", "import saliency.steps, saliency.shard_job"], check=True)
+    return used() - before
+
+
 def main(shards: int) -> None:
     with Path("/tmp/slurm-test.log").open("w") as log:
         subprocess.run([CLUSTER, "start"], check=True, stdout=log, stderr=log)
@@ -27,22 +41,29 @@ def main(shards: int) -> None:
     project = SlurmProject.create(folder, samples=shards, shard_size=1, batch_size=1)
     project.run("--until", "inspect_model", "find_target_layer")
     targets = [f"results/test/tiny.zarr/logits/c.{number}.0" for number in range(shards)]
-    start, cores = time.time(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(["sdiag", "--reset"], check=True, stdout=subprocess.DEVNULL)
+    start, before = time.time(), used()
     output = project.slurm(
         "results/test/tiny/predictions.csv", "results/test/tiny.zarr/zarr.json", *targets, limit=7200
     )
-    seconds, used = time.time() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds, main_process = time.time() - start, used() - before
     name = next(line.split(": ")[1] for line in output.splitlines() if line.startswith("SLURM run ID"))
     fields = ["sacct", "--noheader", "--parsable2", "--name", name, "--format=JobID,TotalCPU"]
     rows = [line.split("|") for line in subprocess.check_output(fields, text=True).splitlines()]
     jobs = [job for job, _ in rows if job.isdecimal()]
     outer = sum(core_seconds(text) for job, text in rows if job.endswith(".batch"))
     inner = sum(core_seconds(text) for job, text in rows if job.endswith(".0"))
-    main_process = used.ru_utime + used.ru_stime - cores.ru_utime - cores.ru_stime
     print(f"{len(open_maps(project.store).ids)} shards complete, {len(jobs)} jobs, {seconds:.0f} s")
-    login, outside, inside = (used / len(jobs) for used in (main_process, outer, inner))
+    login, outside, inside = (part / len(jobs) for part in (main_process, outer, inner))
     print(f"core seconds a job: {login:.2f} Snakemake on the login node, {outside:.2f} Snakemake in the job,")
-    print(f"  {inside:.2f} Snakemake inside that one with the job's own Python")
+    print(
+        f"  {inside:.2f} Snakemake inside that one with the job's own Python, whose imports take {import_seconds():.2f}"
+    )
+    calls = re.findall(r"REQUEST_(\w+)\s+\(.*count:(\d+)\s+ave_time:(\d+)", subprocess.getoutput("sdiag"))
+    print(
+        "requests to slurmctld:",
+        ", ".join(f"{kind} {count} x {int(mean) / 1000:.1f} ms" for kind, count, mean in calls),
+    )
     subprocess.run([CLUSTER, "stop"], check=True)
 
 

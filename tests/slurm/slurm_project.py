@@ -85,8 +85,7 @@ class SlurmProject(Project):
         snakemake = ["--snakefile", str(ROOT / "Snakefile"), "--configfile", "config.yaml"]
         return [
             *("timeout", str(limit), sys.executable, "-c", IMPATIENT, *snakemake),
-            "--workflow-profile",
-            "profile",
+            *("--workflow-profile", "profile", "--slurm-init-seconds-before-status-checks", "2"),
             *arguments,
         ]
 
