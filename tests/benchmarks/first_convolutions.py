@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 import pandas as pd
 import torch
-from saliency.input_gradient import strided_convolution_gradient
 from torch import nn
 
+from saliency.input_gradient import strided_convolution_gradient
 from tests.benchmarks.markdown import markdown
 
 LAYERS = {
