@@ -12,6 +12,7 @@ report.sample = async (main, { item, settings: first }) => {
     main.replaceChildren(element("h1", { tabindex: "-1" }, "No such sample"), element("p", { class: "empty" }, `The manifest has no sample “${item}”. `, element("a", { href: "#/gallery" }, "To the gallery")));
     return { update: () => {} };
   }
+  let beside = [];
   let neighbours = [null, null];
   const controls = report.controls(["opacity", "colours", "signed"]);
   const crumbs = element("p", { class: "crumbs" });
@@ -31,26 +32,26 @@ report.sample = async (main, { item, settings: first }) => {
     facts,
   );
   let drawn = "";
+  let described = "";
   let view = null;
   let start = [0, 0, 0];
 
   async function update({ settings }) {
     const own = await report.samples.open(settings.model, settings.target);
-    const rows = report.samples.choose(own, settings);
-    const at = rows.indexOf(row);
-    const to = (step) => (at >= 0 && rows[at + step] !== undefined ? report.state.link("sample", own.ids[rows[at + step]], without(settings, ["x", "y", "z"])) : null);
-    neighbours = [to(-1), to(1)];
+    // Moving a slider changes pictures only.
+    const key = JSON.stringify(without(settings, ["x", "y", "z", "opacity"]));
+    if (key !== described) await describeAll(own, settings);
+    described = key;
+    const readable = (await report.pictures.tile(settings.model, "inputs", row)) !== null;
+    controls.update(settings);
+    controls.element.hidden = !readable;
+    crumbs.querySelector("a").href = back();
+    neighbours = beside.map((id) => (id === undefined ? null : report.state.link("sample", id, without(settings, ["x", "y", "z"]))));
     [before, after].forEach((link, side) => {
       if (neighbours[side]) link.href = neighbours[side];
       else link.removeAttribute("href");
       link.setAttribute("aria-disabled", String(!neighbours[side]));
     });
-    crumbs.replaceChildren(element("a", { href: back() }, "Gallery"), at >= 0 ? ` · ${(at + 1).toLocaleString("en")} of ${rows.length.toLocaleString("en")}` : "");
-    describe(own);
-    controls.update(settings);
-    problem.replaceChildren(...(own.status.value(row) === "ok" ? [] : [element("div", { class: "banner bad", role: "note" }, element("p", {}, element("strong", {}, "This sample has no result.")), element("p", {}, own.problems.get(item) ?? own.status.value(row)))]));
-    const readable = (await report.pictures.tile(settings.model, "inputs", row)) !== null;
-    controls.element.hidden = !readable;
     if (!readable) {
       panels.replaceChildren();
       view = null;
@@ -61,6 +62,15 @@ report.sample = async (main, { item, settings: first }) => {
       await drawTiles(settings);
     }
     drawn = readable ? settings.model : "";
+  }
+
+  async function describeAll(own, settings) {
+    const rows = report.samples.choose(own, settings);
+    const at = rows.indexOf(row);
+    beside = [-1, 1].map((step) => (at >= 0 ? own.ids[rows[at + step]] : undefined));
+    crumbs.replaceChildren(element("a", {}, "Gallery"), at >= 0 ? ` · ${(at + 1).toLocaleString("en")} of ${rows.length.toLocaleString("en")}` : "");
+    describe(own);
+    problem.replaceChildren(...(own.status.value(row) === "ok" ? [] : [element("div", { class: "banner bad", role: "note" }, element("p", {}, element("strong", {}, "This sample has no result.")), element("p", {}, own.problems.get(item) ?? own.status.value(row)))]));
     await details(own, settings);
   }
 
