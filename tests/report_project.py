@@ -113,8 +113,8 @@ def build_report(project: Project) -> Path:
 def photographs(folder: Path) -> Project:
     """60 pictures in shards of 25, two models and targets; hostile names, and one file that is no picture."""
     project = Project.create(folder, samples=60)
-    network = folder / "report_network.py"
-    network.write_text(network.read_text() + WIDE)
+    # Modules of other tests' names would already be imported where these run in the same process.
+    (folder / "report_network.py").write_text((folder / "tiny_network.py").read_text() + WIDE)
     generator = np.random.default_rng(1)
     for number in range(60):
         # Half of the pictures have a bright corner.
@@ -158,7 +158,7 @@ def volumes(folder: Path) -> Project:
     """Four volumes of voxels of 1 x 1 x 2 mm, the last of which is damaged."""
     project = Project(folder)
     (folder / "data").mkdir(parents=True)
-    (folder / "volume_network.py").write_text(VOLUME_NETWORK)
+    (folder / "report_volume_network.py").write_text(VOLUME_NETWORK)
     rows = ["id,path,label,site"]
     for number in range(4):
         nib.save(nib.Nifti1Image(volume(number), np.diag([1, 1, 2, 1])), folder / f"data/v{number}.nii")
@@ -167,7 +167,7 @@ def volumes(folder: Path) -> Project:
     project.manifest.write_text("\n".join(rows) + "\n")
     project.write_config(
         input={"mode": "3D", "crop": list(VOLUME_SHAPE), "intensity": "none", "intensity_over": "all"},
-        models={"tiny": {"factory": "volume_network:Network"}},
+        models={"tiny": {"factory": "report_volume_network:Network"}},
         targets=["predicted", 1],
         shard_size=2,
         on_error="skip",

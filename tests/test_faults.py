@@ -22,6 +22,7 @@ def rounds_of(name, finished, folder, count=1):
     return outcomes
 
 
+@pytest.mark.slow
 def test_snakemake_killed_while_a_job_writes(finished, tmp_path):
     (outcome,) = rounds_of("SIGKILL to group while writing", finished, tmp_path)
     assert "killed before" in outcome.happened
@@ -34,6 +35,7 @@ def test_round(finished, tmp_path, name):
     rounds_of(name, finished, tmp_path)
 
 
+@pytest.mark.slow
 def test_harness_notices_what_is_not_repaired(finished, tmp_path):
     """A changed byte that nobody deletes, and a shard that nobody makes again."""
     scene = Scene(finished["fused"].copy(tmp_path / "project"), random.Random(0), tmp_path / "project.txt", 1)

@@ -43,7 +43,10 @@ CASES = {
 }
 
 
-@pytest.fixture(scope="module", params=CASES)
+@pytest.fixture(
+    scope="module",
+    params=["r3d_18", pytest.param("monai_densenet121", marks=pytest.mark.slow), "plain"],
+)
 def case(request):
     """Network, name of its target layer, a batch of two, and a class that differs between the two."""
     build, layer, shape = CASES[request.param]

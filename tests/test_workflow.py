@@ -265,6 +265,7 @@ def test_problems_are_reported_together_before_any_job(tmp_path):
     assert not project.results.exists()
 
 
+@pytest.mark.slow
 def test_two_models_side_by_side_with_their_own_input(tmp_path):
     models = {
         "colour": {"factory": "tiny_network:Network"},
@@ -284,6 +285,7 @@ def test_two_models_side_by_side_with_their_own_input(tmp_path):
     assert (project.results / "grey" / "figures" / "predicted" / "samples" / "s1.png").is_file()
 
 
+@pytest.mark.slow
 def test_snakemake_report(project):
     project.run("--report", "report.zip")
     assert (project.folder / "report.zip").stat().st_size > 10_000
