@@ -1,6 +1,6 @@
 """Bytes of a map and speed of several codecs, on maps of photographs.
 
-python -m tests.benchmarks.compression --images ../shared/data/imagenet
+python -m tests.benchmarks.compression --images FOLDER
 """
 
 import argparse

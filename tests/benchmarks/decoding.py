@@ -1,6 +1,6 @@
 """Reading photographs, and what JPEG's draft mode would save and change.
 
-    python -m tests.benchmarks.decoding --images ../shared/data/imagenet
+    python -m tests.benchmarks.decoding --images FOLDER
 
 Draft mode decodes at an eighth, quarter or half of the size where that is no smaller than what is wanted.
 """

@@ -1,6 +1,6 @@
 """From files to stored maps: the workflow, a plain script with captum, and this library in a plain loop.
 
-    python -m tests.benchmarks.end_to_end --images ../shared/data/imagenet
+    python -m tests.benchmarks.end_to_end --images FOLDER
     python -m tests.benchmarks.end_to_end --images FOLDER --count 64 --repeats 1
 
 ResNet-18 with random weights, the maps of the predicted class. The workflow stores everything and makes its tables,

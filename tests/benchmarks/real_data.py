@@ -1,8 +1,8 @@
 """Audits of real data, and where the maps lie against the objects.
 
-python -m tests.benchmarks.real_data kangaroo --data ../shared/data --folder audits
-python -m tests.benchmarks.real_data imagenet --data ../shared/data --folder audits
-python -m tests.benchmarks.real_data hippocampus --data ../shared/data --folder audits
+python -m tests.benchmarks.real_data kangaroo --data DATA --folder audits
+python -m tests.benchmarks.real_data imagenet --data DATA --folder audits
+python -m tests.benchmarks.real_data hippocampus --data DATA --folder audits
 
 `kangaroo/` holds photographs (`images/NUMBER.jpg`) with boxes in Pascal VOC's format (`annots/NUMBER.xml`,
 https://github.com/experiencor/kangaroo), `imagenet/` one photograph for each class of `labels.csv` (`file`, `label`,
