@@ -124,6 +124,7 @@ def test_job_logs_show_progress(finished):
     assert "samples/s" in log
 
 
+@pytest.mark.slow
 def test_deleted_shard_and_its_consumers_are_made_again_byte_identical(project):
     before = project.digests()
     (project.store / "predicted" / "gradcam" / "c.0.0.0").unlink()
@@ -157,6 +158,7 @@ def shard_jobs(planned: Counter[str]) -> set[int]:
     return {int(message.split("shard ")[1].split()[0]) for message in planned if "shard" in message}
 
 
+@pytest.mark.slow
 def test_appended_rows_run_the_last_shard_and_new_ones(project):
     for number, expected in [(5, {2}), (6, {2, 3})]:
         project.write_image(number)
@@ -199,6 +201,7 @@ def test_changed_label_runs_the_table_only(project):
     assert "Tabulate the predictions of tiny" in planned
 
 
+@pytest.mark.slow
 def test_fused_gives_the_same_bytes(finished, tmp_path):
     project = Project.create(tmp_path / "fused", samples=5, execution="fused")
     output = project.run()
