@@ -1,8 +1,8 @@
 import pytest
 import torch
-from saliency.input_gradient import FastInputGradient
 from torch import nn
 
+from saliency.input_gradient import FastInputGradient
 from saliency.models import arrange_channels_last
 
 
