@@ -51,6 +51,8 @@ def complete_config(
     broken = {str(error.path[0]) for error in errors if error.path}
     known = {key: value for key, value in config.items() if key not in broken}
     problems += _training_problems(known)
+    if known.get("precision") == "float64" and known.get("reduced_precision"):
+        problems.append("reduced_precision: has no effect on precision float64: leave one of them out")
     input_problems = _input_problems(known, schema)
     problems += input_problems
     if input_problems:

@@ -92,7 +92,9 @@ class _StridedConvolution(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: FunctionCtx, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        found = strided_convolution_gradient(gradient, ctx.weight, ctx.stride, ctx.padding, ctx.size)
+        # Under autocast, the convolution has run in another precision than the weights'.
+        weight = ctx.weight.to(gradient.dtype)
+        found = strided_convolution_gradient(gradient, weight, ctx.stride, ctx.padding, ctx.size)
         return found, None, None, None, None
 
 

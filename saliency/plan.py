@@ -445,7 +445,9 @@ class Plan:
                 ids, region = self._values("id", shard), self.config["region"]
                 return digest(step, version, ids, files, settings, region, self.shard_size, self.config["precision"])
             case "predict":
-                return digest(step, version, before("prepare"), self._model_digest(model), self.config["batch_size"])
+                reduced = [self.config["reduced_precision"]] if self.config["reduced_precision"] else []
+                settings = [self.config["batch_size"], *reduced]
+                return digest(step, version, before("prepare"), self._model_digest(model), *settings)
             case "target_class":
                 labels = self.labels(self.rows(shard)).tolist() if target == "label" else None
                 return digest(step, version, before("predict"), target, labels)

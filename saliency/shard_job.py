@@ -7,8 +7,10 @@ come out as NaN. Each is named in the log; whether the run may go on without the
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -118,6 +120,8 @@ class ShardJob:
         from saliency.models import arrange_channels_last, load_model
 
         torch.set_num_threads(self.config["threads"])
+        if self.device == "cuda":
+            use_reproducible_algorithms(tf32=self.config["reduced_precision"] == "tf32")
         settings = self.config["models"][self.model]
         network = load_model(settings["factory"], settings["kwargs"], settings["weights"], settings["trust_checkpoint"])
         network = network.to(self.device, getattr(torch, self.config["precision"]))
@@ -142,6 +146,15 @@ class ShardJob:
     def ignore_lastlayer(self) -> bool:
         """Whether scores are taken before the last activation."""
         return self.config["models"][self.model]["ignore_lastlayer"]
+
+    def reduced_precision(self) -> AbstractContextManager[object]:
+        """Context manager under which convolutions and matrix products run in the config's ``reduced_precision``."""
+        import torch
+
+        wanted = self.config["reduced_precision"]
+        if wanted in (None, "tf32"):  # a setting of the device
+            return nullcontext()
+        return torch.autocast(self.device, getattr(torch, wanted))
 
     def for_each_batch(
         self,
@@ -180,7 +193,9 @@ class ShardJob:
             rows = slice(begin, min(begin + size, len(inputs)))
             try:
                 batch = torch.from_numpy(normalised(inputs[rows], self.config, self.model)).nan_to_num().to(self.device)
-                work(rows, batch, None if regions is None else torch.from_numpy(regions[rows] > 0).to(self.device))
+                region = None if regions is None else torch.from_numpy(regions[rows] > 0).to(self.device)
+                with self.reduced_precision():
+                    work(rows, batch, region)
             except (RuntimeError, MemoryError) as error:
                 if not _is_out_of_memory(error):
                     raise
@@ -199,7 +214,9 @@ class ShardJob:
 
     def logits(self, scores: Tensor, ok: np.ndarray, rows: slice) -> np.ndarray:
         """Scores as they are stored: NaN for failed samples; others must be finite."""
-        values = scores.cpu().numpy().copy()
+        import torch
+
+        values = scores.to("cpu", getattr(torch, self.config["precision"])).numpy().copy()
         values[~ok[rows]] = np.nan
         bad = ok[rows] & ~np.isfinite(values).all(axis=1)
         for number in np.flatnonzero(bad):
@@ -258,9 +275,15 @@ class ShardJob:
         """Read the maps of one batch and put them into `maps`, by ``target/method``."""
         import torch
 
+        from saliency.guided_gradcam import guided_product
+
         for number, (target, values) in enumerate(classes.items()):
             wanted = torch.from_numpy(values).to(forward.scores.device)
             found = forward.maps(wanted.clamp(min=0), keep_graph=number + 1 < len(classes))
+            found = {method: batch.cpu() for method, batch in found.items()}
+            if self.device != "cpu" and "guided_gradcam" in found:
+                # As the step of its own makes it, which runs on the CPU: GPUs round interpolation differently.
+                found["guided_gradcam"] = guided_product(found["guided_backprop"], found["gradcam"])
             for method, batch in found.items():
                 name = f"{target}/{method}"
                 if name in self.specs:
@@ -269,7 +292,7 @@ class ShardJob:
     def _store_batch(
         self, maps: dict[str, np.ndarray], name: str, batch: Tensor, classes: np.ndarray, rows: slice
     ) -> None:
-        array = batch.cpu().numpy()
+        array = batch.numpy()
         array[classes < 0] = np.nan
         explained = classes >= 0
         flat = array.reshape(len(array), -1)
@@ -281,6 +304,20 @@ class ShardJob:
         if blank:
             log.warning("%s: %d of %d maps are zero everywhere", name, blank, len(array))
         self.put(maps, name, rows, array)
+
+
+def use_reproducible_algorithms(tf32: bool) -> None:
+    """Let GPUs compute the same bits each time, as the CPU does, and convolutions in float32 unless `tf32` is wanted.
+
+    Where torch has nothing but an algorithm that adds in any order, it warns.
+    """
+    import torch
+
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    # Meant for finding reads of what was never written; it costs a pass over each new tensor.
+    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = tf32
 
 
 def _is_out_of_memory(error: Exception) -> bool:

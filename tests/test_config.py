@@ -32,6 +32,12 @@ def problems(config, changes=(), **model):
     return complete_config(config, SCHEMA)[1]
 
 
+def test_reduced_precision_has_no_place_beside_double(config):
+    assert problems(config, {"reduced_precision": "tf32"}) == []
+    expected = "config: reduced_precision: has no effect on precision float64: leave one of them out"
+    assert problems(config, {"reduced_precision": "tf32", "precision": "float64"}) == [expected]
+
+
 def test_small_config_has_no_problems(config):
     assert problems(config) == []
 
@@ -58,6 +64,7 @@ def test_shipped_config_has_no_problems_and_gets_defaults(monkeypatch):
         "threads": 1,
         "device": "auto",
         "precision": "float32",
+        "reduced_precision": None,
         "on_error": "fail",
         "max_failed": None,
         "execution": "steps",

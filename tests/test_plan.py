@@ -111,6 +111,7 @@ def test_label_changes_only_its_own_target(build):
         ({"input": {"mean": [0.5]}}, AFTER_PREPARE),
         ({"model": {"input": {"std": [0.5]}}}, AFTER_PREPARE),
         ({"batch_size": 3}, AFTER_PREPARE),
+        ({"reduced_precision": "bfloat16"}, AFTER_PREPARE),
         ({"model": {"kwargs": {"in_features": 3}}}, AFTER_PREPARE),
         ({"model": {"weights": None}}, AFTER_PREPARE),
         ({"model": {"ignore_lastlayer": True}}, AFTER_PREPARE),

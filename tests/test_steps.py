@@ -58,6 +58,36 @@ def test_fused_and_steps_write_the_same_bytes(job):
         assert one.files[name].read_bytes() == other.files[name].read_bytes(), name
 
 
+def test_reduced_precision_changes_little_and_is_the_same_in_one_pass(job):
+    settings = {"shard_size": 5, "batch_size": 2, "reduced_precision": "bfloat16"}
+    exact, one, other = job("exact", shard_size=5, batch_size=2), job("steps", **settings), job("fused", **settings)
+    steps.fused(exact)
+    run_steps(one)
+    steps.fused(other)
+    for name in one.plan.arrays:
+        assert one.files[name].read_bytes() == other.files[name].read_bytes(), name
+    for name in ("logits", "predicted/gradcam", "predicted/guided_backprop"):
+        full, reduced = exact.read(name), one.read(name)
+        assert reduced.dtype == np.float32
+        # bfloat16 has eight binary digits.
+        difference = np.abs(full - reduced).max() / np.abs(full).max()
+        assert 2**-16 < difference < 2**-3, name
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("network", ["densenet121", "mobilenet_v2", "resnet50"])
+def test_gpu_writes_the_same_bytes_again_and_in_one_pass(job, network):
+    models = {"tiny": {"factory": f"torchvision.models:{network}"}}
+    settings = {"models": models, "input": {"resize": 64, "crop": 64}, "shard_size": 5, "batch_size": 2}
+    one, again, as_one = (job(folder, device="cuda", **settings) for folder in ("one", "again", "as_one"))
+    run_steps(one)
+    run_steps(again)
+    steps.fused(as_one)
+    for name in one.plan.arrays:
+        assert again.files[name].read_bytes() == one.files[name].read_bytes(), name
+        assert as_one.files[name].read_bytes() == one.files[name].read_bytes(), name
+
+
 def test_classes_of_each_target(job):
     made = job(targets=["predicted", "runner_up", "label", 4], shard_size=5)
     steps.fused(made)

@@ -147,11 +147,11 @@ def main() -> None:
             (folder / "files.txt").write_text("\n".join(map(str, files)))
             made = project(folder / "workflow", files, arguments.threads)
             for kind, text in [("captum", CAPTUM), ("loop", LOOP)]:
-                (folder / f"{kind}.py").write_text(text.format(mean=MEAN, std=STD))
+                (folder / f"run_{kind}.py").write_text(text.format(mean=MEAN, std=STD))
             commands = {
                 "workflow": made.command("--cores", str(arguments.cores), "--quiet"),
-                "captum": [sys.executable, "captum.py", str(arguments.cores)],
-                "loop": [sys.executable, "loop.py", str(arguments.cores)],
+                "captum": [sys.executable, "run_captum.py", str(arguments.cores)],
+                "loop": [sys.executable, "run_loop.py", str(arguments.cores)],
             }
             for kind, command in commands.items():
                 wall, used = timed(command, made.folder if kind == "workflow" else folder, environment)

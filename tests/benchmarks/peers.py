@@ -33,7 +33,7 @@ def forward(model: nn.Module, x: Tensor) -> Tensor:
 
 
 def ours(model: nn.Module, x: Tensor, target: int) -> dict[str, Tool]:
-    classes = torch.full((len(x),), target)
+    classes = torch.full((len(x),), target, device=x.device)
     methods = {kind.map_name: kind(model) for kind in (GradCAM, GuidedBackprop, GuidedGradCAM)}
 
     def maps(name: str) -> dict[str, Tensor]:
@@ -129,7 +129,7 @@ def torchcam_tool(model: nn.Module, name: str, x: Tensor, target: int) -> Tool:
 
 
 def zennit_tool(model: nn.Module, x: Tensor, target: int) -> Tool:
-    one_hot = functional.one_hot(torch.full((len(x),), target), model(x[:1]).shape[1]).float()
+    one_hot = functional.one_hot(torch.full((len(x),), target, device=x.device), model(x[:1]).shape[1]).float()
 
     def guided_backprop() -> Tensor:
         with Gradient(model, composite=ZennitGuidedBackprop()) as attributor:

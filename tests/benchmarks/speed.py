@@ -5,8 +5,9 @@
 
 Every tool gets the same model and batch, and explains the same class. Results are compared first; then rounds follow in
 which everything runs once, and each time is divided by that of the same round's forward pass, under inference mode and
-in the faster memory format. Printed are medians over the rounds, of processor time, which other programs on the machine
-disturb less than wall time; the JSON file has both. Models and batches that the file has already are not run again.
+in the faster memory format. Printed are medians over the rounds, on the CPU of processor time, which other programs on
+the machine disturb less than wall time; the JSON file has both. Models and batches that the file has already are not
+run again.
 """
 
 import argparse
@@ -38,7 +39,6 @@ from tests.benchmarks.peers import forward, scaled, tools
 
 MODELS = ("resnet18", "resnet50", "vgg16", "densenet121", "mobilenet_v2", "r3d_18")
 SHAPES = {"r3d_18": (3, 16, 112, 112)}
-TARGET = 7
 # Other libraries guide neither ReLU6 nor ReLU that is called as a function; what differs by more is marked.
 LARGEST = {"gradcam": 1e-4, "guided_backprop": 1e-3}
 
@@ -48,22 +48,34 @@ def timed(work: Callable[[], object]) -> tuple[float, float]:
     begin, used = time.perf_counter(), time.process_time()
     with contextlib.redirect_stderr(io.StringIO()):
         work()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
     return time.perf_counter() - begin, time.process_time() - used
 
 
 def difference(found: object, expected: Tensor, size: tuple[int, ...]) -> float:
     """Largest difference, relative to the largest value."""
-    found = np.asarray(found)
+    found = found.detach().cpu().numpy() if isinstance(found, Tensor) else np.asarray(found)
     wanted = expected.numpy() if found.shape == expected.shape else scaled(expected, size)
     if found.shape != wanted.shape:
         return float("nan")
     return float(np.abs(found - wanted).max() / np.abs(wanted).max())
 
 
+def explained_class(model: nn.Module, x: Tensor) -> int:
+    """Return the first class for which no sample's Grad-CAM is zero everywhere, as it easily is with random weights."""
+    with GradCAM(model).forward_pass(x) as done:
+        for target in range(done.scores.shape[1]):
+            cam = done.maps(torch.full((len(x),), target, device=x.device), keep_graph=True)["gradcam"]
+            if cam.flatten(1).any(dim=1).all():
+                return target
+    raise ValueError("Grad-CAM is zero for every class in some sample")
+
+
 def measure(
-    name: str, batch: int, repeats: int, contiguous: bool, wanted: list[str] | None = None
+    name: str, batch: int, repeats: int, contiguous: bool, device: str = "cpu", wanted: list[str] | None = None
 ) -> list[dict[str, object]]:
-    plain = torchvision_model(name)
+    plain = torchvision_model(name).to(device)
     last = copy.deepcopy(plain)
     ndim = len(SHAPES.get(name, (3, 224, 224))) + 1
     for weight in last.parameters():
@@ -71,18 +83,19 @@ def measure(
             weight.data = weight.data.contiguous(
                 memory_format=torch.channels_last if ndim == 4 else torch.channels_last_3d
             )
-    x = torch.rand(batch, *SHAPES.get(name, (3, 224, 224)), generator=torch.Generator().manual_seed(0))
+    x = torch.rand(batch, *SHAPES.get(name, (3, 224, 224)), generator=torch.Generator().manual_seed(0)).to(device)
     model: nn.Module = plain if contiguous else last
     layer, _ = GradCAM(model).target_layer(x)
-    found = tools(model, layer, x, TARGET)
-    reference = {what: found["ours"][what]() for what in LARGEST}
+    target = explained_class(model, x)
+    found = tools(model, layer, x, target)
+    reference = {what: found["ours"][what]().cpu() for what in LARGEST}
     jobs: dict[tuple[str, str], Callable[[], object]] = {}
     rows = []
     for tool, functions in found.items():
         if wanted and tool.partition(",")[0] not in ("ours", *wanted):
             continue
         for what, work in functions.items():
-            row = {"model": name, "batch": batch, "layer": layer, "tool": tool, "output": what}
+            row = {"model": name, "batch": batch, "layer": layer, "class": target, "tool": tool, "output": what}
             try:
                 with contextlib.redirect_stderr(io.StringIO()):
                     values = work()
@@ -106,7 +119,8 @@ def measure(
             times[key].append(timed(work))
         gc.collect()
     # The format that is faster over all rounds.
-    best = min((0, 1), key=lambda index: statistics.median(pair[index][1] for pair in forwards))
+    clock = 1 if device == "cpu" else 0
+    best = min((0, 1), key=lambda index: statistics.median(pair[index][clock] for pair in forwards))
     for row in rows:
         done = times.get((row["tool"], row["output"]))
         if done:
@@ -123,26 +137,28 @@ def measure(
                 **{"model": name, "batch": batch, "tool": "forward pass", "output": label, "equal": True},
                 **{"wall_s": statistics.median(wall), "cpu_s": statistics.median(cpu)},
                 "cpu_ratio": statistics.median(one / pair[best][1] for one, pair in zip(cpu, forwards, strict=True)),
+                "wall_ratio": statistics.median(one / pair[best][0] for one, pair in zip(wall, forwards, strict=True)),
             }
         )
     return rows
 
 
-def show(table: pd.DataFrame) -> str:
+def show(table: pd.DataFrame, ratio: str) -> str:
     """Ratios to the forward pass, one line for each model and batch."""
+    table["ratio"] = table[ratio]
     parts = []
     for what, heading in [
         ("gradcam", "Grad-CAM"),
         ("guided_backprop", "Guided Backpropagation"),
         ("four", "Predictions, both maps and their product"),
     ]:
-        part = table[(table["output"] == what) & table["cpu_ratio"].notna()].copy()
-        part["text"] = part["cpu_ratio"].map("{:.2f}".format) + part["equal"].map({True: "", False: " *"})
+        part = table[(table["output"] == what) & table["ratio"].notna()].copy()
+        part["text"] = part["ratio"].map("{:.2f}".format) + part["equal"].map({True: "", False: " *"})
         wide = part.pivot_table(index=["model", "batch"], columns="tool", values="text", aggfunc="first", sort=False)
         parts.append(
             f"{heading}, times the forward pass (*: the result differs)\n\n{markdown(wide.reset_index().fillna(''))}"
         )
-    fours = table[table["output"] == "four"].pivot_table(index=["model", "batch"], columns="tool", values="cpu_ratio")
+    fours = table[table["output"] == "four"].pivot_table(index=["model", "batch"], columns="tool", values="ratio")
     lines = [
         f"{tool}: four outputs take {(fours[tool] / fours['ours']).median():.2f} times as long as ours (fused), median"
         for tool in fours
@@ -158,6 +174,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--tools", nargs="+", help="beside ours; all where left out")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"], help="times are wall times on cuda")
     parser.add_argument("--contiguous", action="store_true", help="all tools with channels first in memory")
     parser.add_argument("--merge", nargs="+", type=Path, default=[], help="JSON files of other runs, shown as well")
     parser.add_argument("--output", type=Path, default=Path("speed.json"))
@@ -170,10 +187,10 @@ def main() -> None:
         for batch in arguments.batches:
             if any(row["model"] == name and row["batch"] == batch for row in rows):
                 continue
-            rows += measure(name, batch, arguments.repeats, arguments.contiguous, arguments.tools)
+            rows += measure(name, batch, arguments.repeats, arguments.contiguous, arguments.device, arguments.tools)
             arguments.output.write_text(json.dumps(rows, indent=1))
             print(f"{name}, batch {batch}: done", file=sys.stderr, flush=True)
-    print(show(pd.DataFrame(rows)))
+    print(show(pd.DataFrame(rows), "cpu_ratio" if arguments.device == "cpu" else "wall_ratio"))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ rule fused:
         [shard(array) for array in PLAN.arrays],
     log:
         f"{RESULTS}/logs/{{model}}/fused/{{shard}}.log",
+    priority: 10
     conda:
         "../envs/saliency.yaml"
     threads: config["threads"]
