@@ -3,7 +3,9 @@
 import csv
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import Any, TextIO
 
 import pandas as pd
 
@@ -31,32 +33,45 @@ def read_manifest(path: Path) -> tuple[pd.DataFrame, list[str]]:
         One line each for a file that cannot be read and for lines with too many fields.
     """
     try:
-        lines = list(_numbered_rows(path))
+        lines = _rows(path)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         return pd.DataFrame(), [f"{path}: cannot be read as a table: {reason}"]
     if not lines:
         return pd.DataFrame(), [f"{path}: cannot be read as a table: it is empty"]
-    (_, names), *rows = lines
+    names, *rows = lines
     header = [name or f"Unnamed: {number}" for number, name in enumerate(names)]
     repeated = [name for name in dict.fromkeys(header) if header.count(name) > 1]
     if repeated:
         return pd.DataFrame(), [one_line(f"{path}: the header has column '{name}' more than once") for name in repeated]
-    width = len(header)
-    problems = [
-        f"{path}: line {number}: has {len(fields)} fields, but the header has {width}: put quotes around commas"
-        for number, fields in rows
-        if any(fields[width:])
-    ]
-    values = [(fields + [""] * width)[:width] for _, fields in rows]
-    return pd.DataFrame(values, columns=header, dtype=str), problems
+    width, problems = len(header), []
+    if any(len(fields) != width for fields in rows):
+        problems = [
+            f"{path}: line {number}: has {len(fields)} fields, but the header has {width}: put quotes around commas"
+            for number, fields in zip(line_numbers(path, len(rows)), rows, strict=True)
+            if any(fields[width:])
+        ]
+        rows = [(fields + [""] * width)[:width] for fields in rows]
+    return pd.DataFrame(rows, columns=header, dtype=str), problems
+
+
+def _reader(file: TextIO, path: Path) -> Any:
+    # Not strict, a quotation mark that is never closed would swallow all further samples.
+    return csv.reader(file, delimiter="\t" if path.suffix.lower() == ".tsv" else ",", strict=True)
+
+
+def _rows(path: Path) -> list[list[str]]:
+    """Rows of a file, the header first; none for blank lines."""
+    # Every job reads a manifest, and numbering its lines takes as long as reading them: messages alone need that.
+    with path.open(encoding="utf-8-sig", newline="") as file, suppress(csv.Error):
+        return [fields for fields in _reader(file, path) if fields]
+    return [fields for _, fields in _numbered_rows(path)]
 
 
 def _numbered_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Rows of a file, the header first, each with the number of the line on which it begins; none for blank lines."""
     with path.open(encoding="utf-8-sig", newline="") as file:
-        # Not strict, a quotation mark that is never closed would swallow all further samples.
-        reader = csv.reader(file, delimiter="\t" if path.suffix.lower() == ".tsv" else ",", strict=True)
+        reader = _reader(file, path)
         begin = 1
         try:
             for fields in reader:
