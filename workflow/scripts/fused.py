@@ -1,10 +1,11 @@
 from saliency.log import job_log
 
 with job_log(snakemake.log[0]):
-    from saliency.plan import Plan
     from saliency.shard_job import ShardJob
     from saliency.steps import fused
 
-    files = dict(zip(Plan(snakemake.config).arrays, snakemake.output, strict=True))
     shard = int(snakemake.wildcards.shard)
-    fused(ShardJob(snakemake.config, snakemake.wildcards.model, shard, files, snakemake.input.descriptions))
+    job = ShardJob(snakemake.config, snakemake.wildcards.model, shard, {}, snakemake.input.descriptions)
+    # Which array each file holds, the plan says, and it is made only once: a long manifest takes seconds to read.
+    job.files = dict(zip(job.plan.arrays, snakemake.output, strict=True))
+    fused(job)
