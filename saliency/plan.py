@@ -137,7 +137,7 @@ class Plan:
     @cached_property
     def _columns(self) -> dict[str, list[str]]:
         """The samples as lists: slicing a table once per shard takes most of the time of planning many shards."""
-        return self.samples.to_dict("list")
+        return {name: self.samples[name].tolist() for name in self.samples}
 
     def _values(self, column: str, shard: int) -> list[str]:
         return self._columns[column][shard * self.shard_size : (shard + 1) * self.shard_size]
