@@ -12,7 +12,6 @@ import nibabel as nib
 import numpy as np
 from nibabel.affines import apply_affine, from_matvec, voxel_sizes
 from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
-from nibabel.processing import resample_from_to
 
 from saliency.inputs import InputError, Status
 
@@ -108,7 +107,7 @@ class VolumeGrid:
         if self.resampled:
             # "nearest" continues the outermost voxels, whose outer halves can lie beyond the original voxel centres.
             target = (self.resampled_shape, self.resampled_affine)
-            canonical = resample_from_to(canonical, target, order=order, mode="nearest")
+            canonical = _resample(canonical, target, order)
         return np.asarray(canonical.dataobj, dtype=np.float32)
 
     def crop(self, data: np.ndarray) -> np.ndarray:
@@ -137,7 +136,7 @@ class VolumeGrid:
         canonical = _canonical_grid(self.original_shape, self.original_affine)
         if self.resampled:
             image = nib.Nifti1Image(resampled, self.resampled_affine)
-            resampled = resample_from_to(image, (canonical.shape, canonical.affine), order=1, mode="nearest").dataobj
+            resampled = _resample(image, (canonical.shape, canonical.affine), 1).dataobj
         back = ornt_transform(axcodes2ornt("RAS"), io_orientation(self.original_affine))
         return np.ascontiguousarray(nib.apply_orientation(np.asarray(resampled), back), dtype=np.float32)
 
@@ -153,6 +152,13 @@ class VolumeGrid:
 
 def _by(numbers: Iterable[float]) -> str:
     return " x ".join(f"{number:g}" for number in numbers)
+
+
+def _resample(image: nib.Nifti1Image, grid: tuple[Sequence[int], Affine], order: int) -> nib.Nifti1Image:
+    # Imports SciPy, which takes jobs on photographs a fifth of their imports beside torch.
+    from nibabel.processing import resample_from_to
+
+    return resample_from_to(image, grid, order=order, mode="nearest")
 
 
 def _canonical_grid(shape: Sequence[int], affine: Affine) -> nib.Nifti1Image:
