@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from slurm_project import CLUSTER, SlurmProject
+from slurm_project import CLUSTER, SlurmProject, submitted
 
 from saliency import open_maps
 
@@ -30,7 +30,7 @@ def used() -> float:
 def import_seconds() -> float:
     """Core seconds of a Python that imports what the job's own imports."""
     before = used()
-    subprocess.run([sys.executable, "-c", "import saliency.steps, saliency.shard_job"], check=True)
+    subprocess.run([sys.executable, "-c", "import saliency.steps, saliency.shard_job, torch"], check=True)
     return used() - before
 
 
@@ -53,7 +53,9 @@ def main(shards: int) -> None:
     jobs = [job for job, _ in rows if job.isdecimal()]
     outer = sum(core_seconds(text) for job, text in rows if job.endswith(".batch"))
     inner = sum(core_seconds(text) for job, text in rows if job.endswith(".0"))
-    print(f"{len(open_maps(project.store).ids)} shards complete, {len(jobs)} jobs, {seconds:.0f} s")
+    # Every file of every shard must be there to be opened.
+    complete, once = len(open_maps(project.store).ids), sum(count == 1 for count in submitted(output).values())
+    print(f"{complete} shards complete, {once} made by one job, {len(jobs)} jobs in all, {seconds:.0f} s")
     login, outside, inside = (part / len(jobs) for part in (main_process, outer, inner))
     print(f"core seconds a job: {login:.2f} Snakemake on the login node, {outside:.2f} Snakemake in the job,")
     print(
@@ -61,8 +63,8 @@ def main(shards: int) -> None:
     )
     calls = re.findall(r"REQUEST_(\w+)\s+\(.*count:(\d+)\s+ave_time:(\d+)", subprocess.getoutput("sdiag"))
     print(
-        "requests to slurmctld:",
-        ", ".join(f"{kind} {count} x {int(mean) / 1000:.1f} ms" for kind, count, mean in calls),
+        "requests to slurmctld for each job:",
+        ", ".join(f"{kind} {int(count) / len(jobs):.2f} x {int(mean) / 1000:.1f} ms" for kind, count, mean in calls),
     )
     subprocess.run([CLUSTER, "stop"], check=True)
 
