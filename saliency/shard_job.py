@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import psutil
 
 from saliency.config import Config, input_config
 from saliency.errors import label_problem, name_problem
@@ -189,6 +190,7 @@ class ShardJob:
         import torch
 
         begin, size, started = 0, self.config["batch_size"], time.perf_counter()
+        start_up = time.time() - psutil.Process().create_time()
         while begin < len(inputs):
             rows = slice(begin, min(begin + size, len(inputs)))
             try:
@@ -211,6 +213,14 @@ class ShardJob:
             else:
                 begin = rows.stop
                 self._log_progress(what, begin, started)
+        seconds = time.perf_counter() - started
+        if start_up > seconds and len(self.plan.shards) > 1:
+            log.info(
+                "%s: %.1f s, after %.1f s in which the job started: a larger shard_size makes fewer jobs",
+                what,
+                seconds,
+                start_up,
+            )
 
     def logits(self, scores: Tensor, ok: np.ndarray, rows: slice) -> np.ndarray:
         """Scores as they are stored: NaN for failed samples; others must be finite."""

@@ -217,6 +217,16 @@ def test_batch_that_memory_does_not_hold_is_halved(job, error, caplog):
         np.testing.assert_array_equal(as_one.read(name), small.read(name))
 
 
+def test_small_shards_are_said_to_be_small(job, caplog):
+    caplog.set_level("INFO")
+    advice = "in which the job started: a larger shard_size makes fewer jobs"
+    # This process has started long before.
+    steps.fused(job(shard_size=5))
+    assert advice not in caplog.text
+    steps.fused(job(shard_size=2))
+    assert advice in caplog.text
+
+
 def test_memory_that_does_not_hold_one_sample_and_other_errors_end_the_job(job):
     made = job(models={"tiny": {"factory": "test_steps:Limited", "kwargs": {"error": "device"}}}, batch_size=5)
     inputs = np.zeros((5, 3, 30, 30), dtype=np.float32)

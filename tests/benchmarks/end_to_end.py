@@ -4,8 +4,9 @@
     python -m tests.benchmarks.end_to_end --images FOLDER --count 64 --repeats 1
 
 ResNet-18 with random weights, the maps of the predicted class. The workflow stores everything and makes its tables,
-without figures and audit. The script reads with a DataLoader, computes with captum, and saves one .npy file for each
-map. All have the same cores. Each runs as a program of its own, in turn; printed are medians.
+without figures and audit; several sizes of shards give several runs of it. The loop writes shards of 128. The script
+reads with a DataLoader, computes with captum, and saves one .npy file for each map. All have the same cores. Each runs
+as a program of its own, in turn; printed are medians.
 """
 
 import argparse
@@ -101,7 +102,7 @@ for shard in range(-(-len(names) // size)):
 """
 
 
-def project(folder: Path, images: list[Path], threads: int) -> Project:
+def project(folder: Path, images: list[Path], threads: int, shard_size: int) -> Project:
     made = Project.create(folder, samples=0)
     rows = [f"s{number},{path}" for number, path in enumerate(images)]
     made.manifest.write_text("\n".join(["id,path", *rows]) + "\n")
@@ -109,7 +110,7 @@ def project(folder: Path, images: list[Path], threads: int) -> Project:
     made.write_config(
         input=settings,
         models={"resnet18": {"factory": MODEL}},
-        shard_size=128,
+        shard_size=shard_size,
         batch_size=32,
         execution="fused",
         threads=threads,
@@ -136,6 +137,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--cores", type=int, default=2)
     parser.add_argument("--threads", type=int, default=1, help="of each job of the workflow")
+    parser.add_argument("--shard-sizes", nargs="+", type=int, default=[128], help="of the workflow")
     arguments = parser.parse_args()
     files = sorted(path.resolve() for path in arguments.images.iterdir() if path.suffix.lower() in (".jpg", ".jpeg"))
     files = files[: arguments.count]
@@ -145,21 +147,22 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             (folder / "files.txt").write_text("\n".join(map(str, files)))
-            made = project(folder / "workflow", files, arguments.threads)
             for kind, text in [("captum", CAPTUM), ("loop", LOOP)]:
                 (folder / f"run_{kind}.py").write_text(text.format(mean=MEAN, std=STD))
             commands = {
-                "workflow": made.command("--cores", str(arguments.cores), "--quiet"),
-                "captum": [sys.executable, "run_captum.py", str(arguments.cores)],
-                "loop": [sys.executable, "run_loop.py", str(arguments.cores)],
+                kind: ([sys.executable, f"run_{kind}.py", str(arguments.cores)], folder) for kind in ("captum", "loop")
             }
-            for kind, command in commands.items():
-                wall, used = timed(command, made.folder if kind == "workflow" else folder, environment)
+            for size in arguments.shard_sizes:
+                made = project(folder / f"workflow{size}", files, arguments.threads, size)
+                command = made.command("--cores", str(arguments.cores), "--quiet")
+                commands[f"workflow, shards of {size}"] = (command, made.folder)
+            for kind, (command, place) in commands.items():
+                wall, used = timed(command, place, environment)
                 rows.append({"what": kind, "wall s": wall, "processor s": used})
                 print(f"{kind}: {wall:.1f} s, {used:.1f} s of processor time", file=sys.stderr, flush=True)
     table = pd.DataFrame(rows).groupby("what", sort=False).median()
-    for clock in ("wall s", "processor s"):
-        table[f"{clock[:-2]}, workflow = 1"] = table[clock] / table[clock]["workflow"]
+    for kind in ("captum", "loop"):
+        table[f"wall, {kind} = 1"] = table["wall s"] / table["wall s"][kind]
     print(f"{len(files)} images, {arguments.cores} cores\n")
     print(markdown(table.round(2).reset_index()))
 
