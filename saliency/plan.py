@@ -27,7 +27,7 @@ VERSIONS = {
     "train": 1,
     "measure": 1,
     "audit": 1,
-    "predict": 2,
+    "predict": 3,
     "target_class": 1,
     "gradcam": 1,
     "guided_backprop": 2,

@@ -7,10 +7,8 @@ come out as NaN. Each is named in the log; whether the run may go on without the
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -118,6 +116,7 @@ class ShardJob:
         """The network, on its device and in the configured precision."""
         import torch
 
+        from saliency.device import use_reproducible_algorithms
         from saliency.models import arrange_channels_last, load_model
 
         torch.set_num_threads(self.config["threads"])
@@ -134,28 +133,14 @@ class ShardJob:
     @property
     def device(self) -> str:
         """Name of the device to compute on."""
-        import torch
+        from saliency.device import choose_device
 
-        wanted = self.config["device"]
-        if wanted == "auto":
-            return "cuda" if torch.cuda.is_available() else "cpu"
-        if wanted == "cuda" and not torch.cuda.is_available():
-            raise DataError("device: cuda is configured, but torch finds no CUDA device here: use auto or cpu")
-        return wanted
+        return choose_device(self.config["device"])
 
     @property
     def ignore_lastlayer(self) -> bool:
         """Whether scores are taken before the last activation."""
         return self.config["models"][self.model]["ignore_lastlayer"]
-
-    def reduced_precision(self) -> AbstractContextManager[object]:
-        """Context manager under which convolutions and matrix products run in the config's ``reduced_precision``."""
-        import torch
-
-        wanted = self.config["reduced_precision"]
-        if wanted in (None, "tf32"):  # a setting of the device
-            return nullcontext()
-        return torch.autocast(self.device, getattr(torch, wanted))
 
     def for_each_batch(
         self,
@@ -189,6 +174,8 @@ class ShardJob:
         """
         import torch
 
+        from saliency.device import is_out_of_memory, reduced_precision
+
         begin, size, started = 0, self.config["batch_size"], time.perf_counter()
         start_up = time.time() - psutil.Process().create_time()
         while begin < len(inputs):
@@ -196,10 +183,10 @@ class ShardJob:
             try:
                 batch = torch.from_numpy(normalised(inputs[rows], self.config, self.model)).nan_to_num().to(self.device)
                 region = None if regions is None else torch.from_numpy(regions[rows] > 0).to(self.device)
-                with self.reduced_precision():
+                with reduced_precision(self.device, self.config["reduced_precision"]):
                     work(rows, batch, region)
             except (RuntimeError, MemoryError) as error:
-                if not _is_out_of_memory(error):
+                if not is_out_of_memory(error):
                     raise
                 tried = rows.stop - begin
                 if tried == 1:
@@ -314,24 +301,3 @@ class ShardJob:
         if blank:
             log.warning("%s: %d of %d maps are zero everywhere", name, blank, len(array))
         self.put(maps, name, rows, array)
-
-
-def use_reproducible_algorithms(tf32: bool) -> None:
-    """Let GPUs compute the same bits each time, as the CPU does, and convolutions in float32 unless `tf32` is wanted.
-
-    Where torch has nothing but an algorithm that adds in any order, it warns.
-    """
-    import torch
-
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(True, warn_only=True)
-    # Meant for finding reads of what was never written; it costs a pass over each new tensor.
-    torch.utils.deterministic.fill_uninitialized_memory = False
-    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = tf32
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    import torch
-
-    # torch has an exception of its own for devices, but not for the main memory.
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "DefaultCPUAllocator" in str(error)

@@ -12,7 +12,6 @@ import copy
 import statistics
 import sys
 import warnings
-from contextlib import nullcontext
 from pathlib import Path
 
 import pandas as pd
@@ -20,8 +19,8 @@ import torch
 from torch import Tensor, nn
 
 from saliency import GuidedGradCAM
+from saliency.device import reduced_precision, use_reproducible_algorithms
 from saliency.models import arrange_channels_last
-from saliency.shard_job import use_reproducible_algorithms
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -34,10 +33,10 @@ MAPS = ("gradcam", "guided_backprop")
 
 
 def explain(model: nn.Module, x: Tensor, target: int, precision: str) -> dict[str, Tensor]:
-    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
-    half = precision in ("bfloat16", "float16")
-    autocast = torch.autocast(x.device.type, getattr(torch, precision)) if half else nullcontext()
-    with autocast, GuidedGradCAM(model).forward_pass(x) as done:
+    if x.is_cuda:
+        use_reproducible_algorithms(tf32=precision == "tf32")
+    reduced = reduced_precision(x.device.type, None if precision == "float32" else precision)
+    with reduced, GuidedGradCAM(model).forward_pass(x) as done:
         return {"logits": done.scores, **done.maps(torch.full((len(x),), target, device=x.device))}
 
 
@@ -88,8 +87,6 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
-    if arguments.device == "cuda":
-        use_reproducible_algorithms(tf32=False)
     known = ["float32", *(["tf32"] if arguments.device == "cuda" else []), "bfloat16", "float16"]
     rows = []
     for name in arguments.models:
