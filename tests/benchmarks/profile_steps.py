@@ -1,0 +1,111 @@
+"""Where the time of one job of each step goes.
+
+    python -m tests.benchmarks.profile_steps --images FOLDER
+
+A shard of 128 photographs, ResNet-18, one thread. Each step runs under cProfile as a program of its own, and does what
+the workflow's script does; Snakemake's own time comes on top. Percent of the job's time, and what is left.
+"""
+
+import argparse
+import cProfile
+import pstats
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from workflow_project import ROOT
+
+from tests.benchmarks.end_to_end import project
+from tests.benchmarks.markdown import markdown
+
+STEPS = ["models", "prepare", "predict", "target_class", "gradcam", "guided_backprop", "guided_gradcam", "fused"]
+# By the function whose time, with all that it calls, a part is; none of these calls another.
+PARTS = {
+    "imports": ("<frozen importlib._bootstrap>", "_find_and_load"),
+    "decoding images": ("samples.py", "read_sample"),
+    "forward pass": ("module.py", "_wrapped_call_impl"),
+    "backward pass": ("~", "<method 'run_backward' of 'torch._C._EngineBase' objects>"),
+    "reading shards": ("shards.py", "read_shard"),
+    "writing shards": ("shards.py", "write_shard"),
+}
+
+
+def job(step: str) -> None:
+    """Do what the workflow's script of a step does for shard 0, in the working directory."""
+    from saliency.config import complete_config
+    from saliency.plan import Plan
+    from saliency.shard_job import ShardJob
+    from saliency.shards import write_json
+
+    schema = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
+    config, _ = complete_config(yaml.safe_load(Path("config.yaml").read_text()), schema, check=False)
+    plan, descriptions = Plan(config), [Path("model.json"), Path("target_layer.json")]
+    if step == "models":
+        from saliency.models import describe_model, describe_target_layer
+
+        write_json(describe_model(config, "resnet18"), descriptions[0])
+        write_json(describe_target_layer(config, "resnet18"), descriptions[1])
+        return
+    from saliency import steps
+
+    files = {array: Path("store") / plan.shard_key(array, 0) for array in plan.arrays}
+    made = ShardJob(config, "resnet18", 0, files, descriptions)
+    match step:
+        case "prepare":
+            steps.prepare(made)
+        case "predict":
+            steps.predict_shard(made)
+        case "target_class":
+            steps.target_class(made, "predicted")
+        case "gradcam" | "guided_backprop":
+            steps.explain_shard(made, step, "predicted")
+        case "guided_gradcam":
+            steps.multiply_shard(made, "predicted")
+        case "fused":
+            steps.fused(made)
+
+
+def shares(profile: Path, step: str) -> dict[str, object]:
+    """Seconds of a profile, and the share of each part in them."""
+    stats = pstats.Stats(str(profile))
+    row: dict[str, object] = {"step": step, "seconds": round(stats.total_tt, 1)}
+    left = 1.0
+    for part, (file, function) in PARTS.items():
+        found = sum(
+            times[3] for (path, _, name), times in stats.stats.items() if name == function and path.endswith(file)
+        )
+        row[part] = f"{found / stats.total_tt:.0%}"
+        left -= found / stats.total_tt
+    return {**row, "the rest": f"{left:.0%}"}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--images", type=Path, help="folder with JPEG files")
+    parser.add_argument("--step", choices=STEPS, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.step:
+        profile = cProfile.Profile()
+        profile.runcall(job, arguments.step)
+        profile.dump_stats(f"{arguments.step}.profile")
+        return
+    files = sorted(path.resolve() for path in arguments.images.iterdir() if path.suffix.lower() in (".jpg", ".jpeg"))
+    with tempfile.TemporaryDirectory() as name:
+        made = project(Path(name), files[:128], threads=1, shard_size=128)
+        rows = []
+        for step in STEPS:
+            command = [sys.executable, "-m", "tests.benchmarks.profile_steps", "--step", step]
+            environment = {**made.environment(), "PYTHONPATH": str(ROOT)}
+            subprocess.run(command, cwd=made.folder, env=environment, check=True)
+            rows.append(shares(made.folder / f"{step}.profile", step))
+    print(markdown(pd.DataFrame(rows[1:])))
+
+
+if __name__ == "__main__":
+    main()
