@@ -52,8 +52,8 @@ rule metrics:
     conda:
         "../envs/saliency.yaml"
     resources:
-        mem_mb=memory("predictions"),
-        runtime=runtime("predictions"),
+        mem_mb=memory("audit"),
+        runtime=runtime("audit"),
     params:
         digest=step_digest("audit"),
     message:
