@@ -120,10 +120,10 @@ class ShardJob:
         from saliency.models import arrange_channels_last, load_model
 
         torch.set_num_threads(self.config["threads"])
-        if self.device == "cuda":
-            use_reproducible_algorithms(tf32=self.config["reduced_precision"] == "tf32")
         settings = self.config["models"][self.model]
         network = load_model(settings["factory"], settings["kwargs"], settings["weights"], settings["trust_checkpoint"])
+        if self.device == "cuda":
+            use_reproducible_algorithms(tf32=self.config["reduced_precision"] == "tf32")
         network = network.to(self.device, getattr(torch, self.config["precision"]))
         if self.device == "cpu":
             example = torch.zeros(1, *self.preprocessing.shape, dtype=getattr(torch, self.config["precision"]))
