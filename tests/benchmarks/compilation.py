@@ -23,11 +23,11 @@ from networks import torchvision_model
 
 from tests.benchmarks.markdown import markdown
 from tests.benchmarks.peers import forward
-from tests.benchmarks.speed import MODELS, SHAPES, timed
+from tests.benchmarks.speed import MODELS, noise, timed
 
 
 def measure(name: str, batch: int, device: str, repeats: int) -> dict[str, object]:
-    x = torch.rand(batch, *SHAPES.get(name, (3, 224, 224)), generator=torch.Generator().manual_seed(0)).to(device)
+    x = noise(name, batch, device)
     network = torchvision_model(name).to(device)
     if device == "cpu":
         arrange_channels_last(network, x[:1])

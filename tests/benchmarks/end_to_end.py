@@ -102,6 +102,10 @@ for shard in range(-(-len(names) // size)):
 """
 
 
+def photographs(folder: Path) -> list[Path]:
+    return sorted(path.resolve() for path in folder.iterdir() if path.suffix.lower() in (".jpg", ".jpeg"))
+
+
 def project(folder: Path, images: list[Path], threads: int, shard_size: int) -> Project:
     made = Project.create(folder, samples=0)
     rows = [f"s{number},{path}" for number, path in enumerate(images)]
@@ -139,8 +143,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1, help="of each job of the workflow")
     parser.add_argument("--shard-sizes", nargs="+", type=int, default=[128], help="of the workflow")
     arguments = parser.parse_args()
-    files = sorted(path.resolve() for path in arguments.images.iterdir() if path.suffix.lower() in (".jpg", ".jpeg"))
-    files = files[: arguments.count]
+    files = photographs(arguments.images)[: arguments.count]
     environment = {**os.environ, "PYTHONPATH": f"{Path(__file__).parents[2]}"}
     rows = []
     for _ in range(arguments.repeats):

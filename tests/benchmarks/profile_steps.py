@@ -15,13 +15,12 @@ import tempfile
 from pathlib import Path
 
 import pandas as pd
-import yaml
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from workflow_project import ROOT
+from workflow_project import ROOT, SCHEMA, Project
 
-from tests.benchmarks.end_to_end import project
+from tests.benchmarks.end_to_end import photographs, project
 from tests.benchmarks.markdown import markdown
 
 STEPS = ["models", "prepare", "predict", "target_class", "gradcam", "guided_backprop", "guided_gradcam", "fused"]
@@ -43,8 +42,7 @@ def job(step: str) -> None:
     from saliency.shard_job import ShardJob
     from saliency.shards import write_json
 
-    schema = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
-    config, _ = complete_config(yaml.safe_load(Path("config.yaml").read_text()), schema, check=False)
+    config, _ = complete_config(Project(Path()).config, SCHEMA, check=False)
     plan, descriptions = Plan(config), [Path("model.json"), Path("target_layer.json")]
     if step == "models":
         from saliency.models import describe_model, describe_target_layer
@@ -95,9 +93,10 @@ def main() -> None:
         profile.runcall(job, arguments.step)
         profile.dump_stats(f"{arguments.step}.profile")
         return
-    files = sorted(path.resolve() for path in arguments.images.iterdir() if path.suffix.lower() in (".jpg", ".jpeg"))
+    if not arguments.images:
+        parser.error("--images is missing")
     with tempfile.TemporaryDirectory() as name:
-        made = project(Path(name), files[:128], threads=1, shard_size=128)
+        made = project(Path(name), photographs(arguments.images)[:128], threads=1, shard_size=128)
         rows = []
         for step in STEPS:
             command = [sys.executable, "-m", "tests.benchmarks.profile_steps", "--step", step]

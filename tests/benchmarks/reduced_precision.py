@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from networks import torchvision_model
 
 from tests.benchmarks.markdown import markdown
-from tests.benchmarks.speed import MODELS, SHAPES, explained_class, timed
+from tests.benchmarks.speed import MODELS, explained_class, noise, timed
 
 MAPS = ("gradcam", "guided_backprop")
 
@@ -54,7 +54,7 @@ def compare(found: dict[str, Tensor], expected: dict[str, Tensor]) -> dict[str, 
 
 
 def measure(name: str, batch: int, device: str, precisions: list[str], repeats: int) -> list[dict[str, object]]:
-    x = torch.rand(batch, *SHAPES.get(name, (3, 224, 224)), generator=torch.Generator().manual_seed(0)).to(device)
+    x = noise(name, batch, device)
     plain = torchvision_model(name).to(device)
     networks = {"contiguous": plain, "channels last": arrange_channels_last(copy.deepcopy(plain), x[:1])}
     target = explained_class(plain, x)

@@ -16,13 +16,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import yaml
 from matplotlib.figure import Figure
 from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from workflow_project import NETWORK, ROOT, Project
+from workflow_project import NETWORK, ROOT, SCHEMA, Project
 
 from tests.benchmarks.markdown import markdown
 
@@ -39,8 +38,7 @@ def job(step: str) -> None:
     from saliency.store import write_metadata
     from saliency.tables import provenance, write_predictions
 
-    schema = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
-    config, _ = complete_config(yaml.safe_load(Path("config.yaml").read_text()), schema, check=False)
+    config, _ = complete_config(Project(Path()).config, SCHEMA, check=False)
     plan, results = Plan(config), Path("results/test")
     store, descriptions = results / "tiny.zarr", [results / "tiny/model.json", results / "tiny/target_layer.json"]
     table = results / "tiny/predictions.csv"

@@ -62,6 +62,11 @@ def difference(found: object, expected: Tensor, size: tuple[int, ...]) -> float:
     return float(np.abs(found - wanted).max() / np.abs(wanted).max())
 
 
+def noise(name: str, batch: int, device: str) -> Tensor:
+    """Make a batch of what the network `name` takes."""
+    return torch.rand(batch, *SHAPES.get(name, (3, 224, 224)), generator=torch.Generator().manual_seed(0)).to(device)
+
+
 def explained_class(model: nn.Module, x: Tensor) -> int:
     """Return the first class for which no sample's Grad-CAM is zero everywhere, as it easily is with random weights."""
     with GradCAM(model).forward_pass(x) as done:
@@ -83,7 +88,7 @@ def measure(
             weight.data = weight.data.contiguous(
                 memory_format=torch.channels_last if ndim == 4 else torch.channels_last_3d
             )
-    x = torch.rand(batch, *SHAPES.get(name, (3, 224, 224)), generator=torch.Generator().manual_seed(0)).to(device)
+    x = noise(name, batch, device)
     model: nn.Module = plain if contiguous else last
     layer, _ = GradCAM(model).target_layer(x)
     target = explained_class(model, x)
