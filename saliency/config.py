@@ -1,21 +1,25 @@
 """The experiment's configuration: defaults, and everything that is wrong with it at once."""
 
+from __future__ import annotations
+
 import copy
 import difflib
 import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError
-from jsonschema.validators import extend
 
 from saliency.log import one_line
 from saliency.manifest import manifest_problems, read_manifest
 from saliency.paths import find_package, is_file, made_by_rule, resolve
+
+# Jobs get a config that has been checked.
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import ValidationError
 
 Config = dict[str, Any]
 
@@ -99,6 +103,9 @@ def read_class_names(names: list[str] | str | None) -> list[str]:
 
 def _with_defaults(schema: Config) -> Draft202012Validator:
     """Make a validator that fills in defaults as it goes (the recipe of the jsonschema documentation)."""
+    from jsonschema import Draft202012Validator
+    from jsonschema.validators import extend
+
     properties_rule = Draft202012Validator.VALIDATORS["properties"]
 
     def properties(validator: Any, properties: Config, instance: Any, schema: Config) -> Iterator[ValidationError]:

@@ -10,18 +10,22 @@ from pathlib import Path
 
 import pandas as pd
 
+from saliency.atomic_files import write_atomically
 from saliency.config import Config, file_columns, input_config
+from saliency.descriptions import read_descriptions
 from saliency.inputs import InputError
 from saliency.log import DataError
 from saliency.manifest import line_numbers
 from saliency.paths import SCHEME
 from saliency.plan import Plan
 from saliency.samples import preprocessing_of, read_sample
-from saliency.shards import write_atomically
-from saliency.store import read_descriptions
-from saliency.tables import LABEL_OUTSIDE, OUTPUT_NOT_FINITE, csv_bytes
+from saliency.spreadsheet import csv_bytes
 
 log = logging.getLogger(__name__)
+
+# In the column ``status`` of ``predictions.csv``, beside what `saliency.inputs.Status` says.
+OUTPUT_NOT_FINITE = "the output is not finite"
+LABEL_OUTSIDE = "the label is outside the model's classes"
 
 
 def name_problem(plan: Plan, model: str, row: int, problem: str) -> str:

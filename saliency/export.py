@@ -8,11 +8,11 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
+from saliency.atomic_files import write_atomically
 from saliency.config import input_config
 from saliency.inputs import InputError
 from saliency.sample_maps import SampleReader
 from saliency.samples import preprocessing_of
-from saliency.shards import write_atomically
 from saliency.volume_grid import VolumeGrid
 from saliency.volumes import load_volume
 

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from saliency.atomic_files import write_atomically
 from saliency.plan import Plan
 from saliency.plot import sample_panels, wrapped
 from saliency.sample_maps import SampleReader
-from saliency.shards import write_atomically
 from saliency.volume_plot import montage_figure, orthogonal_figure
 from saliency.volume_slices import AXIAL, peak, slice_plane, window
 

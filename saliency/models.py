@@ -12,12 +12,9 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from saliency.config import Config, input_config
 from saliency.explainer import predict
-from saliency.gradcam import GradCAM
 from saliency.log import DataError
-from saliency.paths import file_sha256, resolve
-from saliency.samples import preprocessing_of
+from saliency.paths import resolve
 
 log = logging.getLogger(__name__)
 
@@ -142,63 +139,3 @@ def arrange_channels_last(network: nn.Module, example: Tensor) -> nn.Module:
         log.info("the network needs its channels first in memory: %s", str(error).partition("\n")[0])
         arrange(torch.contiguous_format)
     return network
-
-
-def describe_model(config: Config, model: str) -> dict[str, object]:
-    """Run a network once on zeros and describe it, before any real work is done.
-
-    Returns
-    -------
-    dict
-        ``factory``, ``weights``, ``weights_sha256``, ``parameters`` (their number), ``input_shape``, ``classes``,
-        and ``dense``: whether there is a score for each pixel or voxel.
-    """
-    settings = config["models"][model]
-    network, x = _network_and_zeros(config, model)
-    try:
-        output = predict(network, x, settings["ignore_lastlayer"])
-    except (ValueError, RuntimeError) as error:
-        raise DataError(f"models.{model}: for an input of shape {list(x.shape)}: {error}") from error
-    if config["region"] == "mask" and output.shape[2:] != x.shape[2:]:
-        raise DataError(
-            f"models.{model}: region: mask needs one score per pixel or voxel of the input {list(x.shape)}, but the "
-            f"output has shape {list(output.shape)}: use region: predicted"
-        )
-    weights = settings["weights"]
-    return {
-        "factory": settings["factory"],
-        "weights": weights,
-        "weights_sha256": file_sha256(resolve(weights, Path())) if weights else None,
-        "parameters": sum(parameter.numel() for parameter in network.parameters()),
-        "input_shape": list(x.shape[1:]),
-        "classes": output.shape[1],
-        "dense": output.ndim > 2,
-    }
-
-
-def describe_target_layer(config: Config, model: str) -> dict[str, object]:
-    """Find the layer that Grad-CAM uses, and the shape of its feature map.
-
-    Returns
-    -------
-    dict
-        ``target_layer``, a module name, and ``feature_shape``, its spatial shape.
-    """
-    settings = config["models"][model]
-    network, x = _network_and_zeros(config, model)
-    try:
-        explainer = GradCAM(network, settings["target_layer"], settings["section_names"])
-        with explainer.forward_pass(x, settings["ignore_lastlayer"]) as forward:
-            cam = forward.maps(torch.tensor([0]))["gradcam"]
-    except (ValueError, RuntimeError) as error:
-        raise DataError(f"models.{model}: for an input of shape {list(x.shape)}: {error}") from error
-    name, _ = explainer.target_layer(x)
-    if cam.numel() == 1:
-        log.warning("target layer '%s' has a single position: its Grad-CAM is the same everywhere", name)
-    return {"target_layer": name, "feature_shape": list(cam.shape[1:])}
-
-
-def _network_and_zeros(config: Config, model: str) -> tuple[nn.Module, Tensor]:
-    settings = config["models"][model]
-    network = load_model(settings["factory"], settings["kwargs"], settings["weights"], settings["trust_checkpoint"])
-    return network, torch.zeros(1, *preprocessing_of(input_config(config, model)).shape)

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from scipy.ndimage import uniform_filter
 
+from saliency.atomic_files import write_atomically
 from saliency.log import DataError
-from saliency.shards import write_atomically
 
 log = logging.getLogger(__name__)
 

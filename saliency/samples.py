@@ -1,15 +1,20 @@
 """Reading samples of either kind: photographs or volumes."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from saliency.config import Config, input_config
 from saliency.inputs import REPLACE, InputError, Preprocessing, Status
-from saliency.volumes import VolumePreprocessing
+
+# Photographs do not wait for NiBabel.
+if TYPE_CHECKING:
+    from saliency.volumes import VolumePreprocessing
 
 
 def preprocessing_of(settings: dict[str, Any]) -> Preprocessing | VolumePreprocessing:
@@ -21,7 +26,11 @@ def preprocessing_of(settings: dict[str, Any]) -> Preprocessing | VolumePreproce
     >>> preprocessing_of(settings).shape
     (3, 224, 224)
     """
-    kind = {"2D": Preprocessing, "3D": VolumePreprocessing}[settings["mode"]]
+    kind: type[Preprocessing | VolumePreprocessing] = Preprocessing
+    if settings["mode"] == "3D":
+        from saliency.volumes import VolumePreprocessing
+
+        kind = VolumePreprocessing
     return kind(**{field.name: settings[field.name] for field in fields(kind) if field.name in settings})
 
 

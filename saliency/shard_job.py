@@ -16,6 +16,7 @@ import numpy as np
 import psutil
 
 from saliency.config import Config, input_config
+from saliency.descriptions import read_descriptions
 from saliency.errors import label_problem, name_problem
 from saliency.inputs import InputError, Status
 from saliency.log import DataError
@@ -23,7 +24,7 @@ from saliency.manifest import line_numbers
 from saliency.plan import Plan
 from saliency.samples import normalised, preprocessing_of, read_sample
 from saliency.shards import read_shard, write_shard
-from saliency.store import plan_specs, read_descriptions
+from saliency.store import plan_specs
 
 # Jobs that run no network do not wait for torch.
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class ShardJob:
     files
         The shard's file for each array that the step reads or writes, by the array's path in the store.
     descriptions
-        The JSON files of `saliency.models.describe_model` and `describe_target_layer` that the step needs.
+        The JSON files of `saliency.descriptions` that the step needs.
     """
 
     def __init__(

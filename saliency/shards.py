@@ -4,13 +4,8 @@ A shard is encoded in memory and appears under its name in one step, so that a f
 decoding need the array's layout but not its metadata file.
 """
 
-import errno
-import json
-import os
-import re
-import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,12 +15,11 @@ from zarr.codecs import BloscCodec, Crc32cCodec
 from zarr.core.buffer.cpu import Buffer
 from zarr.storage import MemoryStore
 
+from saliency.atomic_files import write_atomically
 from saliency.log import DataError
 
 # Samples smaller than this share one compressed chunk per shard; larger ones are chunks of their own, read one by one.
 CHUNK_BYTES = 64 * 1024
-# Name of a file that is being written; "tempfile" chooses the part before its end.
-TEMPORARY = re.compile(r"\..+\.[a-z0-9_]{8}\.tmp")
 # Decoded at once by `read_blocks`.
 BLOCK_BYTES = 16 * 1024 * 1024
 # Offset of a chunk that a shard's index says is not there.
@@ -102,121 +96,6 @@ class ArraySpec:
     def first_key(self) -> str:
         """Name of the file of shard 0."""
         return ".".join(["c", *["0"] * (1 + len(self.shape))])
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file that is never seen half-written: beside its place first, flushed to disk, then renamed.
-
-    Parameters
-    ----------
-    path
-        The file; its folder is made where there is none.
-    content
-        All of it.
-
-    Raises
-    ------
-    DataError
-        If it cannot be written, for want of space or permission for example. What was there before is still there.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     write_atomically(Path(folder, "new/c.0"), b"shard")
-    ...     [path.name for path in Path(folder, "new").iterdir()]
-    ['c.0']
-    """
-    try:
-        try:
-            _write_and_rename(path, content)
-        except FileNotFoundError:
-            # A run that starts on the same results removes temporary files, also one that is being written.
-            _write_and_rename(path, content)
-    except OSError as error:
-        what_to_do = {
-            errno.ENOSPC: "free space",
-            errno.EDQUOT: "free space",
-            errno.EFBIG: "raise the limit (ulimit -f)",
-            errno.EROFS: "make it writable",
-            errno.EACCES: "make it writable",
-            errno.EPERM: "make it writable",
-        }.get(error.errno, "mend this")
-        raise DataError(
-            f"{path}: cannot write {len(content)} bytes: {error.strerror}; {what_to_do} and run again: nothing that is "
-            "finished is lost"
-        ) from error
-
-
-def _write_and_rename(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(temporary).chmod(0o666 & ~umask)
-        Path(temporary).replace(path)
-        _flush_folder(path.parent)
-    except BaseException:
-        # The first error is the one to tell.
-        with suppress(OSError):
-            Path(temporary).unlink()
-        raise
-
-
-def _flush_folder(folder: Path) -> None:
-    """See to it that a rename outlives a power cut.
-
-    Otherwise the old shard could be back afterwards, while Snakemake's record, on another disk, is of the new one. A
-    journalling file system needs milliseconds for it, a job seconds.
-    """
-    # Some network file systems cannot do this.
-    with suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-
-
-def remove_temporaries(root: Path) -> list[Path]:
-    """Remove the temporary files that killed jobs left; return them.
-
-    Parameters
-    ----------
-    root
-        Folder of an experiment; everything below it is looked at once.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     Path(folder, ".c.0.a1b2c3d4.tmp").touch()
-    ...     Path(folder, "c.1").touch()
-    ...     removed = remove_temporaries(Path(folder))
-    ...     [path.name for path in removed], [path.name for path in Path(folder).iterdir()]
-    (['.c.0.a1b2c3d4.tmp'], ['c.1'])
-    """
-    found = temporaries(root)
-    for path in found:
-        path.unlink(missing_ok=True)
-    return found
-
-
-def temporaries(root: Path) -> list[Path]:
-    """Files below a folder that are being written, or that killed jobs left."""
-    return [
-        Path(folder, name) for folder, _, names in os.walk(root) for name in sorted(names) if TEMPORARY.fullmatch(name)
-    ]
-
-
-def write_json(content: object, output: str | Path) -> None:
-    """Write JSON, indented, in one step."""
-    write_atomically(Path(output), (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
 
 
 def write_shard(path: Path, values: np.ndarray, spec: ArraySpec) -> None:

@@ -1,6 +1,5 @@
 """A model's arrays on disk: one Zarr group, whose shards are written apart from its metadata (`zarr.json`)."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,10 +9,12 @@ import zarr
 from zarr.codecs import Crc32cCodec, ZstdCodec
 from zarr.storage import MemoryStore
 
+from saliency.atomic_files import write_atomically
 from saliency.config import input_config
+from saliency.descriptions import read_descriptions
 from saliency.plan import Plan
 from saliency.samples import preprocessing_of
-from saliency.shards import ArraySpec, write_atomically
+from saliency.shards import ArraySpec
 
 SPATIAL_NAMES = {2: ("y", "x"), 3: ("x", "y", "z")}
 
@@ -78,14 +79,6 @@ def array_specs(
                 features = tuple(f"feature_{name}" for name in spatial)
                 specs[f"{target}/gradcam"] = ArraySpec(tuple(feature_shape or ()), dtype, features, shard_size)
     return specs
-
-
-def read_descriptions(paths: Iterable[str | Path]) -> dict[str, Any]:
-    """Merge the JSON files in which a model is described (`saliency.models`)."""
-    merged: dict[str, Any] = {}
-    for path in paths:
-        merged |= json.loads(Path(path).read_text(encoding="utf-8"))
-    return merged
 
 
 def plan_specs(plan: Plan, model: str, descriptions: Iterable[str | Path]) -> dict[str, ArraySpec]:

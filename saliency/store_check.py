@@ -12,12 +12,14 @@ from typing import Any
 import numpy as np
 import zarr
 
+from saliency.atomic_files import TEMPORARY
 from saliency.config import Config
+from saliency.descriptions import read_descriptions
 from saliency.inputs import Status
 from saliency.paths import file_sha256
 from saliency.plan import Plan
-from saliency.shards import TEMPORARY, ArraySpec, ShardError, read_blocks, read_shard
-from saliency.store import described_specs, read_descriptions, store_metadata
+from saliency.shards import ArraySpec, ShardError, read_blocks, read_shard
+from saliency.store import described_specs, store_metadata
 
 log = logging.getLogger(__name__)
 

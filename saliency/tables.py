@@ -1,51 +1,20 @@
-"""Tables and provenance of a finished run."""
+"""The table of predictions."""
 
-import platform
-import re
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from saliency.atomic_files import write_atomically
 from saliency.config import Config, read_class_names
+from saliency.descriptions import read_descriptions
+from saliency.errors import LABEL_OUTSIDE, OUTPUT_NOT_FINITE
 from saliency.inputs import Status
-from saliency.paths import file_sha256
 from saliency.plan import Plan
-from saliency.shards import read_shard, write_atomically
-from saliency.store import plan_specs, read_descriptions
-
-OUTPUT_NOT_FINITE = "the output is not finite"
-LABEL_OUTSIDE = "the label is outside the model's classes"
-# What a spreadsheet may take for a formula: https://owasp.org/www-community/attacks/CSV_Injection
-FORMULA = re.compile(r"[=+\-@\t\n＝＋－＠]")
-NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-PACKAGES = ("nip-saliency", "torch", "numpy", "zarr", "numcodecs", "pillow", "pandas", "snakemake")
-
-
-def spreadsheet_safe(text: str) -> str:
-    """Put an apostrophe before a text that a spreadsheet would run as a formula; numbers stay numbers.
-
-    Carriage returns become line feeds: not every CSV writer puts quotes around them, and what follows one would begin a
-    new cell.
-
-    Examples
-    --------
-    >>> [spreadsheet_safe(text) for text in ("=1+1", "-3.5", "@home", "a=b")]
-    ["'=1+1", '-3.5', "'@home", 'a=b']
-    """
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return f"'{text}" if FORMULA.match(text) and not NUMBER.fullmatch(text) else text
-
-
-def csv_bytes(table: pd.DataFrame) -> bytes:
-    """Encode a table as CSV that is safe to open in a spreadsheet: cells and column names are `spreadsheet_safe`."""
-    safe = table.rename(columns=spreadsheet_safe)
-    for name in safe:
-        if not pd.api.types.is_numeric_dtype(safe[name]):
-            safe[name] = safe[name].map(spreadsheet_safe)
-    return safe.to_csv(index=False, float_format="%.6f").encode()
+from saliency.shards import read_shard
+from saliency.spreadsheet import csv_bytes
+from saliency.store import plan_specs
 
 
 def probabilities(scores: np.ndarray, outputs: str) -> np.ndarray:
@@ -169,59 +138,3 @@ def write_predictions(config: Config, model: str, store: Path, description: Path
         "label" in plan.targets,
     )
     write_atomically(output, csv_bytes(table))
-
-
-def shard_digests(plan: Plan) -> dict[str, dict[str, str]]:
-    """Digest of each shard, by model and by the shard's path in the store."""
-    steps = {
-        "inputs": "prepare",
-        "status": "prepare",
-        "affine": "prepare",
-        "region": "prepare",
-        "logits": "predict",
-        "class": "target_class",
-    }
-    digests: dict[str, dict[str, str]] = {model: {} for model in plan.models}
-    for model, found in digests.items():
-        for array in plan.arrays:
-            target, _, name = array.rpartition("/")
-            for shard in plan.shards:
-                step = steps.get(name, name)
-                found[plan.shard_key(array, shard)] = plan.digest(step, model, shard, target or None)
-    return digests
-
-
-def provenance(config: Config, descriptions: Sequence[str | Path]) -> dict[str, object]:
-    """Everything that the results follow from.
-
-    Parameters
-    ----------
-    config
-        The completed config.
-    descriptions
-        JSON descriptions, each in a folder that has the model's name.
-
-    Returns
-    -------
-    dict
-        ``config``, ``models`` (weights' SHA-256, target layer, …), ``digests`` of each shard, ``manifest_sha256``,
-        ``versions`` and ``platform``.
-    """
-    plan = Plan(config)
-    paths = [Path(path) for path in descriptions]
-    versions: dict[str, str | None] = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            versions[package] = None
-    return {
-        "config": config,
-        "manifest_sha256": file_sha256(plan.manifest),
-        "models": {
-            model: read_descriptions(path for path in paths if path.parent.name == model) for model in plan.models
-        },
-        "digests": shard_digests(plan),
-        "versions": versions,
-        "platform": platform.platform(),
-    }

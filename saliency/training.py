@@ -14,12 +14,13 @@ from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn import functional
 
+from saliency.atomic_files import write_atomically
 from saliency.config import Config
 from saliency.log import DataError
 from saliency.models import load_model
 from saliency.plan import Plan
 from saliency.samples import normalised
-from saliency.shards import read_shard, write_atomically
+from saliency.shards import read_shard
 from saliency.store import plan_specs
 from saliency.targets import model_scores
 

@@ -10,12 +10,12 @@ from typing import Any
 
 import pandas as pd
 
+from saliency.atomic_files import temporaries
 from saliency.log import DataError
 from saliency.plan import Plan
-from saliency.shards import temporaries
+from saliency.provenance import shard_digests
 from saliency.store import described_specs
 from saliency.store_check import Count, Problem, StoreCheck
-from saliency.tables import shard_digests
 
 log = logging.getLogger(__name__)
 

@@ -25,12 +25,11 @@ from torch import nn
 from workflow_project import SCHEMA
 
 from saliency.config import complete_config, file_columns
+from saliency.descriptions import write_descriptions
 from saliency.errors import write_errors
 from saliency.inputs import Status
-from saliency.models import describe_model, describe_target_layer
 from saliency.samples import preprocessing_of
 from saliency.shard_job import ShardJob
-from saliency.shards import write_json
 from saliency.steps import fused
 from saliency.tables import write_predictions
 
@@ -455,8 +454,7 @@ def make_dataset(kind, replaced=False):
 def run(config):
     """Do what the workflow's jobs do; return the shard's job, and a function that judges under an ``on_error``."""
     descriptions = {name: Path(f"{name}.json") for name in ("model", "target_layer")}
-    write_json(describe_model(config, "net"), descriptions["model"])
-    write_json(describe_target_layer(config, "net"), descriptions["target_layer"])
+    write_descriptions(config, "net", descriptions)
     job = ShardJob(config, "net", 0, {}, descriptions.values())
     job.files = {array: Path("results.zarr", job.plan.shard_key(array, 0)) for array in job.plan.arrays}
     fused(job)

@@ -14,14 +14,13 @@ from saliency import steps
 from saliency.audit.files import write_audit, write_mean_maps
 from saliency.audit.shard_measures import measure, write_metrics
 from saliency.config import complete_config
+from saliency.descriptions import write_descriptions
 from saliency.errors import write_errors
-from saliency.models import describe_model, describe_target_layer
 from saliency.plan import Plan
 from saliency.report.document import write_report
 from saliency.report.model_data import write_model_data
 from saliency.report.sprites import write_sprites
 from saliency.shard_job import ShardJob
-from saliency.shards import write_json
 from saliency.store import write_metadata
 from saliency.tables import write_predictions
 
@@ -67,8 +66,7 @@ def build_report(project: Project) -> Path:
         for model in plan.models:
             folder = results / model
             descriptions = [folder / "model.json", folder / "target_layer.json"]
-            write_json(describe_model(config, model), descriptions[0])
-            write_json(describe_target_layer(config, model), descriptions[1])
+            write_descriptions(config, model, dict(zip(("model", "target_layer"), descriptions, strict=True)))
             files = {
                 shard: {name: Path(f"{folder}.zarr") / plan.shard_key(name, shard) for name in plan.arrays}
                 for shard in plan.shards

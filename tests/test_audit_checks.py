@@ -1,7 +1,5 @@
 """Faithfulness and the randomisation test of an experiment: in one process, and in a run of Snakemake."""
 
-import json
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,10 +11,11 @@ from saliency import GuidedGradCAM, steps
 from saliency.audit.faithfulness_report import write_faithfulness
 from saliency.audit.randomisation_report import write_randomisation
 from saliency.config import complete_config
+from saliency.descriptions import write_descriptions
 from saliency.log import DataError
 from saliency.metrics.faithfulness import faithfulness
 from saliency.metrics.randomisation import randomisation_test
-from saliency.models import describe_model, describe_target_layer, load_model
+from saliency.models import load_model
 from saliency.plan import Plan
 from saliency.resources import memory_mb, minutes
 from saliency.shard_job import ShardJob
@@ -46,8 +45,7 @@ def made(tmp_path_factory):
         config = completed(project)
         plan = Plan(config)
         descriptions = [folder / "model.json", folder / "target_layer.json"]
-        for path, describe in zip(descriptions, (describe_model, describe_target_layer), strict=True):
-            path.write_text(json.dumps(describe(config, "tiny")))
+        write_descriptions(config, "tiny", dict(zip(("model", "target_layer"), descriptions, strict=True)))
         for shard in plan.shards:
             files = {array: project.store / plan.shard_key(array, shard) for array in plan.arrays}
             steps.fused(ShardJob(config, "tiny", shard, files, descriptions))

@@ -18,13 +18,12 @@ from saliency.audit.files import audit_settings, write_audit, write_mean_maps
 from saliency.audit.grid_files import DiskArray, read_grids
 from saliency.audit.shard_measures import measure, metrics_table, pooling_grids, write_parquet
 from saliency.config import complete_config
+from saliency.descriptions import write_descriptions
 from saliency.gradcam import enlarge
 from saliency.log import DataError
 from saliency.metrics.table import measure_columns
-from saliency.models import describe_model, describe_target_layer
 from saliency.plan import Plan
 from saliency.shard_job import ShardJob
-from saliency.shards import write_json
 
 
 def with_masks(project):
@@ -47,8 +46,7 @@ def job(tmp_path, monkeypatch):
     project.write_config(audit={"tolerance": 2}, shard_size=5, targets=["predicted", "runner_up"])
     config, problems = complete_config(yaml.safe_load((tmp_path / "config.yaml").read_text()), SCHEMA)
     assert problems == []
-    write_json(describe_model(config, "tiny"), "model.json")
-    write_json(describe_target_layer(config, "tiny"), "target_layer.json")
+    write_descriptions(config, "tiny", {"model": "model.json", "target_layer": "target_layer.json"})
     made = ShardJob(config, "tiny", 0, {}, ["model.json", "target_layer.json"])
     made.files = {name: tmp_path / "store" / made.plan.shard_key(name, 0) for name in made.plan.arrays}
     steps.fused(made)

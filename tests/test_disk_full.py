@@ -10,8 +10,8 @@ from fault_kinds import locked_folder
 from faults import PROJECTS
 from workflow_project import Project
 
+from saliency.atomic_files import write_atomically
 from saliency.log import DataError, job_log
-from saliency.shards import write_atomically
 
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount file systems and make folders immutable")
 

@@ -12,11 +12,11 @@ from workflow_project import SCHEMA
 
 from saliency import GradCAM, GuidedBackprop, steps
 from saliency.config import complete_config
+from saliency.descriptions import write_descriptions
 from saliency.inputs import InputError, Preprocessing, Status
 from saliency.log import DataError
-from saliency.models import describe_model, describe_target_layer, load_model
+from saliency.models import load_model
 from saliency.shard_job import ShardJob
-from saliency.shards import write_json
 from saliency.volumes import VolumePreprocessing
 
 NETWORK = '''
@@ -148,8 +148,7 @@ def build(folder, monkeypatch, ndim, **changes):
         SCHEMA,
     )
     assert problems == []
-    write_json(describe_model(config, "net"), "model.json")
-    write_json(describe_target_layer(config, "net"), "target_layer.json")
+    write_descriptions(config, "net", {"model": "model.json", "target_layer": "target_layer.json"})
     job = ShardJob(config, "net", 0, {}, ["model.json", "target_layer.json"])
     job.files = {name: folder / name / "c.0" for name in job.plan.arrays}
     return job, masks == 2

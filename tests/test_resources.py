@@ -26,10 +26,9 @@ from pathlib import Path
 import yaml
 from saliency import steps
 from saliency.config import complete_config
-from saliency.models import describe_model, describe_target_layer
+from saliency.descriptions import write_descriptions
 from saliency.plan import Plan
 from saliency.shard_job import ShardJob
-from saliency.shards import write_json
 
 step, schema = sys.argv[1:]
 config, schema = (yaml.safe_load(Path(name).read_text()) for name in ("config.yaml", schema))
@@ -38,9 +37,9 @@ assert not problems, problems
 descriptions = [Path("model.json"), Path("target_layer.json")]
 before = time.process_time()
 if step == "inspect_model":
-    write_json(describe_model(config, "network"), descriptions[0])
+    write_descriptions(config, "network", {"model": descriptions[0]})
 elif step == "find_target_layer":
-    write_json(describe_target_layer(config, "network"), descriptions[1])
+    write_descriptions(config, "network", {"target_layer": descriptions[1]})
 else:
     plan = Plan(config)
     job = ShardJob(config, "network", 0, {a: Path("store", plan.shard_key(a, 0)) for a in plan.arrays}, descriptions)

@@ -5,16 +5,9 @@ import threading
 import numpy as np
 import pytest
 
+from saliency.atomic_files import remove_temporaries, write_atomically
 from saliency.log import DataError
-from saliency.shards import (
-    ArraySpec,
-    ShardError,
-    read_blocks,
-    read_shard,
-    remove_temporaries,
-    write_atomically,
-    write_shard,
-)
+from saliency.shards import ArraySpec, ShardError, read_blocks, read_shard, write_shard
 
 # Samples of less than 64 KiB share one chunk; larger ones are chunks of their own within a shard.
 SMALL = ArraySpec((3,), "float32", ("class",), 4)

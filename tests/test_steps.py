@@ -13,10 +13,9 @@ from workflow_project import SCHEMA, Project
 
 from saliency import steps
 from saliency.config import complete_config
+from saliency.descriptions import write_descriptions
 from saliency.log import DataError
-from saliency.models import describe_model, describe_target_layer
 from saliency.shard_job import ShardJob
-from saliency.shards import write_json
 
 
 @pytest.fixture
@@ -29,8 +28,7 @@ def job(tmp_path, monkeypatch):
         project.write_config(**changes)
         config, problems = complete_config(yaml.safe_load((tmp_path / "config.yaml").read_text()), SCHEMA)
         assert problems == []
-        write_json(describe_model(config, "tiny"), "model.json")
-        write_json(describe_target_layer(config, "tiny"), "target_layer.json")
+        write_descriptions(config, "tiny", {"model": "model.json", "target_layer": "target_layer.json"})
         made = ShardJob(config, "tiny", 0, {}, ["model.json", "target_layer.json"])
         made.files = {name: tmp_path / folder / name / "c.0" for name in made.plan.arrays}
         return made

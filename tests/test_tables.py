@@ -7,7 +7,8 @@ import pytest
 from scipy.special import expit, softmax
 
 from saliency.inputs import Status
-from saliency.tables import csv_bytes, predictions_table, probabilities
+from saliency.spreadsheet import csv_bytes
+from saliency.tables import predictions_table, probabilities
 
 NAN = float("nan")
 

@@ -14,13 +14,14 @@ from workflow_project import ROOT, SCHEMA, Project
 
 from saliency import open_maps, steps
 from saliency.__main__ import main
+from saliency.atomic_files import write_json
 from saliency.config import complete_config
-from saliency.models import describe_model, describe_target_layer
+from saliency.descriptions import write_descriptions
 from saliency.plan import Plan
+from saliency.provenance import provenance
 from saliency.shard_job import ShardJob
-from saliency.shards import read_shard, write_json, write_shard
+from saliency.shards import read_shard, write_shard
 from saliency.store import plan_specs, write_metadata
-from saliency.tables import provenance
 from saliency.verify import delete_bad, verify
 
 # Samples of more than 64 KiB, so that there are arrays of either kind: one chunk per shard, and one chunk per sample.
@@ -373,8 +374,7 @@ def test_volumes_in_double_precision_with_failed_samples(tmp_path, monkeypatch):
     assert problems == []
     results = project.results
     descriptions = [results / "tiny" / name for name in ("model.json", "target_layer.json")]
-    write_json(describe_model(config, "tiny"), descriptions[0])
-    write_json(describe_target_layer(config, "tiny"), descriptions[1])
+    write_descriptions(config, "tiny", dict(zip(("model", "target_layer"), descriptions, strict=True)))
     plan = Plan(config)
     write_metadata(plan, "tiny", project.store, descriptions)
     for number in plan.shards:

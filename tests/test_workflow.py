@@ -205,8 +205,17 @@ def test_changed_label_runs_the_table_only(project):
 def test_fused_gives_the_same_bytes(finished, tmp_path):
     project = Project.create(tmp_path / "fused", samples=5, execution="fused")
     output = project.run()
-    assert sum("All maps" in message for message in jobs(output).elements()) == 3
+    made = jobs(output)
+    assert sum("All maps" in message for message in made.elements()) == 3
+    assert (made["Inspect tiny"], made["Find the target layer of tiny"]) == (1, 0)
     assert project.digests() == finished.digests()
+    for name in ("model.json", "target_layer.json"):
+        assert (project.results / "tiny" / name).read_bytes() == (finished.results / "tiny" / name).read_bytes()
+    project.write_config(
+        execution="fused", models={"tiny": {**project.config["models"]["tiny"], "target_layer": "first"}}
+    )
+    planned = project.planned()
+    assert (planned["Inspect tiny"], len(shard_jobs(planned))) == (1, 3)
 
 
 def test_bad_samples_of_all_shards_are_named_at_once_and_cost_only_their_own_shards(finished, project):

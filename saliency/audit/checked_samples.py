@@ -8,11 +8,11 @@ import numpy as np
 from torch import nn
 
 from saliency.config import Config
+from saliency.descriptions import read_descriptions
 from saliency.log import DataError
 from saliency.samples import normalised
 from saliency.shard_job import ShardJob
 from saliency.shards import read_shard
-from saliency.store import read_descriptions
 
 log = logging.getLogger(__name__)
 

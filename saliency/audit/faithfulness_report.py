@@ -9,6 +9,7 @@ import pandas as pd
 import torch
 from matplotlib.figure import Figure
 
+from saliency.atomic_files import write_atomically
 from saliency.audit.checked_samples import CheckedSamples
 from saliency.config import Config
 from saliency.figures import save_figure
@@ -16,8 +17,7 @@ from saliency.gradcam import enlarge
 from saliency.metrics.faithfulness import faithfulness
 from saliency.metrics.similarity import magnitude
 from saliency.plot import TITLES
-from saliency.shards import write_atomically
-from saliency.tables import csv_bytes
+from saliency.spreadsheet import csv_bytes
 
 log = logging.getLogger(__name__)
 

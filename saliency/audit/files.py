@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from saliency.atomic_files import write_atomically
 from saliency.audit.clusters import ClusterSettings
 from saliency.audit.document import to_json, to_markdown
 from saliency.audit.findings import FindingSettings
@@ -20,9 +21,9 @@ from saliency.config import Config
 from saliency.log import DataError
 from saliency.metrics.table import measure_columns
 from saliency.plan import Plan
-from saliency.shards import ArraySpec, read_shard, write_atomically, write_shard
+from saliency.shards import ArraySpec, read_shard, write_shard
+from saliency.spreadsheet import csv_bytes
 from saliency.store import plan_specs, store_metadata
-from saliency.tables import csv_bytes
 
 log = logging.getLogger(__name__)
 

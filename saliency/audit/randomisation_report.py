@@ -9,6 +9,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import nn
 
+from saliency.atomic_files import write_atomically
 from saliency.audit.checked_samples import CheckedSamples
 from saliency.config import Config
 from saliency.figures import save_figure
@@ -16,8 +17,7 @@ from saliency.inputs import Status
 from saliency.log import DataError
 from saliency.metrics.randomisation import randomisation_test
 from saliency.plot import TITLES
-from saliency.shards import write_atomically
-from saliency.tables import csv_bytes
+from saliency.spreadsheet import csv_bytes
 
 
 def randomisation_table(samples: CheckedSamples) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from saliency.atomic_files import write_atomically
 from saliency.audit.grid import pool
 from saliency.audit.grid_files import write_grids
 from saliency.boxes import boxes_mask
@@ -16,8 +17,7 @@ from saliency.inputs import InputError, Preprocessing, image_size
 from saliency.metrics.table import MeasureSettings, measure_shard
 from saliency.plan import Plan
 from saliency.shard_job import ShardJob
-from saliency.shards import write_atomically
-from saliency.tables import csv_bytes
+from saliency.spreadsheet import csv_bytes
 
 log = logging.getLogger(__name__)
 

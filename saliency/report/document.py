@@ -9,6 +9,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from saliency.atomic_files import write_atomically
 from saliency.config import Config, read_class_names
 from saliency.plan import Plan
 from saliency.report.assets import SCRIPTS, script, style_sheet, table_library
@@ -23,7 +24,6 @@ from saliency.report.overview import (
 )
 from saliency.report.scripts import codes, data_script, script_json
 from saliency.report.tiles import tile_size
-from saliency.shards import write_atomically
 
 
 def samples_data(plan: Plan, problems: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:

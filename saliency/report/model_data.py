@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from saliency.atomic_files import write_atomically
 from saliency.audit.files import audited_rows
 from saliency.audit.grid import energy_shares, pool
 from saliency.audit.grid_files import read_grids
@@ -14,7 +15,6 @@ from saliency.config import Config
 from saliency.metrics.table import measure_columns
 from saliency.plan import Plan
 from saliency.report.scripts import codes, data_script, numbers
-from saliency.shards import write_atomically
 from saliency.store import open_maps
 
 # Cells along each axis of a mean map, at most: those of classes with thousands of samples are smooth.

@@ -10,11 +10,12 @@ import numpy as np
 from nibabel.affines import voxel_sizes
 from PIL import Image
 
+from saliency.atomic_files import write_atomically
 from saliency.config import Config
 from saliency.plan import Plan, report_shape
 from saliency.report.scripts import data_script
 from saliency.report.tiles import axial_slice, grid_size, map_levels, mosaic, sample_levels, sheets, tile_size
-from saliency.shards import ArraySpec, read_blocks, read_shard, write_atomically
+from saliency.shards import ArraySpec, read_blocks, read_shard
 from saliency.store import plan_specs
 from saliency.volume_slices import AXIAL
 

@@ -40,15 +40,13 @@ def job(step: str) -> None:
     from saliency.config import complete_config
     from saliency.plan import Plan
     from saliency.shard_job import ShardJob
-    from saliency.shards import write_json
 
     config, _ = complete_config(Project(Path()).config, SCHEMA, check=False)
     plan, descriptions = Plan(config), [Path("model.json"), Path("target_layer.json")]
     if step == "models":
-        from saliency.models import describe_model, describe_target_layer
+        from saliency.descriptions import write_descriptions
 
-        write_json(describe_model(config, "resnet18"), descriptions[0])
-        write_json(describe_target_layer(config, "resnet18"), descriptions[1])
+        write_descriptions(config, "resnet18", dict(zip(("model", "target_layer"), descriptions, strict=True)))
         return
     from saliency import steps
 

@@ -24,6 +24,7 @@ from report_browser import Page, chromium
 from report_project import SCHEMA
 from workflow_project import Project
 
+from saliency.atomic_files import write_atomically, write_json
 from saliency.config import complete_config
 from saliency.metrics.table import measure_columns
 from saliency.plan import Plan
@@ -31,9 +32,9 @@ from saliency.report.document import write_report
 from saliency.report.model_data import cluster_data, measures_data, predictions_data, small_map
 from saliency.report.scripts import data_script
 from saliency.report.sprites import write_sprites
-from saliency.shards import write_atomically, write_json, write_shard
+from saliency.shards import write_shard
+from saliency.spreadsheet import csv_bytes
 from saliency.store import plan_specs
-from saliency.tables import csv_bytes
 
 SIDE, SHARD, DIFFERENT, CLASSES = 224, 250, 4, 100
 # Scroll for a while, a third of a row with each frame; return the time between frames in ms.

@@ -31,12 +31,13 @@ STEPS = ["models", "fused", "zarr_metadata", "predictions", "errors", "provenanc
 
 def job(step: str) -> None:
     """Do what the workflow's jobs of a rule do, in the working directory."""
+    from saliency.atomic_files import write_json
     from saliency.config import complete_config
     from saliency.errors import write_errors
     from saliency.plan import Plan
-    from saliency.shards import write_json
+    from saliency.provenance import provenance
     from saliency.store import write_metadata
-    from saliency.tables import provenance, write_predictions
+    from saliency.tables import write_predictions
 
     config, _ = complete_config(Project(Path()).config, SCHEMA, check=False)
     plan, results = Plan(config), Path("results/test")
@@ -44,10 +45,9 @@ def job(step: str) -> None:
     table = results / "tiny/predictions.csv"
     match step:
         case "models":
-            from saliency.models import describe_model, describe_target_layer
+            from saliency.descriptions import write_descriptions
 
-            write_json(describe_model(config, "tiny"), descriptions[0])
-            write_json(describe_target_layer(config, "tiny"), descriptions[1])
+            write_descriptions(config, "tiny", dict(zip(("model", "target_layer"), descriptions, strict=True)))
         case "fused":
             from saliency.shard_job import ShardJob
             from saliency.steps import fused

@@ -39,7 +39,7 @@ def main(shards: int) -> None:
         subprocess.run([CLUSTER, "start"], check=True, stdout=log, stderr=log)
     folder = Path(tempfile.mkdtemp(prefix="many-shards-"))
     project = SlurmProject.create(folder, samples=shards, shard_size=1, batch_size=1)
-    project.run("--until", "inspect_model", "find_target_layer")
+    project.run("--until", "inspect_model")
     targets = [f"results/test/tiny.zarr/logits/c.{number}.0" for number in range(shards)]
     subprocess.run(["sdiag", "--reset"], check=True, stdout=subprocess.DEVNULL)
     start, before = time.time(), used()

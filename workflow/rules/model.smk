@@ -10,11 +10,17 @@ METADATA = [
 ]
 
 
+# Fused shards are made again whichever of the two files changes, so that one job writes both and builds the network once.
+DESCRIBED = {"model": MODEL}
+if config["execution"] == "fused" and "gradcam" in PLAN.methods:
+    DESCRIBED["target_layer"] = TARGET_LAYER
+
+
 rule inspect_model:
     input:
         made_weights,
     output:
-        MODEL,
+        **DESCRIBED,
     log:
         f"{RESULTS}/logs/{{model}}/inspect_model.log",
     conda:
@@ -23,31 +29,33 @@ rule inspect_model:
         mem_mb=memory("inspect_model"),
         runtime=runtime("inspect_model"),
     params:
-        digest=step_digest("model"),
+        digest=step_digest("target_layer" if "target_layer" in DESCRIBED else "model"),
     message:
         "Inspect {wildcards.model}"
     script:
         "../scripts/inspect_model.py"
 
 
-rule find_target_layer:
-    input:
-        made_weights,
-    output:
-        TARGET_LAYER,
-    log:
-        f"{RESULTS}/logs/{{model}}/find_target_layer.log",
-    conda:
-        "../envs/saliency.yaml"
-    resources:
-        mem_mb=memory("find_target_layer"),
-        runtime=runtime("find_target_layer"),
-    params:
-        digest=step_digest("target_layer"),
-    message:
-        "Find the target layer of {wildcards.model}"
-    script:
-        "../scripts/find_target_layer.py"
+if "target_layer" not in DESCRIBED:
+
+    rule find_target_layer:
+        input:
+            made_weights,
+        output:
+            target_layer=TARGET_LAYER,
+        log:
+            f"{RESULTS}/logs/{{model}}/find_target_layer.log",
+        conda:
+            "../envs/saliency.yaml"
+        resources:
+            mem_mb=memory("find_target_layer"),
+            runtime=runtime("find_target_layer"),
+        params:
+            digest=step_digest("target_layer"),
+        message:
+            "Find the target layer of {wildcards.model}"
+        script:
+            "../scripts/inspect_model.py"
 
 
 rule zarr_metadata:

@@ -1,7 +1,6 @@
 from saliency.log import job_log
 
 with job_log(snakemake.log[0]):
-    from saliency.models import describe_model
-    from saliency.shards import write_json
+    from saliency.descriptions import write_descriptions
 
-    write_json(describe_model(snakemake.config, snakemake.wildcards.model), snakemake.output[0])
+    write_descriptions(snakemake.config, snakemake.wildcards.model, dict(snakemake.output.items()))

@@ -1,0 +1,122 @@
+"""What is known of a model before any real work is done: JSON files that a job writes and the others read.
+
+``model.json`` describes the network, ``target_layer.json`` the layer that Grad-CAM uses. They are two files so that a
+new layer leaves the predictions as they are.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from saliency.atomic_files import write_json
+from saliency.config import Config, input_config
+from saliency.log import DataError
+from saliency.paths import file_sha256, resolve
+from saliency.samples import preprocessing_of
+
+# Those that read descriptions do not wait for torch.
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+log = logging.getLogger(__name__)
+
+
+def read_descriptions(paths: Iterable[str | Path]) -> dict[str, Any]:
+    """Merge the JSON files in which a model is described."""
+    merged: dict[str, Any] = {}
+    for path in paths:
+        merged |= json.loads(Path(path).read_text(encoding="utf-8"))
+    return merged
+
+
+def write_descriptions(config: Config, model: str, outputs: Mapping[str, str | Path]) -> None:
+    """Run a network once on zeros and describe it.
+
+    Parameters
+    ----------
+    config
+        The completed config.
+    model
+        Model name.
+    outputs
+        Where to write `describe_network` (``model``) and `describe_target_layer` (``target_layer``); one of them, or
+        both.
+
+    Raises
+    ------
+    DataError
+        If the network cannot be built, or does not fit the input that is configured.
+    """
+    import torch
+
+    from saliency.models import load_model
+
+    describe: dict[str, Callable[[Config, str, nn.Module, Tensor], dict[str, object]]] = {
+        "model": describe_network,
+        "target_layer": describe_target_layer,
+    }
+    settings = config["models"][model]
+    network = load_model(settings["factory"], settings["kwargs"], settings["weights"], settings["trust_checkpoint"])
+    zeros = torch.zeros(1, *preprocessing_of(input_config(config, model)).shape)
+    try:
+        found = {name: describe[name](config, model, network, zeros) for name in outputs}
+    except (ValueError, RuntimeError) as error:
+        raise DataError(f"models.{model}: for an input of shape {list(zeros.shape)}: {error}") from error
+    for name, content in found.items():
+        write_json(content, outputs[name])
+
+
+def describe_network(config: Config, model: str, network: nn.Module, x: Tensor) -> dict[str, object]:
+    """Describe a network and its output for ``x``.
+
+    Returns
+    -------
+    dict
+        ``factory``, ``weights``, ``weights_sha256``, ``parameters`` (their number), ``input_shape``, ``classes``,
+        and ``dense``: whether there is a score for each pixel or voxel.
+    """
+    from saliency.explainer import predict
+
+    settings = config["models"][model]
+    output = predict(network, x, settings["ignore_lastlayer"])
+    if config["region"] == "mask" and output.shape[2:] != x.shape[2:]:
+        raise DataError(
+            f"models.{model}: region: mask needs one score per pixel or voxel of the input {list(x.shape)}, but the "
+            f"output has shape {list(output.shape)}: use region: predicted"
+        )
+    weights = settings["weights"]
+    return {
+        "factory": settings["factory"],
+        "weights": weights,
+        "weights_sha256": file_sha256(resolve(weights, Path())) if weights else None,
+        "parameters": sum(parameter.numel() for parameter in network.parameters()),
+        "input_shape": list(x.shape[1:]),
+        "classes": output.shape[1],
+        "dense": output.ndim > 2,
+    }
+
+
+def describe_target_layer(config: Config, model: str, network: nn.Module, x: Tensor) -> dict[str, object]:
+    """Find the layer that Grad-CAM uses, and the shape of its feature map.
+
+    Returns
+    -------
+    dict
+        ``target_layer``, a module name, and ``feature_shape``, its spatial shape.
+    """
+    import torch
+
+    from saliency.gradcam import GradCAM
+
+    settings = config["models"][model]
+    explainer = GradCAM(network, settings["target_layer"], settings["section_names"])
+    with explainer.forward_pass(x, settings["ignore_lastlayer"]) as forward:
+        cam = forward.maps(torch.tensor([0]))["gradcam"]
+    name, _ = explainer.target_layer(x)
+    if cam.numel() == 1:
+        log.warning("target layer '%s' has a single position: its Grad-CAM is the same everywhere", name)
+    return {"target_layer": name, "feature_shape": list(cam.shape[1:])}
