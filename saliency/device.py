@@ -1,11 +1,16 @@
 """What torch computes on, and with how many digits."""
 
+import ctypes
 import os
+import sys
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
 
 from saliency.log import DataError
+
+# Names of malloc.h: how much free memory at its end the heap may keep, and how many blocks may lie outside the heap.
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 
 
 def choose_device(wanted: str) -> str:
@@ -44,6 +49,18 @@ def use_reproducible_algorithms(tf32: bool) -> None:
     # Meant for finding reads of what was never written; it costs a pass over each new tensor.
     torch.utils.deterministic.fill_uninitialized_memory = False
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = tf32
+
+
+def keep_freed_memory() -> None:
+    """Let the C library keep the memory of freed tensors for the next ones, where it has a setting for that.
+
+    Otherwise glibc hands each large block back to the kernel, which clears the pages of the next one; with batches of
+    32 photographs that takes an eighth of a job's processor time.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is not None:
+        mallopt(M_MMAP_MAX, 0)
+        mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
 
 
 def reduced_precision(device: str, wanted: str | None) -> AbstractContextManager[object]:

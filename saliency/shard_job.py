@@ -117,7 +117,7 @@ class ShardJob:
         """The network, on its device and in the configured precision."""
         import torch
 
-        from saliency.device import use_reproducible_algorithms
+        from saliency.device import keep_freed_memory, use_reproducible_algorithms
         from saliency.models import arrange_channels_last, load_model
 
         torch.set_num_threads(self.config["threads"])
@@ -127,6 +127,7 @@ class ShardJob:
             use_reproducible_algorithms(tf32=self.config["reduced_precision"] == "tf32")
         network = network.to(self.device, getattr(torch, self.config["precision"]))
         if self.device == "cpu":
+            keep_freed_memory()
             example = torch.zeros(1, *self.preprocessing.shape, dtype=getattr(torch, self.config["precision"]))
             arrange_channels_last(network, example)
         return network
