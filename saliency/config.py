@@ -10,14 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from saliency.log import one_line
-from saliency.manifest import manifest_problems, read_manifest
 from saliency.paths import find_package, is_file, made_by_rule, resolve
 
-# Jobs get a config that has been checked.
+# Jobs get a config that has been checked; those that need no table of samples do not wait for pandas.
 if TYPE_CHECKING:
+    import pandas as pd
     from jsonschema import Draft202012Validator
     from jsonschema.exceptions import ValidationError
 
@@ -272,6 +270,8 @@ def _patch_problems(config: Config, table: pd.DataFrame, path: Path) -> list[str
 
 
 def _manifest_problems(config: Config) -> list[str]:
+    from saliency.manifest import manifest_problems, read_manifest
+
     if "manifest" not in config:
         return []
     path = Path(config["manifest"])
