@@ -4,9 +4,9 @@
     python -m tests.benchmarks.speed --models resnet18 --batches 8 --repeats 5
 
 Every tool gets the same model and batch, and explains the same class. Results are compared first; then rounds follow in
-which everything runs once, and each time is divided by that of the same round's forward pass, under inference mode and
-in the faster memory format. Printed are medians over the rounds, on the CPU of processor time, which other programs on
-the machine disturb less than wall time; the JSON file has both. Models and batches that the file has already are not
+which everything runs once, and each time is divided by that of a forward pass right before it, under inference mode and
+in the faster memory format: other programs slow a machine for seconds at a time. Printed are medians over the rounds,
+on the CPU of processor time; the JSON file has wall time as well. Models and batches that the file has already are not
 run again.
 """
 
@@ -41,6 +41,14 @@ MODELS = ("resnet18", "resnet50", "vgg16", "densenet121", "mobilenet_v2", "r3d_1
 SHAPES = {"r3d_18": (3, 16, 112, 112)}
 # Other libraries guide neither ReLU6 nor ReLU that is called as a function; what differs by more is marked.
 LARGEST = {"gradcam": 1e-4, "guided_backprop": 1e-3}
+
+
+OUTPUTS = {
+    "predictions": "Predictions",
+    "gradcam": "Grad-CAM",
+    "guided_backprop": "Guided Backpropagation",
+    "four": "Predictions, both maps and their product",
+}
 
 
 def timed(work: Callable[[], object]) -> tuple[float, float]:
@@ -78,7 +86,13 @@ def explained_class(model: nn.Module, x: Tensor) -> int:
 
 
 def measure(
-    name: str, batch: int, repeats: int, contiguous: bool, device: str = "cpu", wanted: list[str] | None = None
+    name: str,
+    batch: int,
+    repeats: int,
+    contiguous: bool,
+    device: str,
+    wanted: list[str] | None,
+    outputs: list[str],
 ) -> list[dict[str, object]]:
     plain = torchvision_model(name).to(device)
     last = copy.deepcopy(plain)
@@ -100,6 +114,8 @@ def measure(
         if wanted and tool.partition(",")[0] not in ("ours", *wanted):
             continue
         for what, work in functions.items():
+            if what not in outputs:
+                continue
             row = {"model": name, "batch": batch, "layer": layer, "class": target, "tool": tool, "output": what}
             try:
                 with contextlib.redirect_stderr(io.StringIO()):
@@ -116,25 +132,21 @@ def measure(
             else:
                 jobs[tool, what] = work
             rows.append(row)
-    times: dict[tuple[str, str], list[tuple[float, float]]] = {key: [] for key in jobs}
-    forwards = []
-    for _ in range(repeats):
-        forwards.append([timed(lambda m=each: forward(m, x)) for each in (plain, last)])
-        for key, work in jobs.items():
-            times[key].append(timed(work))
-        gc.collect()
-    # The format that is faster over all rounds.
+    forwards = [[timed(lambda m=each: forward(m, x)) for each in (plain, last)] for _ in range(1 + repeats)][1:]
     clock = 1 if device == "cpu" else 0
     best = min((0, 1), key=lambda index: statistics.median(pair[index][clock] for pair in forwards))
+    fastest = (plain, last)[best]
+    times: dict[tuple[str, str], list[list[tuple[float, float]]]] = {key: [] for key in jobs}
+    for _ in range(repeats):
+        for key, work in jobs.items():
+            times[key].append([timed(lambda: forward(fastest, x)), timed(work)])
+        gc.collect()
     for row in rows:
         done = times.get((row["tool"], row["output"]))
         if done:
             for index, clock in enumerate(("wall", "cpu")):
-                base = [pair[best][index] for pair in forwards]
-                row[f"{clock}_s"] = statistics.median(one[index] for one in done)
-                row[f"{clock}_ratio"] = statistics.median(
-                    one[index] / other for one, other in zip(done, base, strict=True)
-                )
+                row[f"{clock}_s"] = statistics.median(own[index] for _, own in done)
+                row[f"{clock}_ratio"] = statistics.median(own[index] / base[index] for base, own in done)
     for index, label in enumerate(("contiguous", "channels last")):
         wall, cpu = ([pair[index][clock] for pair in forwards] for clock in (0, 1))
         rows.append(
@@ -152,12 +164,10 @@ def show(table: pd.DataFrame, ratio: str) -> str:
     """Ratios to the forward pass, one line for each model and batch."""
     table["ratio"] = table[ratio]
     parts = []
-    for what, heading in [
-        ("gradcam", "Grad-CAM"),
-        ("guided_backprop", "Guided Backpropagation"),
-        ("four", "Predictions, both maps and their product"),
-    ]:
+    for what, heading in OUTPUTS.items():
         part = table[(table["output"] == what) & table["ratio"].notna()].copy()
+        if part.empty:
+            continue
         part["text"] = part["ratio"].map("{:.2f}".format) + part["equal"].map({True: "", False: " *"})
         wide = part.pivot_table(index=["model", "batch"], columns="tool", values="text", aggfunc="first", sort=False)
         parts.append(
@@ -178,6 +188,7 @@ def main() -> None:
     parser.add_argument("--batches", nargs="+", type=int, default=[1, 8, 32])
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--tools", nargs="+", help="beside ours; all where left out")
+    parser.add_argument("--outputs", nargs="+", default=list(OUTPUTS), choices=OUTPUTS)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"], help="times are wall times on cuda")
     parser.add_argument("--contiguous", action="store_true", help="all tools with channels first in memory")
@@ -192,7 +203,10 @@ def main() -> None:
         for batch in arguments.batches:
             if any(row["model"] == name and row["batch"] == batch for row in rows):
                 continue
-            rows += measure(name, batch, arguments.repeats, arguments.contiguous, arguments.device, arguments.tools)
+            rows += measure(
+                *(name, batch, arguments.repeats, arguments.contiguous, arguments.device, arguments.tools),
+                arguments.outputs,
+            )
             arguments.output.write_text(json.dumps(rows, indent=1))
             print(f"{name}, batch {batch}: done", file=sys.stderr, flush=True)
     print(show(pd.DataFrame(rows), "cpu_ratio" if arguments.device == "cpu" else "wall_ratio"))
