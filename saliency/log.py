@@ -1,7 +1,5 @@
 """Logging of one job: to its log file and to standard error, errors included."""
 
-import atexit
-import gc
 import logging
 import os
 import re
@@ -12,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
+
+from saliency.collector import spare_long_lived_objects
 
 
 class DataError(Exception):
@@ -65,16 +65,6 @@ def one_line(text: str) -> str:
     return re.sub(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]", lambda found: repr(found[0])[1:-1], text)
 
 
-def _spare_imported_modules() -> None:
-    """Keep the garbage collector from the million objects that a job imports.
-
-    They stay until the end, and going through them takes up to a fifth of the time of importing torch and torchvision,
-    and a second when Python exits. Young garbage is collected as always.
-    """
-    gc.set_threshold(*gc.get_threshold()[:2], 1000)
-    atexit.register(gc.freeze)
-
-
 @contextmanager
 def job_log(path: str | Path) -> Iterator[None]:
     """Send log records and warnings to `path` and to standard error for as long as a job runs.
@@ -100,7 +90,7 @@ def job_log(path: str | Path) -> Iterator[None]:
         force=True,
     )
     logging.captureWarnings(True)
-    _spare_imported_modules()
+    spare_long_lived_objects()
     log = logging.getLogger("saliency")
     finished = threading.Event()
     threading.Thread(target=_end_with_parent, args=(parent, finished), daemon=True).start()

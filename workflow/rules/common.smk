@@ -3,10 +3,14 @@ from pathlib import Path
 import yaml
 from snakemake.exceptions import WorkflowError
 
+from saliency.collector import spare_long_lived_objects
 from saliency.config import complete_config
 from saliency.plan import Plan
 from saliency.report.assets import ASSETS
 from saliency.resources import memory_mb, minutes
+
+# What is planned stays until the end, and so does what Snakemake has imported.
+spare_long_lived_objects()
 
 with open(workflow.source_path("../schemas/config.schema.yaml")) as file:
     schema = yaml.safe_load(file)
