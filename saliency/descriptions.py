@@ -53,14 +53,13 @@ def write_descriptions(config: Config, model: str, outputs: Mapping[str, str | P
     """
     import torch
 
-    from saliency.models import load_model
+    from saliency.models import configured_model
 
     describe: dict[str, Callable[[Config, str, nn.Module, Tensor], dict[str, object]]] = {
         "model": describe_network,
         "target_layer": describe_target_layer,
     }
-    settings = config["models"][model]
-    network = load_model(settings["factory"], settings["kwargs"], settings["weights"], settings["trust_checkpoint"])
+    network = configured_model(config, model)
     zeros = torch.zeros(1, *preprocessing_of(input_config(config, model)).shape)
     try:
         found = {name: describe[name](config, model, network, zeros) for name in outputs}

@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from saliency.config import Config
 from saliency.explainer import predict
 from saliency.log import DataError
 from saliency.paths import resolve
@@ -73,6 +74,12 @@ def load_model(factory: str, kwargs: dict[str, Any], weights: str | None, trust_
     else:
         _load_weights(model, _read_checkpoint(resolve(weights, Path()), weights, trust_checkpoint), weights)
     return model.eval()
+
+
+def configured_model(config: Config, model: str) -> nn.Module:
+    """Load the network of one of a config's models; raises as `load_model`."""
+    settings = config["models"][model]
+    return load_model(settings["factory"], settings["kwargs"], settings["weights"], settings["trust_checkpoint"])
 
 
 def _read_checkpoint(path: Path, name: str, trust: bool) -> Any:

@@ -118,11 +118,10 @@ class ShardJob:
         import torch
 
         from saliency.device import keep_freed_memory, use_reproducible_algorithms
-        from saliency.models import arrange_channels_last, load_model
+        from saliency.models import arrange_channels_last, configured_model
 
         torch.set_num_threads(self.config["threads"])
-        settings = self.config["models"][self.model]
-        network = load_model(settings["factory"], settings["kwargs"], settings["weights"], settings["trust_checkpoint"])
+        network = configured_model(self.config, self.model)
         if self.device == "cuda":
             use_reproducible_algorithms(tf32=self.config["reduced_precision"] == "tf32")
         network = network.to(self.device, getattr(torch, self.config["precision"]))

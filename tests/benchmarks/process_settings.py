@@ -8,16 +8,14 @@ in one thread, channels last. Each with the settings and without, in turn; print
 """
 
 import argparse
-import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pandas as pd
 
+from tests.benchmarks.imports import ROOT, seconds
 from tests.benchmarks.markdown import markdown
 
-ROOT = Path(__file__).parents[2]
 START = """
 if {set}:
     from saliency.collector import spare_long_lived_objects
@@ -25,7 +23,7 @@ if {set}:
 import pandas, torchvision.models, zarr
 """
 MAPS = """
-import resource, sys, torch
+import resource, sys, time, torch
 sys.path.insert(0, "tests")
 from networks import torchvision_model
 from saliency import GuidedGradCAM
@@ -39,29 +37,16 @@ torch.set_num_threads(1)
 x = noise("{model}", {batch}, "cpu")
 method = GuidedGradCAM(arrange_channels_last(torchvision_model("{model}"), x[:1]))
 
-def used():
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
-
 def explain():
     with method.forward_pass(x) as forward:
         forward.maps(forward.scores.argmax(1))
 
 explain()
-before = used()
+before = time.process_time()
 for _ in range(3):
     explain()
-print(1000 * (used() - before) / 3 / {batch}, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+print(1000 * (time.process_time() - before) / 3 / {batch}, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 """
-
-
-def start_seconds(code: str) -> float:
-    """Processor time of a whole process."""
-    process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT)
-    _, status, used = os.wait4(process.pid, 0)
-    if status:
-        raise SystemExit(f"failed: {code}")
-    return used.ru_utime + used.ru_stime
 
 
 def maps_cost(code: str) -> tuple[float, float]:
@@ -80,7 +65,7 @@ def main() -> None:
     starts, maps = [], []
     for _ in range(arguments.repeats):
         for settings in (True, False):
-            starts.append({"settings": settings, "start and end, s": start_seconds(START.format(set=settings))})
+            starts.append({"settings": settings, "start and end, s": seconds(START.format(set=settings), ROOT, 1)})
             for model in arguments.models:
                 cost, peak = maps_cost(MAPS.format(set=settings, model=model, batch=arguments.batch))
                 maps.append({"model": model, "settings": settings, "ms a sample": cost, "peak MB": peak})

@@ -204,7 +204,12 @@ def main() -> None:
             if any(row["model"] == name and row["batch"] == batch for row in rows):
                 continue
             rows += measure(
-                *(name, batch, arguments.repeats, arguments.contiguous, arguments.device, arguments.tools),
+                name,
+                batch,
+                arguments.repeats,
+                arguments.contiguous,
+                arguments.device,
+                arguments.tools,
                 arguments.outputs,
             )
             arguments.output.write_text(json.dumps(rows, indent=1))
