@@ -9,16 +9,23 @@
 
 from importlib import import_module
 from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from saliency.demos.neural_network import NeuralNetwork as NeuralNetwork
+    from saliency.figures.plot import saliency_plot as saliency_plot
+    from saliency.methods.by_name import saliency as saliency
+    from saliency.methods.gradcam import GradCAM as GradCAM
+    from saliency.methods.guided_backprop import GuidedBackprop as GuidedBackprop
+    from saliency.methods.guided_gradcam import GuidedGradCAM as GuidedGradCAM
+    from saliency.store.maps import open_maps as open_maps
 
 # Looked up on first use: the workflow imports parts of this package to plan its jobs, and must not wait for torch.
 _HOME = {
-    "GradCAM": "gradcam",
-    "GuidedBackprop": "guided_backprop",
-    "GuidedGradCAM": "guided_gradcam",
-    "NeuralNetwork": "neural_network",
-    "open_maps": "store",
-    "saliency": "methods",
-    "saliency_plot": "plot",
+    "NeuralNetwork": "demos.neural_network",
+    "open_maps": "store.maps",
+    "saliency": "methods.by_name",
+    "saliency_plot": "figures.plot",
 }
 
 __all__ = [
@@ -34,9 +41,14 @@ __version__ = version("nip-saliency")
 
 
 def __getattr__(name: str) -> object:
-    if name not in _HOME:
+    if name in _HOME:
+        return getattr(import_module(f"saliency.{_HOME[name]}"), name)
+    from saliency.methods.registered import methods
+
+    found = next((method for method in methods().values() if method.__name__ == name), None)
+    if found is None:
         raise AttributeError(f"module 'saliency' has no attribute {name!r}")
-    return getattr(import_module(f"saliency.{_HOME[name]}"), name)
+    return found
 
 
 def __dir__() -> list[str]:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from saliency.log import DataError
+from saliency.exceptions import DataError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    from saliency.verify import as_table, delete_bad, verify
+    from saliency.store.verify import as_table, delete_bad, verify
 
     # Snakemake's lock: jobs may be writing, and what looks left over may be theirs.
     locks = options.experiment.resolve().parent.parent / ".snakemake" / "locks"

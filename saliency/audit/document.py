@@ -3,8 +3,8 @@
 import json
 from collections.abc import Mapping, Sequence
 
-from saliency.audit.findings import Finding, escape_markdown
-from saliency.json_values import plain
+from saliency.audit.findings.kinds import Finding, escape_markdown
+from saliency.files.json_values import plain
 
 TITLES = {
     "shortcut": "candidate for a shortcut",

@@ -8,22 +8,23 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from saliency.atomic_files import write_atomically
 from saliency.audit.clusters import ClusterSettings
 from saliency.audit.document import to_json, to_markdown
-from saliency.audit.findings import FindingSettings
+from saliency.audit.findings.kinds import FindingSettings
 from saliency.audit.grid_files import DiskArray, read_grids
 from saliency.audit.groups import grouping_columns
 from saliency.audit.mean_maps import MeanMaps
 from saliency.audit.run import Audit, AuditSettings, audit
 from saliency.audit.shortcuts import ShortcutSettings
-from saliency.config import Config
-from saliency.log import DataError
+from saliency.exceptions import DataError
+from saliency.experiment.config import Config
+from saliency.experiment.plan import Plan
+from saliency.experiment.selection import Selection
+from saliency.files.atomic_files import write_atomically
+from saliency.files.spreadsheet import csv_bytes
 from saliency.metrics.table import measure_columns
-from saliency.plan import Plan
-from saliency.shards import ArraySpec, read_shard, write_shard
-from saliency.spreadsheet import csv_bytes
-from saliency.store import plan_specs, store_metadata
+from saliency.store.codec import ArraySpec, read_shard, write_shard
+from saliency.store.layout import plan_specs, store_metadata
 
 log = logging.getLogger(__name__)
 
@@ -101,7 +102,7 @@ def write_audit(
     inputs = (part[here] for part, here in zip(read_grids(grids, "inputs"), shards, strict=True))
     with DiskArray(inputs) as pictures:
         measures = measure_columns(plan.ndim)
-        result = audit(samples, maps, pictures, measures, plan.audit_columns, audit_settings(config))
+        result = audit(samples, maps, pictures, measures, Selection(plan).audit_columns, audit_settings(config))
     links = {path.stem: os.path.relpath(path, outputs["findings_md"].parent) for path in figures}
     _write(result, samples, outputs, links)
     log.info("%d findings", len(result.findings))
@@ -125,29 +126,31 @@ def write_mean_maps(
     config: Config,
     model: str,
     target: str,
-    shards: Mapping[str, Sequence[Path]],
-    descriptions: Sequence[str],
+    shards: Mapping[str, Sequence[str | Path]],
+    descriptions: Sequence[str | Path],
     root: Path,
 ) -> None:
-    """Write mean Grad-CAMs as a Zarr group: ``mean``, and ``id``, class indices and then groups as ``column=group``.
+    """Write mean maps of the leading method as a Zarr group.
+
+    It holds ``mean``, and ``id``: class indices, and then groups as ``column=group``.
 
     Parameters
     ----------
     shards
-        The files of ``class`` and of ``gradcam``, by shard number.
+        The files of ``class`` and of ``maps``, those of the leading method, by shard number.
     root
         Folder of the group.
     """
     plan = Plan(config)
     specs = plan_specs(plan, model, descriptions)
     chosen = audited_rows(plan.samples, config["audit"]["where"])
-    columns, _ = grouping_columns(plan.samples[chosen], plan.audit_columns, config["audit"]["min_count"])
+    columns, _ = grouping_columns(plan.samples[chosen], Selection(plan).audit_columns, config["audit"]["min_count"])
     means = MeanMaps()
-    for number, (classes, cams) in enumerate(zip(shards["class"], shards["gradcam"], strict=True)):
+    for number, (classes, cams) in enumerate(zip(shards["class"], shards["maps"], strict=True)):
         count = len(plan.rows(number))
         wanted = chosen[number * plan.shard_size :][:count]
         explained = read_shard(Path(classes), count, specs[f"{target}/class"])[wanted]
-        maps = read_shard(Path(cams), count, specs[f"{target}/gradcam"])[wanted]
+        maps = read_shard(Path(cams), count, specs[f"{target}/{plan.leading}"])[wanted]
         means.add(explained.tolist(), maps)
         rows = plan.rows(number).index[wanted]
         for column, members in columns.items():
@@ -155,7 +158,7 @@ def write_mean_maps(
             means.add([f"{column}={group}" for group in members[rows[known]]], maps[known])
     classes = sorted(group for group in means.groups if isinstance(group, int) and group >= 0)
     groups = [*classes, *sorted(group for group in means.groups if isinstance(group, str))]
-    cam = specs[f"{target}/gradcam"]
+    cam = specs[f"{target}/{plan.leading}"]
     spec = ArraySpec(cam.shape, "float64", cam.dimension_names, max(1, len(groups)))
     values = np.stack([means.mean(group) for group in groups]) if groups else np.full((1, *cam.shape), np.nan)
     names = [str(group) for group in groups] or ["none"]

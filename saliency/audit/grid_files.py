@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from saliency.atomic_files import write_atomically
-from saliency.log import DataError
+from saliency.exceptions import DataError
+from saliency.files.atomic_files import write_atomically
 
 
 def write_grids(arrays: Mapping[str, np.ndarray], output: Path) -> None:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from saliency.audit.clusters import ClusterSettings, cluster_maps
 from saliency.audit.document import rank
-from saliency.audit.findings import (
+from saliency.audit.findings.kinds import (
     Finding,
     FindingSettings,
     class_findings,

@@ -1,6 +1,6 @@
 """How is the map spread over the image? Nothing here needs a mask.
 
-Maps are ``(n, *spatial)`` and not negative: enlarged Grad-CAMs, or magnitudes of guided maps. Divided by its sum, each
+Maps are ``(n, *spatial)`` and not negative: upsampled Grad-CAMs, or magnitudes of guided maps. Divided by its sum, each
 is read as a distribution :math:`p_i` over N pixels or voxels. Results are ``(n,)``, float64, and NaN where a map is
 zero everywhere or holds NaN.
 """

@@ -13,9 +13,9 @@ import torch
 from scipy.ndimage import gaussian_filter
 from torch import nn
 
-from saliency.explainer import predict
+from saliency.methods.passes.forward_pass import predict
+from saliency.methods.scores import probabilities
 from saliency.metrics.concentration import flat
-from saliency.tables import probabilities
 
 BASELINES = ("mean", "blur", "noise")
 
@@ -137,7 +137,7 @@ def curves(
     x, baseline
         ``(n, c, *spatial)``: what the network sees, and what stands in for it, see `baseline_of`.
     ranking
-        ``(n, *spatial)``, finite: an enlarged Grad-CAM, or the magnitude of a guided map.
+        ``(n, *spatial)``, finite: an upsampled Grad-CAM, or the magnitude of a guided map.
     classes
         ``(n,)``: the explained class of each sample.
     steps

@@ -1,7 +1,7 @@
 """Does the map lie on the object? Each measure stands beside what chance would give.
 
-Maps are ``(n, *spatial)`` and not negative: enlarged Grad-CAMs, or magnitudes of guided maps. Masks are bool and of the
-same shape. Results are ``(n,)``, float64, and NaN where a mask is empty or a map holds NaN. A map that has the same
+Maps are ``(n, *spatial)`` and not negative: upsampled Grad-CAMs, or magnitudes of guided maps. Masks are bool and of
+the same shape. Results are ``(n,)``, float64, and NaN where a mask is empty or a map holds NaN. A map that has the same
 value everywhere points nowhere: it is no hit, and its other measures are NaN.
 """
 
@@ -132,7 +132,7 @@ def pointing_hit(maps: np.ndarray, dilated: np.ndarray) -> np.ndarray:
     """Whether the map's maximum lies on the object: 1 or 0; where several maxima tie, the share of them that does.
 
     The pointing game of Zhang et al., "Top-down Neural Attention by Excitation Backprop", 2018,
-    https://arxiv.org/abs/1608.00507, who allow 15 pixels. A bilinear enlargement continues a maximum at the border of
+    https://arxiv.org/abs/1608.00507, who allow 15 pixels. Bilinear upsampling continues a maximum at the border of
     the feature map as a plateau, so ties are common. By chance it is `pointing_random`.
 
     Parameters

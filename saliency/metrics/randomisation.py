@@ -5,20 +5,21 @@ Adebayo et al., "Sanity Checks for Saliency Maps", 2018, https://arxiv.org/abs/1
 
 import copy
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from saliency.explainer import Explainer, predict
-from saliency.gradcam import GradCAM, enlarge
-from saliency.guided_backprop import GuidedBackprop
-from saliency.guided_gradcam import GuidedGradCAM
+from saliency.methods.passes.explainer import Explainer, uses_target_layer
+from saliency.methods.passes.forward_pass import predict
+from saliency.methods.passes.scores import select_classes
+from saliency.methods.registered import method
+from saliency.methods.registered import methods as registered_methods
+from saliency.methods.upsampling import upsample
 from saliency.metrics.similarity import spearman, ssim
-from saliency.plan import METHODS
-from saliency.targets import select_classes
 
 log = logging.getLogger(__name__)
 
@@ -116,8 +117,11 @@ def randomisation_test(
     target_layer: str | None = None,
     batch_size: int = 16,
     seed: int = 0,
-    methods: Sequence[str] = METHODS,
+    methods: Sequence[str] | None = None,
     ignore_lastlayer: bool = False,
+    mode: str | None = None,
+    section_names: Sequence[str] | None = None,
+    settings: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> pd.DataFrame:
     """Compare maps with those of a model whose upper layers are randomised, deeper and deeper.
 
@@ -139,9 +143,11 @@ def randomisation_test(
     seed
         Of the new parameters.
     methods
-        ``guided_backprop``, ``gradcam``, ``guided_gradcam``: those that are compared.
+        Names of those that are compared; None for all.
     ignore_lastlayer
         Explain the score before the model's last activation.
+    mode, section_names, settings
+        As in `saliency.methods.passes.explainer.Explainer`.
 
     Returns
     -------
@@ -162,16 +168,22 @@ def randomisation_test(
     >>> bool((table.loc[table["depth"] == 0, "spearman"].dropna() > 0.999).all())
     True
     """
-    if set(methods) != {"guided_backprop"}:
-        target_layer, _ = GradCAM(model, target_layer).target_layer(x[:1])
+    names = list(registered_methods() if methods is None else methods)
+    kinds = [method(name) for name in names]
+
+    def explainer_of(network: nn.Module) -> Explainer:
+        return Explainer(network, kinds, target_layer, section_names, mode, settings)
+
+    if uses_target_layer(kinds):
+        target_layer, _ = explainer_of(model).target_layer(x[:1])
     if layers is None:
         layers = layers_from_the_top(model, x[:1])
     scores = [predict(model, batch, ignore_lastlayer) for batch in x.split(batch_size)]
     classes = torch.cat([select_classes(batch, None) for batch in scores])
 
     def maps_of(network: nn.Module) -> dict[str, np.ndarray]:
-        found = _maps(_explainer(network, methods, target_layer), x, classes, batch_size, ignore_lastlayer)
-        return {method: found[method] for method in methods}
+        found = _maps(explainer_of(network), x, classes, batch_size, ignore_lastlayer)
+        return {name: found[name] for name in names}
 
     original = maps_of(model)
     tables = [_compare(original, original, 0, "")]
@@ -179,16 +191,6 @@ def randomisation_test(
         tables.append(_compare(original, maps_of(randomised), depth, layer))
         log.info("randomisation: %d of %d layers", depth, len(layers))
     return pd.concat(tables, ignore_index=True)
-
-
-def _explainer(model: nn.Module, methods: Sequence[str], target_layer: str | None) -> Explainer:
-    """What gives the maps of all methods from one forward pass."""
-    match methods:
-        case ["guided_backprop"]:
-            return GuidedBackprop(model)
-        case ["gradcam"]:
-            return GradCAM(model, target_layer)
-    return GuidedGradCAM(model, target_layer)
 
 
 def _maps(
@@ -199,21 +201,24 @@ def _maps(
     for batch, wanted in zip(x.split(batch_size), classes.split(batch_size), strict=True):
         with explainer.forward_pass(batch, ignore_lastlayer) as forward:
             maps = forward.maps(wanted)
-        if "gradcam" in maps:
-            maps["gradcam"] = enlarge(maps["gradcam"], x.shape[2:])
-        for name, values in maps.items():
+        for kind in explainer.methods:
+            name, values = kind.name, maps[kind.name]
+            if kind.grid == "features":
+                values = upsample(values, x.shape[2:])
+            elif not kind.channels:
+                values = values.unsqueeze(1)
             found.setdefault(name, []).append(torch.stack([values.sum(dim=1), values.abs().sum(dim=1)]).cpu())
     return {name: torch.cat(parts, dim=1).numpy() for name, parts in found.items()}
 
 
 def _compare(original: dict[str, np.ndarray], other: dict[str, np.ndarray], depth: int, layer: str) -> pd.DataFrame:
     tables = []
-    for method, (signed, absolute) in original.items():
-        other_signed, other_absolute = other[method]
+    for name, (signed, absolute) in original.items():
+        other_signed, other_absolute = other[name]
         values = {
             "depth": depth,
             "layer": layer,
-            "method": method,
+            "method": name,
             "row": np.arange(len(signed)),
             "spearman": spearman(signed, other_signed),
             "spearman_absolute": spearman(absolute, other_absolute),

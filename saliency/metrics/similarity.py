@@ -91,8 +91,8 @@ def agreement(gradcam: np.ndarray, guided_backprop: np.ndarray) -> np.ndarray:
     """Whether Grad-CAM and guided backpropagation see the same places, -1 … 1.
 
     `spearman` of Grad-CAM and the mean magnitude of guided backpropagation in each cell of Grad-CAM's own grid. Rank
-    correlation, because the two differ in unit and distribution; on the coarse grid, because an enlarged Grad-CAM knows
-    no more than its cells, and single pixels of guided backpropagation are edges and noise.
+    correlation, because the two differ in unit and distribution; on the coarse grid, because an upsampled Grad-CAM
+    knows no more than its cells, and single pixels of guided backpropagation are edges and noise.
 
     Parameters
     ----------

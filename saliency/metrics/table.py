@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import torch
 
-from saliency.gradcam import enlarge
+from saliency.methods.axes import SPATIAL_NAMES
+from saliency.methods.upsampling import upsample
 from saliency.metrics import concentration, localisation, similarity
-from saliency.store import SPATIAL_NAMES
 
 # Pixels that are measured at a time, so that memory does not grow with the shard: a few float64 arrays of them.
 PIXELS = 2**20
@@ -22,7 +22,7 @@ class MeasureSettings:
     Attributes
     ----------
     spatial
-        Spatial shape of the network's input, to which Grad-CAM is enlarged.
+        Spatial shape of the network's input, to which Grad-CAM is upsampled.
     tolerance
         Pixels or voxels by which the maximum may miss the mask and still count as a hit; Zhang et al. (2018) use 15.
     border
@@ -60,7 +60,7 @@ def measure_shard(
 ) -> pd.DataFrame:
     """Measure the maps of a shard's samples.
 
-    The measures of where a map lies are those of Grad-CAM, enlarged to the input. What each of them is stands in
+    The measures of where a map lies are those of Grad-CAM, upsampled to the input. What each of them is stands in
     `saliency.metrics.localisation`, `concentration` and `similarity`.
 
     Parameters
@@ -137,7 +137,7 @@ def _measure_batch(
         if target in settings.compared:
             measures |= alike
         if "gradcam" in maps:
-            cam = enlarge(torch.from_numpy(maps["gradcam"]), settings.spatial)[:, 0].numpy()
+            cam = upsample(torch.from_numpy(maps["gradcam"]), settings.spatial)[:, 0].numpy()
             measures |= _placement(cam, settings)
             if masks is not None:
                 measures |= _localisation(cam, masks, dilated)

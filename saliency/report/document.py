@@ -2,28 +2,29 @@
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from saliency.atomic_files import write_atomically
-from saliency.config import Config, read_class_names
-from saliency.plan import Plan
-from saliency.report.assets import SCRIPTS, script, style_sheet, table_library
+from saliency.experiment.config import Config, read_class_names
+from saliency.experiment.plan import Plan
+from saliency.files.atomic_files import write_atomically
+from saliency.methods.registered import method
+from saliency.report.asset_files import SCRIPTS, script, style_sheet, table_library
 from saliency.report.colour_maps import DIVERGING, SEQUENTIAL, colour_table
 from saliency.report.overview import (
     failures,
     model_summary,
     page_findings,
     read_findings,
-    read_predictions,
     target_findings,
 )
 from saliency.report.scripts import codes, data_script, script_json
 from saliency.report.tiles import tile_size
+from saliency.steps.predictions import read_predictions
 
 
 def samples_data(plan: Plan, problems: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
@@ -54,6 +55,11 @@ def page_settings(plan: Plan, documents: Mapping[str, Mapping[str, Any]]) -> dic
         "sizes": {model: tile_size(plan.spatial_shape(model)) for model in plan.models},
         "targets": plan.targets,
         "methods": plan.methods,
+        "leading": plan.leading,
+        "kinds": {
+            name: {"title": method(name).title, "signed": method(name).signed, "over": method(name).grid == "features"}
+            for name in plan.methods
+        },
         "class_names": {model: read_class_names(config["models"][model]["class_names"]) for model in plan.models},
         "where": config["audit"]["where"],
         "findings": {
@@ -68,8 +74,8 @@ def page_settings(plan: Plan, documents: Mapping[str, Mapping[str, Any]]) -> dic
 
 def write_report(
     config: Config,
-    predictions: Mapping[str, Path],
-    findings: Mapping[str, Mapping[str, Path]],
+    predictions: Sequence[str | Path],
+    findings: Sequence[str | Path],
     errors: Path,
     folder: Path,
 ) -> None:
@@ -80,18 +86,17 @@ def write_report(
     config
         The completed config.
     predictions
-        ``predictions.csv`` by model.
+        ``predictions.csv`` of each model.
     findings
-        ``findings.json`` by model and target.
+        ``findings.json`` of each model and target: all targets of the first model, then those of the next.
     errors
         ``errors.csv``.
     folder
         Gets ``index.html``, ``assets/`` and ``data/samples.js``.
     """
     plan = Plan(config)
-    documents = {
-        model: {name: read_findings(path) for name, path in files.items()} for model, files in findings.items()
-    }
+    read = iter(map(read_findings, map(Path, findings)))
+    documents = {model: {target: next(read) for target in plan.targets} for model in plan.models}
     failed = failures(errors, plan.models)
     style = style_sheet()
     style_hash = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
@@ -104,7 +109,10 @@ def write_report(
         manifest=config["manifest"],
         where=config["audit"]["where"],
         samples=len(plan.samples),
-        models=[model_summary(plan, model, read_predictions(path)) for model, path in predictions.items()],
+        models=[
+            model_summary(plan, model, read_predictions(Path(path)))
+            for model, path in zip(plan.models, predictions, strict=True)
+        ],
         targets=[
             target_findings(plan, model, target, document)
             for model, of_model in documents.items()

@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from saliency.atomic_files import write_atomically
 from saliency.audit.files import audited_rows
 from saliency.audit.grid import energy_shares, pool
 from saliency.audit.grid_files import read_grids
-from saliency.config import Config
+from saliency.experiment.config import Config
+from saliency.experiment.plan import Plan
+from saliency.files.atomic_files import write_atomically
 from saliency.metrics.table import measure_columns
-from saliency.plan import Plan
 from saliency.report.scripts import codes, data_script, numbers
-from saliency.store import open_maps
+from saliency.store.maps import open_maps
 
 # Cells along each axis of a mean map, at most: those of classes with thousands of samples are smooth.
 MEAN_CELLS = {2: 56, 3: 16}
@@ -126,9 +126,9 @@ def write_model_data(
     config: Config,
     model: str,
     metrics: Path,
-    grids: Sequence[Path],
-    audits: Mapping[str, Mapping[str, Path]],
-    outputs: Mapping[str, Path],
+    grids: Sequence[str | Path],
+    audits: Mapping[str, Sequence[str | Path]],
+    outputs: Mapping[str, Sequence[str | Path]],
 ) -> None:
     """Write the data of one model.
 
@@ -141,29 +141,37 @@ def write_model_data(
     grids
         NPZ files of all shards (`saliency.audit.grid_files.write_grids`).
     audits
-        By target: the files ``distributions``, ``groups``, ``clusters``, and the folder ``mean_maps``.
+        ``distributions``, ``groups``, ``clusters``, and ``mean_maps``, the ``zarr.json`` of the group: one file of each
+        for each target.
     outputs
-        ``predictions``, ``TARGET/measures`` and ``TARGET/classes``: scripts to write.
+        Scripts to write: one of ``predictions``, and for each target one of ``measures`` and of ``classes``.
     """
     plan = Plan(config)
     table = pd.read_parquet(metrics)
     by_target = {name: part.reset_index(drop=True) for name, part in table.groupby("target")}
     audited = audited_rows(plan.samples, config["audit"]["where"])
-    content: dict[str, object] = {"predictions": predictions_data(by_target[plan.targets[0]])}
-    for target, files in audits.items():
+    shards = list(map(Path, grids))
+
+    def write(name: str, content: object, output: str | Path) -> None:
+        write_atomically(Path(output), data_script(f"{model}/{name}", content))
+
+    write("predictions", predictions_data(by_target[plan.targets[0]]), outputs["predictions"][0])
+    for number, target in enumerate(plan.targets):
+        files = {name: Path(paths[number]) for name, paths in audits.items()}
         of_target = by_target[target]
         clusters = pd.read_csv(files["clusters"], converters={"id": str})
         exemplars = config["audit"]["clusters"]["exemplars"]
-        content[f"{target}/measures"] = measures_data(of_target, clusters, plan.ndim)
-        content[f"{target}/classes"] = {
+        maps = np.concatenate(list(read_grids(shards, target)))
+        write(f"{target}/measures", measures_data(of_target, clusters, plan.ndim), outputs["measures"][number])
+        classes = {
             "audited": np.flatnonzero(audited).tolist() if not audited.all() else None,
-            "mean_maps": mean_maps_data(files["mean_maps"]),
-            "clusters": cluster_data(of_target, clusters, np.concatenate(list(read_grids(grids, target))), exemplars),
+            # A Zarr group is the folder of its zarr.json.
+            "mean_maps": mean_maps_data(files["mean_maps"].parent),
+            "clusters": cluster_data(of_target, clusters, maps, exemplars),
             "measures": _by_class(pd.read_csv(files["distributions"], dtype={"group": str})),
             "groups": _records(pd.read_csv(files["groups"], dtype={"column": str, "group": str})),
         }
-    for name, found in content.items():
-        write_atomically(outputs[name], data_script(f"{model}/{name}", found))
+        write(f"{target}/classes", classes, outputs["classes"][number])
 
 
 def _by_class(distributions: pd.DataFrame) -> dict[int, list[dict[str, object]]]:

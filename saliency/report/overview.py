@@ -10,7 +10,7 @@ import pandas as pd
 
 from saliency.audit.document import TITLES
 from saliency.audit.files import audited_rows
-from saliency.plan import Plan
+from saliency.experiment.plan import Plan
 from saliency.report.links import page_link
 
 # Rows of the list of failed samples; further ones are counted.
@@ -54,11 +54,6 @@ def model_summary(plan: Plan, model: str, predictions: pd.DataFrame) -> dict[str
             "correct": int(predictions["correct"][known & chosen].sum()),
         },
     }
-
-
-def read_predictions(path: Path) -> pd.DataFrame:
-    """Read ``predictions.csv``."""
-    return pd.read_csv(path, converters={"id": str, "status": str}, dtype={"correct": "boolean"})
 
 
 def target_findings(plan: Plan, model: str, target: str, document: Mapping[str, Any]) -> dict[str, Any]:

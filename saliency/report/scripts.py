@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from saliency.json_values import plain
+from saliency.files.json_values import plain
 
 
 def script_json(content: object) -> str:

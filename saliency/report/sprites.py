@@ -3,27 +3,35 @@
 import base64
 import io
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from nibabel.affines import voxel_sizes
 from PIL import Image
 
-from saliency.atomic_files import write_atomically
-from saliency.config import Config
-from saliency.plan import Plan, report_shape
+from saliency.experiment.config import Config
+from saliency.experiment.plan import Plan
+from saliency.experiment.report_size import report_shape, report_side
+from saliency.figures.slices import AXIAL
+from saliency.files.atomic_files import write_atomically
+from saliency.methods.registered import method
 from saliency.report.scripts import data_script
 from saliency.report.tiles import axial_slice, grid_size, map_levels, mosaic, sample_levels, sheets, tile_size
-from saliency.shards import ArraySpec, read_blocks, read_shard
-from saliency.store import plan_specs
-from saliency.volume_slices import AXIAL
+from saliency.store.codec import ArraySpec, read_blocks, read_shard
+from saliency.store.layout import plan_specs
+from saliency.store.shard import files_by_path
 
 log = logging.getLogger(__name__)
 
 # Samples up to this side are kept exactly; of larger ones, WebP leaves out what is hardly seen.
 EXACT_SIDE = 64
 QUALITY = 80
+
+
+def layers(plan: Plan) -> list[str]:
+    """What is drawn of each sample: the array of its input, and those of the maps."""
+    return ["inputs", *(f"{target}/{name}" for target in plan.targets for name in plan.methods)]
 
 
 def webp(levels: np.ndarray, exact: bool) -> str:
@@ -38,9 +46,10 @@ def write_sprites(
     config: Config,
     model: str,
     shard: int,
-    files: Mapping[str, Path],
-    descriptions: list[str],
-    outputs: Mapping[str, Path],
+    files: Mapping[str, str | Path | Sequence[str | Path]],
+    descriptions: Sequence[str | Path],
+    pictures: Sequence[str | Path],
+    volumes: Sequence[str | Path],
 ) -> None:
     """Write the pictures of a shard.
 
@@ -49,33 +58,37 @@ def write_sprites(
     config, model, shard
         The completed config, the model's name, the shard's number.
     files
-        The shard's files, by array of the store: ``inputs``, for volumes ``affine``, and each target's methods.
+        The shard's files by array, as of `saliency.store.shard.Shard`: ``inputs``, for volumes ``affine``, and the
+        methods.
     descriptions
         The model's JSON descriptions.
-    outputs
-        By the same names, without ``affine``: scripts to write. Of volumes, each sample's picture is the axial slice
-        through the peak of the first target's Grad-CAM, and ``volumes/NAME`` the whole.
+    pictures, volumes
+        Scripts to write, one for each of `layers`. Of volumes, each sample's picture is the axial slice through the
+        peak of the first target's leading map, and the whole is in `volumes`, which is empty for photographs.
     """
     plan = Plan(config)
     specs = plan_specs(plan, model, descriptions)
+    found_files = files_by_path(files, plan.arrays, plan.targets)
+    names = layers(plan)
+    outputs = dict(zip(names, map(Path, pictures), strict=True))
+    volume_outputs = dict(zip(names, map(Path, volumes), strict=True)) if plan.ndim == 3 else {}
     count = len(plan.rows(shard))
-    shape = tuple(report_shape(plan.spatial_shape(model), plan.report_side))
+    shape = tuple(report_shape(plan.spatial_shape(model), report_side(plan)))
     exact = max(plan.spatial_shape(model)) <= EXACT_SIDE
     levels = None
     if plan.ndim == 3:
-        name = f"{plan.targets[0]}/gradcam"
-        levels = [_peak_level(cam, shape) for cam in _samples(files[name], count, specs[name])]
-    for name in [name for name in outputs if not name.startswith("volumes/")]:
-        pictures = [_picture(name, values, shape) for values in _samples(files[name], count, specs[name])]
+        name = f"{plan.targets[0]}/{plan.leading}"
+        levels = [_peak_level(name, cam, shape) for cam in _samples(found_files[name], count, specs[name])]
+    for name in names:
+        drawn = [_picture(name, values, shape) for values in _samples(found_files[name], count, specs[name])]
         identity = f"{model}/{name}/{shard}"
-        ranges = [None if picture is None else picture[1] for picture in pictures]
-        found = [None if picture is None else picture[0] for picture in pictures]
+        ranges = [None if picture is None else picture[1] for picture in drawn]
+        found = [None if picture is None else picture[0] for picture in drawn]
         if levels is not None:
             content: dict[str, object] = {"shape": shape, "ranges": ranges} | _volumes(found, exact)
             if name == "inputs":
-                content["spacing"] = _spacing(plan, model, shape, files["affine"], count, specs["affine"])
-            path = outputs[f"volumes/{name}"]
-            write_atomically(path, data_script(f"{model}/volumes/{name}/{shard}", content))
+                content["spacing"] = _spacing(plan, model, shape, found_files["affine"], count, specs["affine"])
+            write_atomically(volume_outputs[name], data_script(f"{model}/volumes/{name}/{shard}", content))
             found = [
                 None if volume is None else axial_slice(volume, level)
                 for volume, level in zip(found, levels, strict=True)
@@ -96,17 +109,17 @@ def _picture(name: str, values: np.ndarray, shape: tuple[int, ...]) -> tuple[np.
     """Levels and range of an input or a map; None where there is none."""
     if not np.isfinite(values).all():
         return None
-    method = name.rpartition("/")[2]
-    if method == "inputs":
+    last = name.rpartition("/")[2]
+    if last == "inputs":
         return sample_levels(values, shape), [0, 1]
-    stacked = values[np.newaxis] if method == "gradcam" else values
-    found, low, high = map_levels(stacked, shape, signed=method != "gradcam")
+    kind = method(last)
+    found, low, high = map_levels(values if kind.channels else values[np.newaxis], shape, kind.signed)
     return found, [float(f"{low:.4g}"), float(f"{high:.4g}")]
 
 
-def _peak_level(cam: np.ndarray, shape: tuple[int, ...]) -> int:
+def _peak_level(name: str, cam: np.ndarray, shape: tuple[int, ...]) -> int:
     """Axial slice through the largest value; the middle one where there is none."""
-    picture = _picture("gradcam", cam, shape)
+    picture = _picture(name, cam, shape)
     if picture is None or picture[0].min() == picture[0].max():
         return shape[AXIAL] // 2
     return int(np.unravel_index(picture[0].argmax(), shape)[AXIAL])

@@ -7,8 +7,8 @@ import numpy as np
 from scipy import ndimage
 
 from saliency.audit.grid import pool
-from saliency.display import display_image, display_map
-from saliency.volume_slices import AXIAL, slice_plane, window
+from saliency.figures.display import display_image, display_map
+from saliency.figures.slices import AXIAL, slice_plane, window
 
 # Longest side of a picture that holds many tiles.
 SHEET = 1024
@@ -47,9 +47,10 @@ def map_levels(values: np.ndarray, shape: tuple[int, ...], signed: bool) -> tupl
     values
         ``(c, *spatial)``, finite; channels are summed.
     shape
-        Of the picture. A map of another layer's resolution is enlarged, as `saliency.gradcam.enlarge` does.
+        Of the picture. A map of another layer's resolution is upsampled, as
+        `saliency.methods.upsampling.upsample` does.
     signed
-        Level 128 is 0; the 0.5 % of largest magnitudes are clipped (`saliency.display.display_map`).
+        Level 128 is 0; the 0.5 % of largest magnitudes are clipped (`saliency.figures.display.display_map`).
 
     Examples
     --------

@@ -7,7 +7,7 @@ from jsonschema import Draft202012Validator
 
 from saliency.audit.clusters import ClusterSettings
 from saliency.audit.document import SCHEMA, rank, to_json, to_markdown
-from saliency.audit.findings import Finding, FindingSettings, class_findings, escape_markdown, group_findings
+from saliency.audit.findings.kinds import Finding, FindingSettings, class_findings, escape_markdown, group_findings
 from saliency.audit.groups import describe_groups
 from saliency.audit.run import AuditSettings, audit
 

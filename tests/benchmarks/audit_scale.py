@@ -21,8 +21,8 @@ import yaml
 
 from saliency.audit.files import write_audit
 from saliency.audit.grid_files import write_grids
-from saliency.audit.shard_measures import write_parquet
-from saliency.config import complete_config
+from saliency.audit.measure import write_parquet
+from saliency.experiment.validation import complete_config
 from saliency.metrics.table import measure_columns
 
 SHARD = 256

@@ -8,22 +8,16 @@ Forward passes under inference mode. Maps cannot be compiled: rectifiers are int
 
 import argparse
 import statistics
-import sys
-from pathlib import Path
 
 import pandas as pd
 import torch
 
-from saliency.device import use_reproducible_algorithms
-from saliency.models import arrange_channels_last
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
-from networks import torchvision_model
-
+from saliency.networks.device import use_reproducible_algorithms
+from saliency.networks.memory_format import arrange_channels_last
 from tests.benchmarks.markdown import markdown
 from tests.benchmarks.peers import forward
 from tests.benchmarks.speed import MODELS, noise, timed
+from tests.helpers.networks import torchvision_model
 
 
 def measure(name: str, batch: int, device: str, repeats: int) -> dict[str, object]:

@@ -15,7 +15,7 @@ from numcodecs import Blosc, Zstd
 from torchvision.models import resnet18
 
 from saliency import GuidedGradCAM
-from saliency.inputs import Preprocessing, read_image
+from saliency.readers.images import Preprocessing, read_image
 from tests.benchmarks.markdown import markdown
 
 SHUFFLES = {"no shuffle": Blosc.NOSHUFFLE, "shuffle": Blosc.SHUFFLE, "bitshuffle": Blosc.BITSHUFFLE}

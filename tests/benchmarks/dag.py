@@ -17,11 +17,8 @@ from pathlib import Path
 
 import pandas as pd
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
-from workflow_project import Project
-
 from tests.benchmarks.markdown import markdown
+from tests.helpers.workflow_project import Project
 
 BARE = """
 SHARDS = range({shards})

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from saliency.inputs import Preprocessing, _resized, read_image, resized_size
+from saliency.readers.images import Preprocessing, _resized, read_image, resized_size
 from tests.benchmarks.markdown import markdown
 
 PREPROCESSING = Preprocessing(3, 256, 224, "bilinear")

@@ -12,7 +12,6 @@ import math
 import os
 import re
 import subprocess
-import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -21,13 +20,10 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
-from workflow_project import ROOT, SCHEMA, Project
-
-from saliency.config import complete_config
-from saliency.plan import Plan
+from saliency.experiment.plan import Plan
+from saliency.experiment.validation import complete_config
 from tests.benchmarks.markdown import markdown
+from tests.helpers.workflow_project import ROOT, SCHEMA, Project
 
 # Of `PYTHONPATH=tests python tests/slurm/many_shards.py 300`: core seconds of a job beside its own work, on its node
 # and where Snakemake runs; milliseconds of slurmctld for the nine requests of a job, without those that ask for states.

@@ -19,11 +19,8 @@ from pathlib import Path
 
 import pandas as pd
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
-from workflow_project import Project
-
 from tests.benchmarks.markdown import markdown
+from tests.helpers.workflow_project import Project
 
 MODEL = "torchvision.models:resnet18"
 MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
@@ -74,10 +71,10 @@ import numpy as np
 import torch
 from torchvision import models
 from saliency import GuidedGradCAM
-from saliency.inputs import Preprocessing, read_image
-from saliency.models import arrange_channels_last
-from saliency.shards import write_shard
-from saliency.store import array_specs
+from saliency.readers.images import Preprocessing, read_image
+from saliency.networks.memory_format import arrange_channels_last
+from saliency.store.codec import write_shard
+from saliency.store.layout import array_specs
 
 names, output, size = Path("files.txt").read_text().splitlines(), Path("loop.zarr"), 128
 torch.set_num_threads(int(sys.argv[1]))

@@ -1,6 +1,7 @@
 """Gradients of first convolutions with respect to their input: `python -m tests.benchmarks.first_convolutions`.
 
-Least processor time of a batch of 4: forward, backward by torch, and backward by `saliency.input_gradient`.
+Least processor time of a batch of 4: forward, backward by torch, and backward by
+`saliency.methods.passes.input_gradient`.
 """
 
 import time
@@ -10,7 +11,7 @@ import pandas as pd
 import torch
 from torch import nn
 
-from saliency.input_gradient import strided_convolution_gradient
+from saliency.methods.passes.input_gradient import strided_convolution_gradient
 from tests.benchmarks.markdown import markdown
 
 LAYERS = {

@@ -20,9 +20,9 @@ from zennit.attribution import Gradient
 from zennit.composites import GuidedBackprop as ZennitGuidedBackprop
 
 from saliency import GradCAM, GuidedBackprop, GuidedGradCAM
-from saliency.explainer import predict
-from saliency.gradcam import enlarge
-from saliency.guided_gradcam import guided_product
+from saliency.methods.guided_gradcam import guided_product
+from saliency.methods.passes.forward_pass import predict
+from saliency.methods.upsampling import upsample
 
 Tool = dict[str, Callable[[], object]]
 
@@ -70,7 +70,7 @@ def captum_tool(model: nn.Module, layer: nn.Module, x: Tensor, target: int) -> T
         return {
             "logits": logits,
             **maps,
-            "guided_gradcam": maps["guided_backprop"] * enlarge(maps["gradcam"], x.shape[2:]),
+            "guided_gradcam": maps["guided_backprop"] * upsample(maps["gradcam"], x.shape[2:]),
         }
 
     return {"gradcam": gradcam, "guided_backprop": guided_backprop, "four": four}
@@ -114,7 +114,7 @@ def monai_tool(model: nn.Module, name: str, x: Tensor, target: int) -> Tool:
         return {
             "logits": logits,
             **maps,
-            "guided_gradcam": maps["guided_backprop"] * enlarge(maps["gradcam"], x.shape[2:]),
+            "guided_gradcam": maps["guided_backprop"] * upsample(maps["gradcam"], x.shape[2:]),
         }
 
     return {"gradcam": gradcam, "guided_backprop": guided_backprop, "four": four}

@@ -18,17 +18,16 @@ from tests.benchmarks.markdown import markdown
 
 START = """
 if {set}:
-    from saliency.collector import spare_long_lived_objects
+    from saliency.job import spare_long_lived_objects
     spare_long_lived_objects()
 import pandas, torchvision.models, zarr
 """
 MAPS = """
 import resource, sys, time, torch
-sys.path.insert(0, "tests")
-from networks import torchvision_model
+from tests.helpers.networks import torchvision_model
 from saliency import GuidedGradCAM
-from saliency.device import keep_freed_memory
-from saliency.models import arrange_channels_last
+from saliency.networks.device import keep_freed_memory
+from saliency.networks.memory_format import arrange_channels_last
 from tests.benchmarks.speed import noise
 
 if {set}:

@@ -32,10 +32,11 @@ def compute(output: Path) -> None:
     import torch
 
     from saliency import GuidedGradCAM
-    from saliency.config import complete_config, input_config
-    from saliency.models import load_model
-    from saliency.plan import Plan
-    from saliency.samples import preprocessing_of, read_sample
+    from saliency.experiment.config import input_config
+    from saliency.experiment.plan import Plan
+    from saliency.experiment.validation import complete_config
+    from saliency.networks.load import load_model
+    from saliency.readers.samples import preprocessing_of, read_sample
 
     torch.set_num_threads(1)
     schema = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())

@@ -16,12 +16,9 @@ from pathlib import Path
 
 import pandas as pd
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
-from workflow_project import ROOT, SCHEMA, Project
-
 from tests.benchmarks.end_to_end import photographs, project
 from tests.benchmarks.markdown import markdown
+from tests.helpers.workflow_project import ROOT, SCHEMA, Project
 
 STEPS = ["models", "prepare", "predict", "target_class", "gradcam", "guided_backprop", "guided_gradcam", "fused"]
 # By the function whose time, with all that it calls, a part is; none of these calls another.
@@ -37,14 +34,14 @@ PARTS = {
 
 def job(step: str) -> None:
     """Do what the workflow's script of a step does for shard 0, in the working directory."""
-    from saliency.config import complete_config
-    from saliency.plan import Plan
-    from saliency.shard_job import ShardJob
+    from saliency.experiment.plan import Plan
+    from saliency.experiment.validation import complete_config
+    from saliency.store.shard import ShardJob
 
     config, _ = complete_config(Project(Path()).config, SCHEMA, check=False)
     plan, descriptions = Plan(config), [Path("model.json"), Path("target_layer.json")]
     if step == "models":
-        from saliency.descriptions import write_descriptions
+        from saliency.networks.describe import write_descriptions
 
         write_descriptions(config, "resnet18", dict(zip(("model", "target_layer"), descriptions, strict=True)))
         return

@@ -12,22 +12,17 @@ import copy
 import statistics
 import sys
 import warnings
-from pathlib import Path
 
 import pandas as pd
 import torch
 from torch import Tensor, nn
 
 from saliency import GuidedGradCAM
-from saliency.device import reduced_precision, use_reproducible_algorithms
-from saliency.models import arrange_channels_last
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
-from networks import torchvision_model
-
+from saliency.networks.device import reduced_precision, use_reproducible_algorithms
+from saliency.networks.memory_format import arrange_channels_last
 from tests.benchmarks.markdown import markdown
 from tests.benchmarks.speed import MODELS, explained_class, noise, timed
+from tests.helpers.networks import torchvision_model
 
 MAPS = ("gradcam", "guided_backprop")
 

@@ -8,7 +8,6 @@ Numbers are those of a machine that does nothing else.
 
 import argparse
 import statistics
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -19,22 +18,20 @@ import skimage.data
 import yaml
 from playwright.sync_api import sync_playwright
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from report_browser import Page, chromium
-from report_project import SCHEMA
-from workflow_project import Project
-
-from saliency.atomic_files import write_atomically, write_json
-from saliency.config import complete_config
+from saliency.experiment.plan import Plan
+from saliency.experiment.validation import complete_config
+from saliency.files.atomic_files import write_atomically, write_json
+from saliency.files.spreadsheet import csv_bytes
 from saliency.metrics.table import measure_columns
-from saliency.plan import Plan
 from saliency.report.document import write_report
 from saliency.report.model_data import cluster_data, measures_data, predictions_data, small_map
 from saliency.report.scripts import data_script
 from saliency.report.sprites import write_sprites
-from saliency.shards import write_shard
-from saliency.spreadsheet import csv_bytes
-from saliency.store import plan_specs
+from saliency.store.codec import write_shard
+from saliency.store.layout import plan_specs
+from tests.helpers.report_browser import Page, chromium
+from tests.helpers.report_project import SCHEMA
+from tests.helpers.workflow_project import Project
 
 SIDE, SHARD, DIFFERENT, CLASSES = 224, 250, 4, 100
 # Scroll for a while, a third of a row with each frame; return the time between frames in ms.

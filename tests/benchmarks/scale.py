@@ -19,11 +19,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from PIL import Image
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
-from workflow_project import NETWORK, ROOT, SCHEMA, Project
-
 from tests.benchmarks.markdown import markdown
+from tests.helpers.workflow_project import NETWORK, ROOT, SCHEMA, Project
 
 SHARD_SIZE = 500
 STEPS = ["models", "fused", "zarr_metadata", "predictions", "errors", "provenance"]
@@ -31,13 +28,13 @@ STEPS = ["models", "fused", "zarr_metadata", "predictions", "errors", "provenanc
 
 def job(step: str) -> None:
     """Do what the workflow's jobs of a rule do, in the working directory."""
-    from saliency.atomic_files import write_json
-    from saliency.config import complete_config
-    from saliency.errors import write_errors
-    from saliency.plan import Plan
-    from saliency.provenance import provenance
-    from saliency.store import write_metadata
-    from saliency.tables import write_predictions
+    from saliency.experiment.plan import Plan
+    from saliency.experiment.validation import complete_config
+    from saliency.files.atomic_files import write_json
+    from saliency.steps.failures import write_errors
+    from saliency.steps.predictions import write_predictions
+    from saliency.store.layout import write_metadata
+    from saliency.store.provenance import provenance
 
     config, _ = complete_config(Project(Path()).config, SCHEMA, check=False)
     plan, results = Plan(config), Path("results/test")
@@ -45,12 +42,12 @@ def job(step: str) -> None:
     table = results / "tiny/predictions.csv"
     match step:
         case "models":
-            from saliency.descriptions import write_descriptions
+            from saliency.networks.describe import write_descriptions
 
             write_descriptions(config, "tiny", dict(zip(("model", "target_layer"), descriptions, strict=True)))
         case "fused":
-            from saliency.shard_job import ShardJob
-            from saliency.steps import fused
+            from saliency.steps.fused import fused
+            from saliency.store.shard import ShardJob
 
             for shard in plan.shards:
                 files = {array: store / plan.shard_key(array, shard) for array in plan.arrays}

@@ -16,7 +16,7 @@ from torch.nn.functional import cross_entropy
 from saliency import GradCAM
 from saliency.audit.grid import energy_shares
 from saliency.audit.shortcuts import find_shortcuts
-from saliency.shortcut_demo import MARK, SIDE, DigitNetwork, Watermark, digits, plan_samples, plant
+from saliency.demos.shortcut import MARK, SIDE, DigitNetwork, Watermark, digits, plan_samples, plant
 from tests.benchmarks.markdown import markdown
 
 POSITIONS = {

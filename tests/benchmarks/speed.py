@@ -29,13 +29,9 @@ import torch
 from torch import Tensor, nn
 
 from saliency import GradCAM
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
-from networks import torchvision_model
-
 from tests.benchmarks.markdown import markdown
 from tests.benchmarks.peers import forward, scaled, tools
+from tests.helpers.networks import torchvision_model
 
 MODELS = ("resnet18", "resnet50", "vgg16", "densenet121", "mobilenet_v2", "r3d_18")
 SHAPES = {"r3d_18": (3, 16, 112, 112)}

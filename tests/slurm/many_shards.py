@@ -11,9 +11,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from slurm_project import CLUSTER, SlurmProject, submitted
-
 from saliency import open_maps
+from tests.slurm.slurm_project import CLUSTER, SlurmProject, submitted
 
 
 def core_seconds(text: str) -> float:
@@ -30,7 +29,7 @@ def used() -> float:
 def import_seconds() -> float:
     """Core seconds of a Python that imports what the job's own imports."""
     before = used()
-    subprocess.run([sys.executable, "-c", "import saliency.steps, saliency.shard_job, torch"], check=True)
+    subprocess.run([sys.executable, "-c", "import saliency.steps, saliency.store.shard, torch"], check=True)
     return used() - before
 
 

@@ -8,7 +8,8 @@ from collections import Counter
 from pathlib import Path
 
 import yaml
-from workflow_project import ROOT, Project
+
+from tests.helpers.workflow_project import ROOT, Project
 
 CLUSTER = Path(__file__).with_name("cluster.sh")
 PROFILE = ROOT / "workflow" / "profiles" / "slurm" / "config.yaml"

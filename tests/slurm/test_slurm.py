@@ -13,8 +13,9 @@ from pathlib import Path
 import psutil
 import pytest
 import torch
-from slurm_project import CLUSTER, SlurmProject, queue, submitted, wait_until
-from workflow_project import ROOT, jobs
+
+from tests.helpers.workflow_project import ROOT, jobs
+from tests.slurm.slurm_project import CLUSTER, SlurmProject, queue, submitted, wait_until
 
 pytestmark = pytest.mark.slurm
 

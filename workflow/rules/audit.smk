@@ -1,19 +1,10 @@
+# Maps that are made from others are not measured: they say nothing of their own.
+MEASURED = [name for name in PLAN.methods if not method(name).parts]
+
+
 rule measure:
     input:
-        inputs=shard("inputs"),
-        classes=expand(shard("{target}/class"), target=PLAN.targets, allow_missing=True),
-        gradcam=expand(
-            shard("{target}/gradcam"), target=PLAN.targets, allow_missing=True
-        ),
-        guided_backprop=(
-            expand(
-                shard("{target}/guided_backprop"),
-                target=PLAN.targets,
-                allow_missing=True,
-            )
-            if "guided_backprop" in PLAN.methods
-            else []
-        ),
+        **of_all_targets(["inputs", "class", *MEASURED]),
         masks=made_masks,
         descriptions=DESCRIPTIONS,
     output:
@@ -52,10 +43,10 @@ rule metrics:
     conda:
         "../envs/saliency.yaml"
     resources:
-        mem_mb=memory("audit"),
-        runtime=runtime("audit"),
+        mem_mb=memory("metrics"),
+        runtime=runtime("metrics"),
     params:
-        digest=step_digest("audit"),
+        digest=step_digest("metrics"),
     message:
         "Tabulate the measures of {wildcards.model}"
     script:
@@ -66,7 +57,7 @@ rule audit:
     input:
         metrics=f"{RESULTS}/{{model}}/metrics.parquet",
         grids=every_shard(GRIDS),
-        figures=[path for path in FIGURES.values() if "/samples/" in path],
+        figures=SAMPLE_FIGURES,
     output:
         **{name: path for name, path in AUDIT.items() if name != "findings_md"},
         findings_md=report(
@@ -84,7 +75,7 @@ rule audit:
         mem_mb=memory("audit"),
         runtime=runtime("audit"),
     params:
-        digest=step_digest("audit"),
+        digest=step_digest("findings"),
     message:
         "Look for findings ({wildcards.model}, {wildcards.target})"
     script:
@@ -93,20 +84,21 @@ rule audit:
 
 rule mean_maps:
     input:
-        classes=every_shard(shard("{target}/class")),
-        gradcam=every_shard(shard("{target}/gradcam")),
+        classes=every_shard(of_target("class")),
+        maps=every_shard(of_target(PLAN.leading)),
         descriptions=DESCRIPTIONS,
     output:
-        [f"{MEAN_MAPS}/{name}" for name in MEAN_MAP_FILES],
+        group=MEAN_MAP_GROUP,
+        files=MEAN_MAP_FILES,
     log:
         f"{RESULTS}/logs/{{model}}/{{target}}/mean_maps.log",
     conda:
         "../envs/saliency.yaml"
     resources:
-        mem_mb=memory("audit"),
-        runtime=runtime("audit"),
+        mem_mb=memory("mean_maps"),
+        runtime=runtime("mean_maps"),
     params:
-        digest=step_digest("audit"),
+        digest=step_digest("mean_maps"),
     message:
         "Average the maps of each class ({wildcards.model}, {wildcards.target})"
     script:

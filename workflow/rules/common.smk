@@ -3,11 +3,16 @@ from pathlib import Path
 import yaml
 from snakemake.exceptions import WorkflowError
 
-from saliency.collector import spare_long_lived_objects
-from saliency.config import complete_config
-from saliency.plan import Plan
-from saliency.report.assets import ASSETS
-from saliency.resources import memory_mb, minutes
+from saliency.experiment.arrays import chunk_key, stored_array
+from saliency.experiment.digests import Digests
+from saliency.experiment.plan import Plan
+from saliency.experiment.resources import memory_mb, minutes
+from saliency.experiment.selection import Selection
+from saliency.experiment.sources import Sources
+from saliency.experiment.validation import complete_config
+from saliency.job import spare_long_lived_objects
+from saliency.methods.registered import method
+from saliency.report.asset_files import ASSETS, assets_fingerprint
 
 # What is planned stays until the end, and so does what Snakemake has imported.
 spare_long_lived_objects()
@@ -26,22 +31,36 @@ if problems:
 config.update(completed)
 
 PLAN = Plan(config)
+SELECTION = Selection(PLAN)
+SOURCES = Sources(PLAN)
+DIGESTS = Digests(PLAN, assets_fingerprint())
 RESULTS = f"results/{config['experiment']}"
 MODEL = f"{RESULTS}/{{model}}/model.json"
 WEIGHTS = f"{RESULTS}/{{model}}/weights.safetensors"
 TRAINING = f"{RESULTS}/{{model}}/training.csv"
 TARGET_LAYER = f"{RESULTS}/{{model}}/target_layer.json"
-# What describes a model; there is no target layer without Grad-CAM.
-DESCRIPTIONS = [MODEL, TARGET_LAYER] if "gradcam" in PLAN.methods else [MODEL]
-FIGURES = {
-    sample: f"{RESULTS}/{{model}}/figures/{{target}}/samples/{sample}.png"
-    for sample in PLAN.chosen["id"]
-}
-if PLAN.ndim == 3:
-    FIGURES |= {
-        f"{sample}/montage": f"{RESULTS}/{{model}}/figures/{{target}}/montages/{sample}.png"
-        for sample in PLAN.chosen["id"]
-    }
+
+
+def with_layer(names):
+    """Those of some methods, or of what they are made from, that use the target layer."""
+    return [
+        name
+        for name in names
+        if "features" in method(name).needs or with_layer(method(name).parts)
+    ]
+
+
+# What describes a model; there is no target layer where no method uses one.
+DESCRIPTIONS = [MODEL, TARGET_LAYER] if with_layer(PLAN.methods) else [MODEL]
+FIGURES = f"{RESULTS}/{{model}}/figures/{{target}}"
+SAMPLE_FIGURES = [
+    f"{FIGURES}/samples/{sample}.png" for sample in SELECTION.chosen["id"]
+]
+MONTAGES = [
+    f"{FIGURES}/montages/{sample}.png"
+    for sample in SELECTION.chosen["id"]
+    if PLAN.ndim == 3
+]
 MEASURES = f"{RESULTS}/{{model}}/audit/measures/{{shard}}.parquet"
 GRIDS = f"{RESULTS}/{{model}}/audit/measures/{{shard}}.npz"
 AUDIT = {
@@ -56,23 +75,24 @@ AUDIT = {
     }.items()
 }
 MEAN_MAPS = f"{RESULTS}/{{model}}/audit/{{target}}/mean_maps.zarr"
+MEAN_MAP_GROUP = f"{MEAN_MAPS}/zarr.json"
 MEAN_MAP_FILES = [
-    "zarr.json",
-    "id/zarr.json",
-    "id/c.0",
-    "mean/zarr.json",
-    f"mean/c{'.0' * (1 + PLAN.ndim)}",
+    f"{MEAN_MAPS}/{name}"
+    for name in [
+        "id/zarr.json",
+        "id/c.0",
+        "mean/zarr.json",
+        chunk_key("mean", 0, PLAN.ndim),
+    ]
 ]
 EXPORTS = {
     method: f"{RESULTS}/{{model}}/nifti/{{target}}/{{sample}}/{method}.nii.gz"
     for method in PLAN.methods
 }
 
-PREPARED = [
-    name for name in ("inputs", "status", "affine", "region") if name in PLAN.arrays
-]
+PREPARED = [name for name in PLAN.arrays if stored_array(name).step == "prepare"]
 CONTACT_SHEETS = {
-    selection: f"{RESULTS}/{{model}}/figures/{{target}}/contact-sheet_{selection}.png"
+    selection: f"{FIGURES}/contact-sheet_{selection}.png"
     for selection in config["plots"]["contact_sheets"]
 }
 
@@ -92,18 +112,18 @@ LAYERS = [
     "inputs",
     *(f"{target}/{name}" for target in PLAN.targets for name in PLAN.methods),
 ]
-PICTURES = LAYERS + ([f"volumes/{name}" for name in LAYERS] if PLAN.ndim == 3 else [])
-SPRITES = {name: f"{REPORT}/data/{{model}}/{name}/{{shard}}.js" for name in PICTURES}
+PICTURES = [f"{REPORT}/data/{{model}}/{name}/{{shard}}.js" for name in LAYERS]
+VOLUMES = [
+    f"{REPORT}/data/{{model}}/volumes/{name}/{{shard}}.js"
+    for name in LAYERS
+    if PLAN.ndim == 3
+]
 MODEL_DATA = {
-    name: f"{REPORT}/data/{{model}}/{name}.js"
-    for name in [
-        "predictions",
-        *(
-            f"{target}/{kind}"
-            for target in PLAN.targets
-            for kind in ("measures", "classes")
-        ),
-    ]
+    "predictions": [f"{REPORT}/data/{{model}}/predictions.js"],
+    **{
+        kind: [f"{REPORT}/data/{{model}}/{target}/{kind}.js" for target in PLAN.targets]
+        for kind in ("measures", "classes")
+    },
 }
 PAGE = f"{REPORT}/index.html"
 PAGE_FILES = [
@@ -124,6 +144,23 @@ def shard(array):
     return f"{RESULTS}/{{model}}.zarr/{PLAN.shard_key(array, '{shard}')}"
 
 
+def of_target(name):
+    """Path of the shard files of an array by its name, with the wildcard {target} if there is one for each."""
+    return shard(f"{{target}}/{name}" if stored_array(name).per_target else name)
+
+
+def of_all_targets(names):
+    """Paths of the shard files of some arrays by name, for all targets."""
+    return {
+        name: (
+            [shard(f"{target}/{name}") for target in PLAN.targets]
+            if stored_array(name).per_target
+            else shard(name)
+        )
+        for name in names
+    }
+
+
 # A job parses this file as well, and knows which files it makes.
 WANTED_SHARDS = PLAN.shards if workflow.is_main_process else []
 
@@ -140,8 +177,8 @@ def all_shards():
 
 def made_sources():
     """What the maps are made from, if rules make it; it would not be missed either."""
-    patches = PLAN.patch_files if config["patches"] else []
-    digits = PLAN.digit_files if config["digits"] else []
+    patches = SOURCES.patch_files if config["patches"] else []
+    digits = SOURCES.digit_files if config["digits"] else []
     trained = [name for name in PLAN.models if config["models"][name]["train"]]
     return patches + digits + expand([WEIGHTS, TRAINING], model=trained)
 
@@ -160,14 +197,14 @@ def every_shard(path):
 
 def made_masks(wildcards):
     """Input function: masks of a shard's samples that rules make."""
-    return PLAN.made_masks(int(wildcards.shard))
+    return SOURCES.made_masks(int(wildcards.shard))
 
 
 def audit_files():
     """What the audit leaves: tables and findings, and what they are made of."""
     if not PLAN.audited:
         return []
-    files = [*AUDIT.values(), *(f"{MEAN_MAPS}/{name}" for name in MEAN_MAP_FILES)]
+    files = [*AUDIT.values(), MEAN_MAP_GROUP, *MEAN_MAP_FILES]
     tables = [f"{RESULTS}/{{model}}/metrics.{kind}" for kind in ("csv", "parquet")]
     return [
         *expand([MEASURES, GRIDS], model=PLAN.models, shard=WANTED_SHARDS),
@@ -183,56 +220,60 @@ def report_files():
     return [
         PAGE,
         *PAGE_FILES,
-        *expand(MODEL_DATA.values(), model=PLAN.models),
-        *expand(SPRITES.values(), model=PLAN.models, shard=WANTED_SHARDS),
+        *expand(sum(MODEL_DATA.values(), []), model=PLAN.models),
+        *expand(PICTURES + VOLUMES, model=PLAN.models, shard=WANTED_SHARDS),
     ]
 
 
-def shards_to_draw(rows):
-    """Input function: the shards that hold some rows, of every array that a figure shows."""
-    numbers = sorted({row // PLAN.shard_size for row in rows})
-    return lambda wildcards: expand(DRAWN, shard=numbers, **wildcards)
+def shards_of_rows(names, rows):
+    """Input functions by array: the shards that hold some rows."""
+    numbers = PLAN.shards_of(rows)
+
+    def of_array(name):
+        return lambda wildcards: expand(of_target(name), shard=numbers, **wildcards)
+
+    return {name: of_array(name) for name in names}
 
 
-def shards_of_check(check, arrays):
-    """Input function: the shards of some arrays that hold the samples of a check."""
-    numbers = sorted({row // PLAN.shard_size for row in PLAN.checked(check)})
-    paths = [shard(array) for array in arrays]
-    return lambda wildcards: expand(paths, shard=numbers, **wildcards)
-
-
-REGION = [shard("region")] if "region" in PLAN.arrays else []
+# What a figure or an exported file shows.
 DRAWN = [
-    *(shard(name) for name in PREPARED if name not in ("status", "region")),
-    *(shard(f"{{target}}/{name}") for name in ["class", *PLAN.methods]),
+    *(name for name in PREPARED if name not in ("status", "region")),
+    "class",
+    *PLAN.methods,
 ]
 
 
-def shards_of_sample(wildcards):
-    """Input function: the shards that hold a sample, of every array that a figure or file shows."""
-    number = PLAN.shard_of[wildcards.sample]
-    return expand(DRAWN, shard=number, model=wildcards.model, target=wildcards.target)
+def shard_of_sample(name):
+    """Input function: the shard of an array that holds a sample."""
+
+    def of_job(wildcards):
+        number, model = PLAN.shard_of[wildcards.sample], wildcards.model
+        return expand(
+            of_target(name), shard=number, model=model, target=wildcards.target
+        )
+
+    return of_job
 
 
 def export_digest(wildcards):
     """Params function: an exported map also depends on the grid of the original file."""
-    return PLAN.digest("prepare", wildcards.model, PLAN.shard_of[wildcards.sample])
+    return DIGESTS.of("prepare", wildcards.model, PLAN.shard_of[wildcards.sample])
 
 
 def made_files(wildcards):
     """Input function: files of a shard's samples that other rules make."""
-    return PLAN.made_files(wildcards.model, int(wildcards.shard))
+    return SOURCES.made_files(wildcards.model, int(wildcards.shard))
 
 
 def made_weights(wildcards):
     """Input function: the weights of a model, if a rule makes them."""
-    return PLAN.made_weights(wildcards.model)
+    return SOURCES.made_weights(wildcards.model)
 
 
 def training_shards(wildcards):
     """Input function: the prepared samples that a model learns from or is tested on."""
     shards = PLAN.labelled_shards(wildcards.model)
-    return expand(shard("inputs"), shard=shards, model=wildcards.model)
+    return expand(of_target("inputs"), shard=shards, model=wildcards.model)
 
 
 def step_digest(step):
@@ -240,7 +281,7 @@ def step_digest(step):
 
     def of_job(wildcards):
         number = int(wildcards.shard) if "shard" in wildcards.keys() else None
-        return PLAN.digest(step, wildcards.model, number, wildcards.get("target"))
+        return DIGESTS.of(step, wildcards.model, number, wildcards.get("target"))
 
     return of_job
 
@@ -255,5 +296,6 @@ def runtime(step):
     return lambda wildcards, attempt: attempt * minutes(PLAN, step, wildcards.model)
 
 
+REGION = {"region": shard("region")} if "region" in PLAN.arrays else {}
 # GPUs of a job that runs a network. What a node of a cluster has is not known here, so that `auto` asks for none.
 GPUS = 1 if config["device"] == "cuda" else 0

@@ -1,12 +1,12 @@
 rule plant_watermarks:
     output:
-        PLAN.digit_files,
+        SOURCES.digit_files,
     log:
         f"{RESULTS}/logs/plant_watermarks.log",
     conda:
         "../envs/saliency.yaml"
     params:
-        digest=PLAN.digits_digest(),
+        digest=DIGESTS.of("plant_watermarks"),
     message:
         "Write handwritten digits, some with a watermark"
     script:

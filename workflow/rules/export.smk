@@ -1,9 +1,9 @@
 rule export:
     input:
-        shards=shards_of_sample,
+        **{name: shard_of_sample(name) for name in DRAWN},
         descriptions=DESCRIPTIONS,
     output:
-        list(EXPORTS.values()),
+        **EXPORTS,
     log:
         f"{RESULTS}/logs/{{model}}/{{target}}/export/{{sample}}.log",
     conda:

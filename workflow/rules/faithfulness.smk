@@ -1,8 +1,7 @@
 rule faithfulness:
     input:
-        shards=shards_of_check(
-            "faithfulness",
-            ["inputs", *(f"{{target}}/{name}" for name in ["class", *PLAN.methods])],
+        **shards_of_rows(
+            ["inputs", "class", *PLAN.methods], SELECTION.checked("faithfulness")
         ),
         weights=made_weights,
         descriptions=DESCRIPTIONS,

@@ -4,7 +4,7 @@ rule fused:
         weights=made_weights,
         descriptions=DESCRIPTIONS,
     output:
-        [shard(array) for array in PLAN.arrays],
+        **of_all_targets(dict.fromkeys(stored_array(path).name for path in PLAN.arrays)),
     log:
         f"{RESULTS}/logs/{{model}}/fused/{{shard}}.log",
     priority: 10
@@ -16,9 +16,7 @@ rule fused:
         runtime=runtime("fused"),
         gpu=GPUS,
     params:
-        digest=lambda wildcards: PLAN.fused_digest(
-            wildcards.model, int(wildcards.shard)
-        ),
+        digest=step_digest("fused"),
     message:
         "All maps of shard {wildcards.shard} with {wildcards.model}"
     script:

@@ -1,78 +1,55 @@
-if "guided_backprop" in PLAN.methods:
+for NAME in PLAN.methods:
+    LAYER = [TARGET_LAYER] if with_layer([NAME]) else []
 
-    rule guided_backprop:
-        input:
-            inputs=shard("inputs"),
-            classes=shard("{target}/class"),
-            region=REGION,
-            weights=made_weights,
-        output:
-            maps=shard("{target}/guided_backprop"),
-        log:
-            f"{RESULTS}/logs/{{model}}/{{target}}/guided_backprop/{{shard}}.log",
-        conda:
-            "../envs/saliency.yaml"
-        threads: config["threads"]
-        resources:
-            mem_mb=memory("guided_backprop"),
-            runtime=runtime("guided_backprop"),
-            gpu=GPUS,
-        params:
-            digest=step_digest("guided_backprop"),
-        message:
-            "Guided backpropagation of shard {wildcards.shard} ({wildcards.model}, {wildcards.target})"
-        script:
-            "../scripts/explain.py"
+    if method(NAME).parts:
 
+        rule:
+            name:
+                NAME
+            input:
+                **{part: of_target(part) for part in method(NAME).parts},
+                descriptions=LAYER,
+            output:
+                **{NAME: of_target(NAME)},
+            log:
+                f"{RESULTS}/logs/{{model}}/{{target}}/{NAME}/{{shard}}.log",
+            conda:
+                "../envs/saliency.yaml"
+            threads: config["threads"]
+            resources:
+                mem_mb=memory(NAME),
+                runtime=runtime(NAME),
+            params:
+                digest=step_digest(NAME),
+            message:
+                f"{method(NAME).title} of shard {{wildcards.shard}} ({{wildcards.model}}, {{wildcards.target}})"
+            script:
+                "../scripts/combine.py"
 
-if "gradcam" in PLAN.methods:
+    else:
 
-    rule gradcam:
-        input:
-            inputs=shard("inputs"),
-            classes=shard("{target}/class"),
-            region=REGION,
-            weights=made_weights,
-            descriptions=[TARGET_LAYER],
-        output:
-            maps=shard("{target}/gradcam"),
-        log:
-            f"{RESULTS}/logs/{{model}}/{{target}}/gradcam/{{shard}}.log",
-        conda:
-            "../envs/saliency.yaml"
-        threads: config["threads"]
-        resources:
-            mem_mb=memory("gradcam"),
-            runtime=runtime("gradcam"),
-            gpu=GPUS,
-        params:
-            digest=step_digest("gradcam"),
-        message:
-            "Grad-CAM of shard {wildcards.shard} ({wildcards.model}, {wildcards.target})"
-        script:
-            "../scripts/explain.py"
-
-
-if "guided_gradcam" in PLAN.methods:
-
-    rule guided_gradcam:
-        input:
-            guided_backprop=shard("{target}/guided_backprop"),
-            gradcam=shard("{target}/gradcam"),
-            descriptions=[TARGET_LAYER],
-        output:
-            maps=shard("{target}/guided_gradcam"),
-        log:
-            f"{RESULTS}/logs/{{model}}/{{target}}/guided_gradcam/{{shard}}.log",
-        conda:
-            "../envs/saliency.yaml"
-        threads: config["threads"]
-        resources:
-            mem_mb=memory("guided_gradcam"),
-            runtime=runtime("guided_gradcam"),
-        params:
-            digest=step_digest("guided_gradcam"),
-        message:
-            "Guided Grad-CAM of shard {wildcards.shard} ({wildcards.model}, {wildcards.target})"
-        script:
-            "../scripts/guided_gradcam.py"
+        rule:
+            name:
+                NAME
+            input:
+                **{"class": of_target("class"), **REGION},
+                inputs=of_target("inputs"),
+                weights=made_weights,
+                descriptions=LAYER,
+            output:
+                **{NAME: of_target(NAME)},
+            log:
+                f"{RESULTS}/logs/{{model}}/{{target}}/{NAME}/{{shard}}.log",
+            conda:
+                "../envs/saliency.yaml"
+            threads: config["threads"]
+            resources:
+                mem_mb=memory(NAME),
+                runtime=runtime(NAME),
+                gpu=GPUS,
+            params:
+                digest=step_digest(NAME),
+            message:
+                f"{method(NAME).title} of shard {{wildcards.shard}} ({{wildcards.model}}, {{wildcards.target}})"
+            script:
+                "../scripts/explain.py"

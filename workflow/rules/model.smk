@@ -1,7 +1,7 @@
+STORE = f"{RESULTS}/{{model}}.zarr/zarr.json"
 METADATA = [
     f"{RESULTS}/{{model}}.zarr/{name}"
     for name in [
-        "zarr.json",
         "id/zarr.json",
         "id/c.0",
         *(f"{array}/zarr.json" for array in PLAN.arrays),
@@ -12,7 +12,7 @@ METADATA = [
 
 # Fused shards are made again whichever of the two files changes, so that one job writes both and builds the network once.
 DESCRIBED = {"model": MODEL}
-if config["execution"] == "fused" and "gradcam" in PLAN.methods:
+if config["execution"] == "fused" and TARGET_LAYER in DESCRIPTIONS:
     DESCRIBED["target_layer"] = TARGET_LAYER
 
 
@@ -29,14 +29,14 @@ rule inspect_model:
         mem_mb=memory("inspect_model"),
         runtime=runtime("inspect_model"),
     params:
-        digest=step_digest("target_layer" if "target_layer" in DESCRIBED else "model"),
+        digest=step_digest("inspect_model"),
     message:
         "Inspect {wildcards.model}"
     script:
         "../scripts/inspect_model.py"
 
 
-if "target_layer" not in DESCRIBED:
+if TARGET_LAYER in DESCRIPTIONS and "target_layer" not in DESCRIBED:
 
     rule find_target_layer:
         input:
@@ -51,7 +51,7 @@ if "target_layer" not in DESCRIBED:
             mem_mb=memory("find_target_layer"),
             runtime=runtime("find_target_layer"),
         params:
-            digest=step_digest("target_layer"),
+            digest=step_digest("find_target_layer"),
         message:
             "Find the target layer of {wildcards.model}"
         script:
@@ -62,13 +62,14 @@ rule zarr_metadata:
     input:
         DESCRIPTIONS,
     output:
-        METADATA,
+        group=STORE,
+        files=METADATA,
     log:
         f"{RESULTS}/logs/{{model}}/zarr_metadata.log",
     conda:
         "../envs/saliency.yaml"
     params:
-        digest=step_digest("metadata"),
+        digest=step_digest("zarr_metadata"),
     message:
         "Write the Zarr metadata of {wildcards.model}"
     script:

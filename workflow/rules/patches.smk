@@ -1,14 +1,14 @@
 rule cut_patches:
     input:
-        PLAN.patch_sources,
+        SOURCES.patch_sources,
     output:
-        PLAN.patch_files,
+        SOURCES.patch_files,
     log:
         f"{RESULTS}/logs/cut_patches.log",
     conda:
         "../envs/saliency.yaml"
     params:
-        digest=PLAN.patch_digest(),
+        digest=DIGESTS.of("cut_patches"),
     message:
         "Cut patches out of volumes"
     script:

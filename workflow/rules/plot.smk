@@ -1,10 +1,11 @@
 rule plot:
     input:
-        shards=shards_to_draw(PLAN.chosen.index),
+        **shards_of_rows(DRAWN, SELECTION.chosen.index),
         predictions=f"{RESULTS}/{{model}}/predictions.csv",
         descriptions=DESCRIPTIONS,
     output:
-        list(FIGURES.values()),
+        samples=SAMPLE_FIGURES,
+        montages=MONTAGES,
     log:
         f"{RESULTS}/logs/{{model}}/{{target}}/plot.log",
     conda:
@@ -13,7 +14,7 @@ rule plot:
         mem_mb=memory("plot"),
         runtime=runtime("plot"),
     params:
-        digest=step_digest("figure"),
+        digest=step_digest("plot"),
     message:
         "Draw samples ({wildcards.model}, {wildcards.target})"
     script:
@@ -22,12 +23,12 @@ rule plot:
 
 rule contact_sheets:
     input:
-        shards=shards_to_draw(range(len(PLAN.samples))),
+        **shards_of_rows(DRAWN, range(len(PLAN.samples))),
         predictions=f"{RESULTS}/{{model}}/predictions.csv",
         descriptions=DESCRIPTIONS,
     output:
-        [
-            report(
+        **{
+            selection: report(
                 path,
                 caption="../report/contact_sheet.rst",
                 category="Contact sheets",
@@ -35,7 +36,7 @@ rule contact_sheets:
                 labels={"target": "{target}", "samples": selection},
             )
             for selection, path in CONTACT_SHEETS.items()
-        ],
+        },
     log:
         f"{RESULTS}/logs/{{model}}/{{target}}/contact_sheets.log",
     conda:

@@ -1,12 +1,12 @@
 rule predict:
     input:
-        inputs=shard("inputs"),
-        status=shard("status"),
-        region=REGION,
+        **REGION,
+        inputs=of_target("inputs"),
+        status=of_target("status"),
         weights=made_weights,
         descriptions=[MODEL],
     output:
-        logits=shard("logits"),
+        logits=of_target("logits"),
     log:
         f"{RESULTS}/logs/{{model}}/predict/{{shard}}.log",
     priority: 10
@@ -27,10 +27,10 @@ rule predict:
 
 rule target_class:
     input:
-        logits=shard("logits"),
+        logits=of_target("logits"),
         descriptions=[MODEL],
     output:
-        classes=shard("{target}/class"),
+        **{"class": of_target("class")},
     log:
         f"{RESULTS}/logs/{{model}}/{{target}}/target_class/{{shard}}.log",
     conda:

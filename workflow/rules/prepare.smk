@@ -2,7 +2,7 @@ rule prepare:
     input:
         made_files,
     output:
-        **{name: shard(name) for name in PREPARED},
+        **{name: of_target(name) for name in PREPARED},
     log:
         f"{RESULTS}/logs/{{model}}/prepare/{{shard}}.log",
     priority: 10

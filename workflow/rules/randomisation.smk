@@ -1,6 +1,6 @@
 rule randomisation:
     input:
-        shards=shards_of_check("randomisation", ["inputs", "status"]),
+        **shards_of_rows(["inputs", "status"], SELECTION.checked("randomisation")),
         weights=made_weights,
         descriptions=DESCRIPTIONS,
     output:

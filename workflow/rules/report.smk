@@ -1,12 +1,13 @@
 rule sprites:
     input:
-        shards=[
-            shard(name)
-            for name in [*LAYERS, *(["affine"] if "affine" in PLAN.arrays else [])]
-        ],
+        **of_all_targets(
+            [name for name in ("inputs", "affine") if name in PLAN.arrays]
+            + PLAN.methods
+        ),
         descriptions=DESCRIPTIONS,
     output:
-        list(SPRITES.values()),
+        pictures=PICTURES,
+        volumes=VOLUMES,
     log:
         f"{RESULTS}/logs/{{model}}/sprites/{{shard}}.log",
     conda:
@@ -24,29 +25,25 @@ rule sprites:
 
 rule model_data:
     input:
+        **{
+            name: expand(AUDIT[name], target=PLAN.targets, allow_missing=True)
+            for name in ("distributions", "groups", "clusters")
+        },
         metrics=f"{RESULTS}/{{model}}/metrics.parquet",
         grids=every_shard(GRIDS),
-        audits=expand(
-            [AUDIT[name] for name in ("distributions", "groups", "clusters")],
-            target=PLAN.targets,
-            allow_missing=True,
-        ),
-        mean_maps=expand(
-            [f"{MEAN_MAPS}/{name}" for name in MEAN_MAP_FILES],
-            target=PLAN.targets,
-            allow_missing=True,
-        ),
+        mean_maps=expand(MEAN_MAP_GROUP, target=PLAN.targets, allow_missing=True),
+        mean_map_files=expand(MEAN_MAP_FILES, target=PLAN.targets, allow_missing=True),
     output:
-        list(MODEL_DATA.values()),
+        **MODEL_DATA,
     log:
         f"{RESULTS}/logs/{{model}}/model_data.log",
     conda:
         "../envs/saliency.yaml"
     resources:
-        mem_mb=memory("audit"),
-        runtime=runtime("audit"),
+        mem_mb=memory("model_data"),
+        runtime=runtime("model_data"),
     params:
-        digest=step_digest("report"),
+        digest=step_digest("model_data"),
     message:
         "Write the report's tables of {wildcards.model}"
     script:
@@ -75,7 +72,7 @@ rule report_page:
     conda:
         "../envs/saliency.yaml"
     params:
-        digest=lambda wildcards: PLAN.report_digest(),
+        digest=lambda wildcards: DIGESTS.of("report_page"),
     message:
         "Write the report's page"
     script:

@@ -19,7 +19,7 @@ rule predictions:
         mem_mb=memory("predictions"),
         runtime=runtime("predictions"),
     params:
-        digest=step_digest("table"),
+        digest=step_digest("predictions"),
     message:
         "Tabulate the predictions of {wildcards.model}"
     script:
@@ -43,7 +43,7 @@ rule errors:
     conda:
         "../envs/saliency.yaml"
     params:
-        digest=PLAN.errors_digest(),
+        digest=DIGESTS.of("errors"),
     message:
         "List the samples without a result"
     script:
@@ -52,7 +52,10 @@ rule errors:
 
 rule provenance:
     input:
-        expand(DESCRIPTIONS, model=PLAN.models),
+        **{
+            f"descriptions{number}": expand(path, model=PLAN.models)
+            for number, path in enumerate(DESCRIPTIONS)
+        },
     output:
         f"{RESULTS}/provenance.json",
     log:
@@ -60,7 +63,7 @@ rule provenance:
     conda:
         "../envs/saliency.yaml"
     params:
-        digest=lambda wildcards: PLAN.everything_digest(),
+        digest=lambda wildcards: DIGESTS.of("provenance"),
     message:
         "Record the provenance"
     script:

@@ -1,6 +1,6 @@
 rule train:
     input:
-        training_shards,
+        inputs=training_shards,
     output:
         weights=WEIGHTS,
         history=TRAINING,

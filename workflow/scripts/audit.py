@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from saliency.log import job_log
+from saliency.job import job_log
 
 with job_log(snakemake.log[0]):
     from saliency.audit.files import write_audit

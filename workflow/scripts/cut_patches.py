@@ -1,10 +1,10 @@
 from pathlib import Path
 
-from saliency.log import job_log
+from saliency.job import job_log
 
 with job_log(snakemake.log[0]):
-    from saliency.patches import cut_patches
-    from saliency.plan import Plan
+    from saliency.demos.patches import cut_patches
+    from saliency.experiment.plan import Plan
 
     plan, settings = Plan(snakemake.config), snakemake.config["patches"]
     folders = (Path(settings["volumes"]), Path(settings["masks"]))

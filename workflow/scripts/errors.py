@@ -1,9 +1,9 @@
 from pathlib import Path
 
-from saliency.log import job_log
+from saliency.job import job_log
 
 with job_log(snakemake.log[0]):
-    from saliency.errors import write_errors
+    from saliency.steps.failures import write_errors
 
     models = list(snakemake.config["models"])
     predictions, descriptions = (

@@ -1,16 +1,11 @@
-from saliency.log import job_log
+from saliency.job import job_log
 
 with job_log(snakemake.log[0]):
-    from saliency.shard_job import ShardJob
-    from saliency.steps import explain_shard
+    from saliency.steps.explain import explain_shard
+    from saliency.store.shard import Shard
 
-    method, target, shard = snakemake.rule, snakemake.wildcards.target, int(snakemake.wildcards.shard)
-    files = {
-        "inputs": snakemake.input.inputs,
-        f"{target}/class": snakemake.input.classes,
-        f"{target}/{method}": snakemake.output.maps,
-    }
-    if snakemake.input.region:
-        files["region"] = snakemake.input.region[0]
-    descriptions = snakemake.input.get("descriptions", [])
-    explain_shard(ShardJob(snakemake.config, snakemake.wildcards.model, shard, files, descriptions), method, target)
+    files = {**dict(snakemake.input.items()), **dict(snakemake.output.items())}
+    model, target, number = snakemake.wildcards.model, snakemake.wildcards.target, int(snakemake.wildcards.shard)
+    shard = Shard(snakemake.config, model, number, files, snakemake.input.descriptions, target)
+    (method,) = snakemake.output.keys()
+    explain_shard(shard, method, target)

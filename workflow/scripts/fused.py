@@ -1,11 +1,9 @@
-from saliency.log import job_log
+from saliency.job import job_log
 
 with job_log(snakemake.log[0]):
-    from saliency.shard_job import ShardJob
-    from saliency.steps import fused
+    from saliency.steps.fused import fused
+    from saliency.store.shard import Shard
 
-    shard = int(snakemake.wildcards.shard)
-    job = ShardJob(snakemake.config, snakemake.wildcards.model, shard, {}, snakemake.input.descriptions)
-    # Which array each file holds, the plan says, and it is made only once: a long manifest takes seconds to read.
-    job.files = dict(zip(job.plan.arrays, snakemake.output, strict=True))
-    fused(job)
+    files = dict(snakemake.output.items())
+    number = int(snakemake.wildcards.shard)
+    fused(Shard(snakemake.config, snakemake.wildcards.model, number, files, snakemake.input.descriptions))

@@ -1,11 +1,12 @@
 from pathlib import Path
 
-from saliency.log import job_log
+from saliency.job import job_log
 
 with job_log(snakemake.log[0]):
     from saliency.audit.files import write_mean_maps
 
-    shards = {"class": snakemake.input.classes, "gradcam": snakemake.input.gradcam}
-    root = Path(snakemake.output[0]).parent
+    shards = {"class": snakemake.input.classes, "maps": snakemake.input.maps}
+    # A Zarr group is the folder of its zarr.json.
+    root = Path(snakemake.output.group).parent
     names = snakemake.wildcards.model, snakemake.wildcards.target
     write_mean_maps(snakemake.config, *names, shards, snakemake.input.descriptions, root)

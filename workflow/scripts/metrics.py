@@ -1,9 +1,9 @@
 from pathlib import Path
 
-from saliency.log import job_log
+from saliency.job import job_log
 
 with job_log(snakemake.log[0]):
-    from saliency.audit.shard_measures import write_metrics
+    from saliency.audit.measure import write_metrics
 
     measures = list(map(Path, snakemake.input.measures))
     outputs = Path(snakemake.output.parquet), Path(snakemake.output.csv)

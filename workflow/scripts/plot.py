@@ -1,17 +1,17 @@
 from pathlib import Path
 
-from saliency.log import job_log
+from saliency.job import job_log
 
 with job_log(snakemake.log[0]):
-    from saliency.figures import draw_samples
-    from saliency.sample_maps import SampleReader
+    from saliency.figures.files import draw_samples
 
-    store = Path(snakemake.input.shards[0]).parents[1]
-    reader = SampleReader(
-        snakemake.config, snakemake.wildcards.model, snakemake.wildcards.target, store, snakemake.input.descriptions
+    draw_samples(
+        snakemake.config,
+        snakemake.wildcards.model,
+        snakemake.wildcards.target,
+        dict(snakemake.input.items()),
+        snakemake.input.descriptions,
+        Path(snakemake.input.predictions),
+        snakemake.output.samples,
+        snakemake.output.montages,
     )
-    names = list(reader.plan.chosen["id"])
-    if reader.plan.ndim == 3:
-        names += [f"{name}/montage" for name in names]
-    outputs = dict(zip(names, map(Path, snakemake.output), strict=True))
-    draw_samples(reader, Path(snakemake.input.predictions), outputs)

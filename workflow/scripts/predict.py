@@ -1,15 +1,9 @@
-from saliency.log import job_log
+from saliency.job import job_log
 
 with job_log(snakemake.log[0]):
-    from saliency.shard_job import ShardJob
-    from saliency.steps import predict_shard
+    from saliency.steps.predict import predict_shard
+    from saliency.store.shard import Shard
 
-    files = {
-        "inputs": snakemake.input.inputs,
-        "status": snakemake.input.status,
-        "logits": snakemake.output.logits,
-    }
-    if snakemake.input.region:
-        files["region"] = snakemake.input.region[0]
-    shard = int(snakemake.wildcards.shard)
-    predict_shard(ShardJob(snakemake.config, snakemake.wildcards.model, shard, files, snakemake.input.descriptions))
+    files = {**dict(snakemake.input.items()), **dict(snakemake.output.items())}
+    number = int(snakemake.wildcards.shard)
+    predict_shard(Shard(snakemake.config, snakemake.wildcards.model, number, files, snakemake.input.descriptions))

@@ -1,8 +1,8 @@
-from saliency.log import job_log
+from saliency.job import job_log
 
 with job_log(snakemake.log[0]):
-    from saliency.shard_job import ShardJob
-    from saliency.steps import prepare
+    from saliency.steps.prepare import prepare
+    from saliency.store.shard import Shard
 
-    shard = int(snakemake.wildcards.shard)
-    prepare(ShardJob(snakemake.config, snakemake.wildcards.model, shard, dict(snakemake.output.items())))
+    files = dict(snakemake.output.items())
+    prepare(Shard(snakemake.config, snakemake.wildcards.model, int(snakemake.wildcards.shard), files))

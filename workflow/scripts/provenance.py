@@ -1,7 +1,8 @@
-from saliency.log import job_log
+from saliency.files.atomic_files import write_json
+from saliency.job import job_log
 
 with job_log(snakemake.log[0]):
-    from saliency.atomic_files import write_json
-    from saliency.provenance import provenance
+    from saliency.store.provenance import provenance
 
-    write_json(provenance(snakemake.config, snakemake.input), snakemake.output[0])
+    descriptions = [paths for _, paths in snakemake.input.items()]
+    write_json(provenance(snakemake.config, descriptions), snakemake.output[0])

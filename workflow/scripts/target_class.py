@@ -1,10 +1,9 @@
-from saliency.log import job_log
+from saliency.job import job_log
 
 with job_log(snakemake.log[0]):
-    from saliency.shard_job import ShardJob
-    from saliency.steps import target_class
+    from saliency.steps.classes import choose_classes
+    from saliency.store.shard import Shard
 
-    target, shard = snakemake.wildcards.target, int(snakemake.wildcards.shard)
-    files = {"logits": snakemake.input.logits, f"{target}/class": snakemake.output.classes}
-    job = ShardJob(snakemake.config, snakemake.wildcards.model, shard, files, snakemake.input.descriptions)
-    target_class(job, target)
+    files = {**dict(snakemake.input.items()), **dict(snakemake.output.items())}
+    model, target, number = snakemake.wildcards.model, snakemake.wildcards.target, int(snakemake.wildcards.shard)
+    choose_classes(Shard(snakemake.config, model, number, files, snakemake.input.descriptions, target), target)

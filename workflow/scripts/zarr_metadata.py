@@ -1,11 +1,11 @@
 from pathlib import Path
 
-from saliency.log import job_log
+from saliency.job import job_log
 
 with job_log(snakemake.log[0]):
-    from saliency.plan import Plan
-    from saliency.store import write_metadata
+    from saliency.experiment.plan import Plan
+    from saliency.store.layout import write_metadata
 
-    # The group's own zarr.json is the first output, at the root of the store.
-    root = Path(snakemake.output[0]).parent
+    # A store is the folder of its zarr.json.
+    root = Path(snakemake.output.group).parent
     write_metadata(Plan(snakemake.config), snakemake.wildcards.model, root, snakemake.input)

@@ -1,0 +1,1 @@
+"""Checks that run a model again: do maps show what it uses."""

@@ -1,0 +1,167 @@
+"""What the audit needs of one shard: its table of measures, and its maps and inputs on small grids."""
+
+import io
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from saliency.audit.grid import pool
+from saliency.audit.grid_files import write_grids
+from saliency.exceptions import InputError
+from saliency.experiment.config import Config, input_config, read_class_names
+from saliency.experiment.plan import Plan
+from saliency.files.atomic_files import write_atomically
+from saliency.files.spreadsheet import csv_bytes
+from saliency.metrics.table import MeasureSettings, measure_shard
+from saliency.readers.boxes import boxes_mask
+from saliency.readers.images import Preprocessing, image_size
+from saliency.readers.samples import preprocessing_of
+from saliency.steps.predictions import read_predictions
+from saliency.store.shard import Shard
+
+log = logging.getLogger(__name__)
+# Cells of an input's grid for each cell of the maps' grid, along one axis: enough to tell what is there.
+FINER = {2: 4, 3: 2}
+
+
+def pooling_grids(feature_shape: Sequence[int], spatial: Sequence[int], cells: int) -> tuple[list[int], list[int]]:
+    """Grids of the maps and of the inputs, the second a multiple of the first.
+
+    Parameters
+    ----------
+    feature_shape, spatial
+        Spatial shape of Grad-CAMs and of inputs.
+    cells
+        Of the maps' grid along each axis, where they have as many.
+
+    Examples
+    --------
+    >>> pooling_grids([7, 7], [224, 224], 8), pooling_grids([16, 16, 10], [32, 32, 14], 8)
+    (([7, 7], [28, 28]), ([8, 8, 8], [16, 16, 8]))
+    """
+    grid = [min(cells, size) for size in feature_shape]
+    finer = FINER[len(grid)]
+    return grid, [count * max(1, min(finer, size // count)) for count, size in zip(grid, spatial, strict=True)]
+
+
+def read_masks(shard: Shard) -> np.ndarray | None:
+    """Masks of a shard's samples, ``(n, *spatial)``, bool; None where the manifest has none.
+
+    Empty for samples without one, and for those whose mask cannot be read, which the log names.
+    """
+    column = shard.plan.mask_column
+    if column is None:
+        return None
+    masks = np.zeros((len(shard), *shard.specs["inputs"].shape[1:]), dtype=bool)
+    preprocessing = preprocessing_of(input_config(shard.config, shard.model))
+    files = shard.plan.mask_files(shard.rows, shard.model)
+    for number, (text, found) in enumerate(zip(shard.rows[column], files, strict=True)):
+        if not text:
+            continue
+        try:
+            if column == "mask":
+                masks[number] = preprocessing.read_mask(found)
+            elif isinstance(preprocessing, Preprocessing):
+                masks[number] = boxes_mask(text, image_size(found["path"]), preprocessing)
+        except InputError as error:
+            log.warning(
+                "sample '%s', column %s: %s: it is measured without a mask",
+                shard.rows["id"].iloc[number],
+                column,
+                error,
+            )
+    return masks
+
+
+def measure(shard: Shard, table: Path, grids: Path) -> None:
+    """Measure a shard's maps.
+
+    Parameters
+    ----------
+    shard
+        With the files of ``inputs``, and of each target's ``class``, ``gradcam`` and, if it is made,
+        ``guided_backprop``.
+    table
+        Parquet file to write: ``id, target, class``, then the measures of `saliency.metrics.table.measure_columns`.
+    grids
+        NPZ file to write: ``inputs``, and ``gradcam`` of each target by its name, pooled to `pooling_grids`.
+    """
+    settings = shard.config["audit"]
+    spatial = shard.specs["inputs"].shape[1:]
+    methods = [name for name in ("gradcam", "guided_backprop") if name in shard.plan.methods]
+    maps = {target: {name: shard.read(f"{target}/{name}") for name in methods} for target in shard.plan.targets}
+    compared = tuple(shard.plan.targets[:2]) if len(shard.plan.targets) > 1 else MeasureSettings.compared
+    found = measure_shard(
+        maps,
+        read_masks(shard),
+        MeasureSettings(spatial, settings["tolerance"], settings["border"], compared),
+    )
+    classes = {target: shard.read(f"{target}/class") for target in maps}
+    rows = found.pop("row").to_numpy()
+    explained = [int(classes[target][row]) for target, row in zip(found["target"], rows, strict=True)]
+    found.insert(0, "id", shard.rows["id"].to_numpy()[rows])
+    found.insert(2, "class", explained)
+    write_parquet(found, table)
+    cams = next(iter(maps.values()))["gradcam"]
+    grid, finer = pooling_grids(cams.shape[1:], spatial, settings["grid"])
+    pooled = {target: pool(of_target["gradcam"], grid) for target, of_target in maps.items()}
+    write_grids({"inputs": pool(shard.read("inputs"), finer), **pooled}, grids)
+    log.info("%d samples, %d targets", len(shard), len(maps))
+
+
+def write_parquet(table: pd.DataFrame, output: Path) -> None:
+    """Write a table as Parquet, in one step."""
+    content = io.BytesIO()
+    table.to_parquet(content, index=False)
+    write_atomically(output, content.getvalue())
+
+
+def metrics_table(
+    samples: pd.DataFrame, measures: pd.DataFrame, predictions: pd.DataFrame, class_names: Sequence[str]
+) -> pd.DataFrame:
+    """Put measures beside what the predictions and the manifest say.
+
+    Parameters
+    ----------
+    samples
+        The manifest.
+    measures
+        The tables of `measure`, one after the other.
+    predictions
+        ``predictions.csv`` of the model.
+    class_names
+        May be empty.
+
+    Returns
+    -------
+    DataFrame
+        One row per sample and target: ``id, target, class, name`` (of the explained class; empty where there is none),
+        ``label, predicted_class, probability, correct, status``, the measures, and the manifest's other columns.
+    """
+    explained = measures["class"]
+    names = [class_names[index] if 0 <= index < len(class_names) else str(index) for index in explained]
+    begin = measures[["id", "target"]].assign(
+        **{"class": explained.where(explained >= 0).astype("Int64"), "name": np.where(explained >= 0, names, "")}
+    )
+    said = predictions[["id", "label", "predicted_class", "probability", "correct", "status"]]
+    further = samples.drop(columns=["label"], errors="ignore")
+    table = begin.merge(said, on="id", how="left", sort=False)
+    table = pd.concat([table, measures.drop(columns=["id", "target", "class"])], axis=1)
+    return table.merge(further, on="id", how="left", sort=False)
+
+
+def write_metrics(
+    config: Config, model: str, measures: Sequence[Path], predictions: Path, parquet: Path, csv: Path
+) -> None:
+    """Write the `metrics_table` of a model as Parquet and CSV."""
+    table = metrics_table(
+        Plan(config).samples,
+        pd.concat([pd.read_parquet(path) for path in measures], ignore_index=True),
+        read_predictions(predictions),
+        read_class_names(config["models"][model]["class_names"]),
+    )
+    write_parquet(table, parquet)
+    write_atomically(csv, csv_bytes(table))

@@ -1,0 +1,1 @@
+"""What an experiment consists of: its config, its manifest, and the plan that both describe."""

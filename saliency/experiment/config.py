@@ -1,0 +1,55 @@
+"""Access to the completed config."""
+
+from pathlib import Path
+from typing import Any
+
+from saliency.files.paths import resolve
+
+Config = dict[str, Any]
+
+
+def input_config(config: Config, model: str) -> Config:
+    """How the images are prepared for one model: the experiment's ``input``, overridden by the model's own."""
+    return {**config["input"], **config["models"][model]["input"]}
+
+
+def file_columns(config: Config, model: str) -> list[str]:
+    """Manifest columns that name a sample's files, for one model; the mask last.
+
+    Examples
+    --------
+    >>> network = {"input": {"channels": ["t1", "flair"], "intensity_over": "mask"}}
+    >>> file_columns({"input": {"mode": "3D"}, "region": "predicted", "models": {"network": network}}, "network")
+    ['path_t1', 'path_flair', 'mask']
+    """
+    settings = input_config(config, model)
+    channels = settings["channels"]
+    columns = ["path"] if isinstance(channels, int) else [f"path_{name}" for name in channels]
+    return [*columns, "mask"] if "mask" in (settings.get("intensity_over"), config["region"]) else columns
+
+
+def input_shape(config: Config, model: str) -> tuple[int, ...]:
+    """Shape of a sample as a model's network sees it, ``(c, *spatial)``.
+
+    Examples
+    --------
+    >>> settings = {"mode": "2D", "channels": 3, "resize": 256, "crop": 224}
+    >>> input_shape({"input": settings, "models": {"network": {"input": {}}}}, "network")
+    (3, 224, 224)
+    """
+    settings = input_config(config, model)
+    channels = settings["channels"] if isinstance(settings["channels"], int) else len(settings["channels"])
+    size = settings.get("resize") if settings["crop"] is None else settings["crop"]
+    return channels, *([size] * int(settings["mode"][0]) if isinstance(size, int) else size)
+
+
+def results_folder(config: Config) -> Path:
+    """Where everything of an experiment is written."""
+    return Path("results") / config["experiment"]
+
+
+def read_class_names(names: list[str] | str | None, root: Path = Path()) -> list[str]:
+    """Class names given as a list, or as a file with one name per line; [] where there are none."""
+    if isinstance(names, str):
+        return resolve(names, root).read_text(encoding="utf-8-sig").splitlines()
+    return names or []

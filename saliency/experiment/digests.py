@@ -1,0 +1,285 @@
+"""The digest that decides whether a job runs again: what its result depends on, in one string.
+
+Snakemake compares it with the one of the last run. It covers sample ids and fingerprints of files, the part of the
+config that a step and the steps before it read, and the versions of their code. What is still in its first version adds
+nothing of its own, so that a new kind of thing does not make everything anew.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+from saliency.experiment.config import file_columns, input_config
+from saliency.experiment.plan import Plan
+from saliency.experiment.report_size import report_side
+from saliency.experiment.selection import Selection
+from saliency.experiment.sources import Sources
+from saliency.experiment.steps import step
+from saliency.files.paths import fingerprint, resolve
+from saliency.methods.registered import method, methods
+
+
+def digest(*parts: Any) -> str:
+    """Hash values that JSON can hold.
+
+    Examples
+    --------
+    >>> digest("gradcam", 1) == digest("gradcam", 1) != digest("gradcam", 2)
+    True
+    """
+    text = json.dumps(parts, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+class Digests:
+    """Digests of an experiment's jobs, by the names of their rules.
+
+    Parameters
+    ----------
+    plan
+        The experiment.
+    page
+        Fingerprint of the files of this package that the report's page consists of.
+    """
+
+    def __init__(self, plan: Plan, page: str = "") -> None:
+        self.plan, self.config, self.page = plan, plan.config, page
+        self.selection, self.sources = Selection(plan), Sources(plan)
+        self._of_shard = lru_cache(maxsize=None)(self._uncached_of_shard)
+        self._of_model = lru_cache(maxsize=None)(self._uncached_of_model)
+        self._shard_steps: dict[str, Callable[[str, int, str | None], str]] = {
+            "prepare": self._prepare,
+            "predict": self._predict,
+            "target_class": self._target_class,
+            "measure": self._measure,
+            "sprites": self._sprites,
+            "fused": self._fused,
+        }
+        self._model_steps: dict[str, Callable[[str, str | None], str]] = {
+            "inspect_model": lambda model, _: self._of_model(model, self.config["execution"] == "fused"),
+            "find_target_layer": lambda model, _: self._of_model(model, True),
+            "zarr_metadata": self._zarr_metadata,
+            "train": lambda model, _: self._train(model),
+            "predictions": self._predictions,
+            "metrics": self._metrics,
+            "audit": self._audit,
+            "findings": self._findings,
+            "mean_maps": self._mean_maps,
+            "model_data": self._model_data,
+            "plot": self._plot,
+            "contact_sheets": self._contact_sheets,
+            "faithfulness": lambda model, target: self._check("faithfulness", model, target),
+            "randomisation": lambda model, target: self._check("randomisation", model, None),
+        }
+        self._experiment_steps: dict[str, Callable[[], str]] = {
+            "cut_patches": self._cut_patches,
+            "plant_watermarks": self._plant_watermarks,
+            "errors": self._errors,
+            "provenance": self._provenance,
+            "report_page": self._report_page,
+        }
+
+    def of(self, name: str, model: str | None = None, shard: int | None = None, target: str | None = None) -> str:
+        """Identify what a step's result depends on; a job whose digest changed is run again.
+
+        Parameters
+        ----------
+        name
+            Of the step, that of its rule.
+        model
+            Model name, for steps that work on one.
+        shard
+            Number of the shard, for steps that work on one.
+        target
+            Name of the target, for steps that explain a class.
+
+        Raises
+        ------
+        ValueError
+            If there is no such step, or it works on something else.
+        """
+        if model is not None and shard is not None:
+            return self._of_shard(name, model, shard, target)
+        if model is not None and name in self._model_steps:
+            return self._model_steps[name](model, target)
+        if model is None and name in self._experiment_steps:
+            return self._experiment_steps[name]()
+        works_on = "a shard" if name in self._shard_steps or name in methods() else "something else"
+        raise ValueError(f"step '{step(name).name}' works on {works_on}")
+
+    # Steps on a shard.
+
+    def _uncached_of_shard(self, name: str, model: str, shard: int, target: str | None) -> str:
+        if name in methods():
+            return self._method(name, model, shard, target)
+        if name not in self._shard_steps:
+            raise ValueError(f"step '{step(name).name}' does not work on a shard")
+        return self._shard_steps[name](model, shard, target)
+
+    def _prepare(self, model: str, shard: int, _: str | None) -> str:
+        plan, inputs, columns = self.plan, input_config(self.config, model), file_columns(self.config, model)
+        paths = zip(*(plan.values(column, shard) for column in columns), strict=True)
+        files = [[self.sources.fingerprint(plan.path(name)) for name in names] for names in paths]
+        unused = ["mean", "std"] + ([] if "mask" in columns else ["mask_values"])
+        settings = {key: value for key, value in inputs.items() if key not in unused}
+        layout = [self.config["region"], plan.shard_size, self.config["precision"]]
+        return digest("prepare", step("prepare").version, plan.values("id", shard), files, settings, *layout)
+
+    def _predict(self, model: str, shard: int, _: str | None) -> str:
+        reduced = [self.config["reduced_precision"]] if self.config["reduced_precision"] else []
+        before = [self._of_shard("prepare", model, shard, None), self._of_model(model, False)]
+        return digest("predict", step("predict").version, *before, self.config["batch_size"], *reduced)
+
+    def _target_class(self, model: str, shard: int, target: str | None) -> str:
+        labels = self.plan.labels(self.plan.rows(shard)).tolist() if target == "label" else None
+        before = self._of_shard("predict", model, shard, None)
+        return digest("target_class", step("target_class").version, before, target, labels)
+
+    def _method(self, name: str, model: str, shard: int, target: str | None) -> str:
+        kind = method(name)
+        settings = kind.complete(self.config["method_settings"].get(name, {}))
+        before = [self._of_shard(part, model, shard, target) for part in kind.parts]
+        if not kind.parts:
+            before = [self._of_shard("target_class", model, shard, target)]
+        if "features" in kind.needs:
+            before.append(self._of_model(model, True))
+        return digest(name, kind.version, *before, *([settings] if settings else []))
+
+    def _fused(self, model: str, shard: int, _: str | None) -> str:
+        last = [self._of_shard(name, model, shard, of) for of in self.plan.targets for name in self.plan.methods]
+        return digest("fused", last)
+
+    def _measure(self, model: str, shard: int, _: str | None) -> str:
+        plan, column = self.plan, self.plan.mask_column
+        single = [name for name in plan.methods if not method(name).parts]
+        maps = [self._of_shard(name, model, shard, target) for target in plan.targets for name in single]
+        masks = plan.values(column, shard) if column else []
+        files = [self.sources.fingerprint(plan.path(name)) for name in masks] if column == "mask" else []
+        settings = {key: self.config["audit"][key] for key in ("tolerance", "border", "grid")}
+        values = input_config(self.config, model).get("mask_values")
+        return digest("measure", step("measure").version, maps, column, masks, files, values, settings)
+
+    def _sprites(self, model: str, shard: int, _: str | None) -> str:
+        maps = [self._of_shard(name, model, shard, of) for of in self.plan.targets for name in self.plan.methods]
+        return digest("sprites", step("sprites").version, maps, report_side(self.plan))
+
+    # Steps on a model, or on one of its targets.
+
+    def _uncached_of_model(self, model: str, layer: bool) -> str:
+        settings = self.config["models"][model]
+        weights = settings["weights"]
+        keys = ["factory", "kwargs", "ignore_lastlayer"] + (["target_layer", "section_names"] if layer else [])
+        return digest(
+            step("inspect_model").version,
+            {key: settings[key] for key in keys},
+            self.sources.fingerprint(resolve(weights, self.plan.root)) if weights else None,
+            self._train(model) if settings["train"] else None,
+            weights,
+            input_config(self.config, model),
+            self.config["precision"],
+        )
+
+    def _train(self, model: str) -> str:
+        settings, plan = self.config["models"][model], self.plan
+        shards = plan.labelled_shards(model)
+        rows = plan.samples.iloc[[row for shard in shards for row in plan.rows(shard).index]]
+        normalisation = {key: input_config(self.config, model)[key] for key in ("mean", "std")}
+        return digest(
+            step("train").version,
+            {key: settings[key] for key in ("factory", "kwargs", "train")},
+            [self._of_shard("prepare", model, shard, None) for shard in shards],
+            rows[["id", "label", settings["train"]["split"]]].to_dict("list"),
+            normalisation,
+            self.config["threads"],
+        )
+
+    def _every(self, name: str, model: str, target: str | None = None) -> list[str]:
+        return [self._of_shard(name, model, shard, target) for shard in self.plan.shards]
+
+    def _zarr_metadata(self, model: str, _: str | None) -> str:
+        layout = [self.plan.columns["id"], self.plan.arrays, self.plan.shard_size]
+        return digest("zarr_metadata", step("zarr_metadata").version, self._of_model(model, True), *layout)
+
+    def _class_names(self, model: str) -> list[Any]:
+        names = self.config["models"][model]["class_names"]
+        return [names, fingerprint(resolve(names, self.plan.root)) if isinstance(names, str) else None]
+
+    def _predictions(self, model: str, _: str | None) -> str:
+        settings = [self.config["models"][model]["outputs"], "label" in self.plan.targets, self._class_names(model)]
+        version = step("predictions").version
+        return digest("predictions", version, self._every("predict", model), self.plan.columns, settings)
+
+    def _metrics(self, model: str, _: str | None) -> str:
+        measured, said = self._every("measure", model), self.of("predictions", model)
+        return digest("metrics", step("metrics").version, measured, said)
+
+    def _audit(self, model: str, _: str | None) -> str:
+        own = ("faithfulness", "randomisation", "findings")
+        settings = {key: value for key, value in self.config["audit"].items() if key not in own}
+        return digest("audit", step("audit").version, self.of("metrics", model), settings)
+
+    def _findings(self, model: str, target: str | None) -> str:
+        version, settings = step("findings").version, self.config["audit"]["findings"]
+        drawn = self.selection.chosen["id"].tolist()
+        return digest("findings", version, self.of("audit", model), target, settings, drawn)
+
+    def _mean_maps(self, model: str, target: str | None) -> str:
+        audit, leading = self.config["audit"], self.plan.leading
+        maps = self._every(leading, model, target) if leading else []
+        groups = [audit["where"], audit["min_count"], self.selection.audit_columns, self.plan.columns]
+        return digest("mean_maps", step("mean_maps").version, maps, groups)
+
+    def _model_data(self, model: str, _: str | None) -> str:
+        means = [self.of("mean_maps", model, None, target) for target in self.plan.targets]
+        return digest("model_data", step("model_data").version, self.of("audit", model), means)
+
+    def _plot(self, model: str, _: str | None) -> str:
+        return self._figures("plot", "contact_sheets", model, self.selection.chosen["id"].tolist())
+
+    def _contact_sheets(self, model: str, _: str | None) -> str:
+        return self._figures("contact_sheets", "samples", model, None)
+
+    def _figures(self, name: str, unused: str, model: str, drawn: list[str] | None) -> str:
+        settings = {key: value for key, value in self.config["plots"].items() if key != unused}
+        return digest(name, step(name).version, drawn, settings, self._class_names(model), self.plan.methods)
+
+    def _check(self, check: str, model: str, target: str | None) -> str:
+        rows, audit = self.selection.checked(check), self.config["audit"]
+        # A target's maps follow from the prepared samples.
+        names = self.plan.methods if target else ["prepare"]
+        return digest(
+            check,
+            step(check).version,
+            [self._of_shard(name, model, shard, target) for shard in self.plan.shards_of(rows) for name in names],
+            self._of_model(model, True),
+            rows.tolist(),
+            [audit[check], audit["seed"], self.plan.methods, self.config["batch_size"]],
+            self.config["models"][model]["outputs"],
+        )
+
+    # Steps on the whole experiment.
+
+    def _cut_patches(self) -> str:
+        table = self.plan.samples[["path", "mask", "volume", "label"]].to_dict("list")
+        return digest("patches", step("cut_patches").version, table, self.config["patches"])
+
+    def _plant_watermarks(self) -> str:
+        table = self.plan.samples[["path", "watermark"]].to_dict("list")
+        return digest("digits", step("plant_watermarks").version, table, self.config["digits"])
+
+    def _errors(self) -> str:
+        return digest("errors", step("errors").version, self.config["on_error"], self.config["max_failed"])
+
+    def _provenance(self) -> str:
+        plan = self.plan
+        shards = [self._of_shard("fused", model, shard, None) for model in plan.models for shard in plan.shards]
+        return digest("provenance", step("provenance").version, shards, self.config, plan.columns)
+
+    def _report_page(self) -> str:
+        plan = self.plan
+        found = [self.of("findings", model, None, target) for model in plan.models for target in plan.targets]
+        named = [[model, self._class_names(model)] for model in plan.models]
+        version = step("report_page").version
+        return digest("report_page", version, self.config["experiment"], found, named, plan.methods, self.page)

@@ -1,0 +1,21 @@
+"""Messages about samples, one line each."""
+
+from saliency.experiment.config import file_columns
+from saliency.experiment.plan import Plan
+from saliency.files.paths import SCHEME
+
+
+def name_problem(plan: Plan, model: str, row: int, problem: str) -> str:
+    """Say which sample and which files a problem is about, in one line."""
+    sample = plan.samples.loc[row]
+    names = sample[file_columns(plan.config, model)]
+    files = (name if name.startswith(SCHEME) else str(plan.manifest.parent / name) for name in names)
+    return f"sample '{sample['id']}': {', '.join(files)}: {problem}"
+
+
+def label_problem(plan: Plan, label: int, classes: int, line: int) -> str:
+    """Say that the model has no class of a label, and on which line of the manifest the label stands."""
+    return (
+        f"label {label} is outside the model's classes 0 … {classes - 1}: correct it in line {line} of "
+        f"{plan.manifest}, or leave it empty"
+    )

@@ -1,0 +1,159 @@
+"""What an experiment consists of: samples, shards, and the shapes of what is made.
+
+Imported while Snakemake plans its jobs, and so by every job: nothing here imports torch, Pillow or Zarr. What is chosen
+of the samples stands in `selection`, what rules make of them in `sources`, and when a job runs again in `digests`.
+"""
+
+import math
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from saliency.experiment.arrays import array_paths, shard_key
+from saliency.experiment.config import Config, file_columns, input_shape, results_folder
+from saliency.experiment.manifest import read_manifest
+from saliency.files.paths import resolve
+from saliency.methods.registered import leading_method, method, with_parts
+
+# Of one array in a shard whose size is "auto", before compression.
+SHARD_BYTES = 128 * 1024**2
+
+
+class Plan:
+    """The experiment that a completed config describes.
+
+    Parameters
+    ----------
+    config
+        From `saliency.experiment.validation.complete_config`, without problems.
+    root
+        Folder at which the config's relative paths start: where Snakemake runs.
+
+    Attributes
+    ----------
+    samples
+        The manifest: strings, one row per sample.
+    models, targets, methods
+        Names; targets as they appear in paths: ``predicted``, ``label``, ``runner_up``, ``class-281``.
+    method_settings
+        By method, all of its settings.
+    ndim
+        Number of spatial axes.
+    shard_size
+        Samples per shard.
+    """
+
+    def __init__(self, config: Config, root: Path = Path()) -> None:
+        self.config, self.root = config, root
+        self.manifest = root / config["manifest"]
+        self.samples, _ = read_manifest(self.manifest)
+        self.results = results_folder(config)
+        self.models = list(config["models"])
+        self.targets = [target if isinstance(target, str) else f"class-{target}" for target in config["targets"]]
+        self.methods = with_parts(config["methods"])
+        given = config["method_settings"]
+        self.method_settings = {name: method(name).complete(given.get(name, {})) for name in self.methods}
+        self.ndim = int(config["input"]["mode"][0])
+        largest = max(map(self.sample_values, self.models)) * np.dtype(config["precision"]).itemsize
+        self.shard_size = max(1, SHARD_BYTES // largest) if config["shard_size"] == "auto" else config["shard_size"]
+
+    @property
+    def shards(self) -> range:
+        """Numbers of the shards."""
+        return range(-(-len(self.samples) // self.shard_size))
+
+    @property
+    def arrays(self) -> list[str]:
+        """Path in the store of each array of a model."""
+        return array_paths(self.ndim, self.config["region"] == "mask", self.targets, self.methods)
+
+    def shard_key(self, array: str, shard: int | str) -> str:
+        """Path of a shard inside the store, for example ``predicted/gradcam/c.3.0.0``."""
+        return shard_key(array, shard, self.ndim)
+
+    @property
+    def leading(self) -> str | None:
+        """The method whose maps are measured, and shown over the input; None where no method says where."""
+        return leading_method(self.methods)
+
+    def rows(self, shard: int) -> pd.DataFrame:
+        """Samples of one shard."""
+        return self.samples.iloc[shard * self.shard_size : (shard + 1) * self.shard_size]
+
+    @cached_property
+    def shard_of(self) -> dict[str, int]:
+        """Number of the shard that holds each sample, by its id."""
+        return {sample: row // self.shard_size for row, sample in enumerate(self.samples["id"])}
+
+    def shards_of(self, rows: "np.ndarray | range | pd.Index") -> list[int]:
+        """Numbers of the shards that hold some rows, in order."""
+        return sorted({int(row) // self.shard_size for row in rows})
+
+    @cached_property
+    def columns(self) -> dict[str, list[str]]:
+        """The samples as lists: slicing a table once per shard takes most of the time of planning many shards."""
+        return {name: self.samples[name].tolist() for name in self.samples}
+
+    def values(self, column: str, shard: int) -> list[str]:
+        """A column of the manifest, of one shard."""
+        return self.columns[column][shard * self.shard_size : (shard + 1) * self.shard_size]
+
+    def path(self, name: str) -> Path:
+        """A file that the manifest names; one of a package that is not installed keeps its name."""
+        try:
+            return resolve(name, self.manifest.parent)
+        except FileNotFoundError:
+            return Path(name)
+
+    def files(self, rows: pd.DataFrame, model: str) -> list[dict[str, Path]]:
+        """Files of each sample by manifest column."""
+        return self._files_in(rows, file_columns(self.config, model))
+
+    def mask_files(self, rows: pd.DataFrame, model: str) -> list[dict[str, Path]]:
+        """Files that are needed to read each sample's mask, by column."""
+        mask = ["mask"] if "mask" in rows else []
+        return self._files_in(rows, list(dict.fromkeys([*file_columns(self.config, model), *mask])))
+
+    def _files_in(self, rows: pd.DataFrame, columns: list[str]) -> list[dict[str, Path]]:
+        return [
+            {column: self.path(name) for column, name in zip(columns, names, strict=True)}
+            for names in rows[columns].itertuples(index=False)
+        ]
+
+    @property
+    def mask_column(self) -> str | None:
+        """Column that says where the object is, if the manifest has one."""
+        wanted = ["mask", "boxes"] if self.ndim == 2 else ["mask"]
+        return next((name for name in wanted if name in self.samples), None)
+
+    def labels(self, rows: pd.DataFrame) -> np.ndarray:
+        """Class indices of samples, int64, -1 where there is none."""
+        if "label" not in rows:
+            return np.full(len(rows), -1)
+        return np.array([int(label) if label else -1 for label in rows["label"]], dtype=np.int64)
+
+    def labelled_shards(self, model: str) -> list[int]:
+        """Shards that hold samples of any split, which training reads or reports on."""
+        split = self.config["models"][model]["train"]["split"]
+        rows = np.flatnonzero((self.samples[split] != "") & (self.samples["label"] != ""))
+        return self.shards_of(rows)
+
+    def sample_values(self, model: str) -> int:
+        """Number of values of a sample as the network sees it, and of a map of that shape."""
+        return math.prod(input_shape(self.config, model))
+
+    def spatial_shape(self, model: str) -> tuple[int, ...]:
+        """Shape of a sample as the network sees it, without its channels."""
+        return input_shape(self.config, model)[1:]
+
+    @property
+    def audited(self) -> bool:
+        """Whether maps are measured: most measures are those of the leading method."""
+        return self.config["audit"] is not None and self.leading is not None
+
+    @property
+    def reported(self) -> bool:
+        """Whether the page of the report is made, which shows the audit."""
+        return self.audited and self.config["report"] is not None

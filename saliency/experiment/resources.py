@@ -1,0 +1,105 @@
+"""What a job asks a cluster's scheduler for: memory and time, estimated from the config before anything has run.
+
+What each step costs stands in `steps`, and of a method in its class. Where a network needs more, the next attempt asks
+for more.
+"""
+
+import math
+
+import numpy as np
+
+from saliency.experiment.plan import Plan
+from saliency.experiment.selection import Selection
+from saliency.experiment.steps import step
+from saliency.files.paths import is_file, resolve
+from saliency.methods.registered import method
+
+# MB of a job without data: the two Snakemake processes around it, and Python with NumPy and Zarr.
+BASE_MB = 800
+# Further MB where torch is imported, which jobs without a network mostly do without, and where a network is built.
+TORCH_MB = 600
+NETWORK_MB = 300
+# Arrays of a sample's size that the randomisation test holds for each sample, most of all where there is one channel.
+RANDOMISATION_COPIES = 40
+# Layers of a network, where the config leaves it to the randomisation test to find them.
+LAYERS = 100
+# MB and core seconds for each sample of the whole manifest, in jobs that make tables or findings of all of them
+# (`python -m tests.benchmarks.audit_scale 1000 10000`).
+TABLE_MB = 0.01
+TABLE_SECONDS = 0.002
+# Core seconds to draw one sample.
+FIGURE_SECONDS = 5
+# Minutes of a job that does next to nothing: Python starts slowly on a busy file system.
+BASE_MINUTES = 10
+CHECKS = ("faithfulness", "randomisation")
+
+
+def memory_mb(plan: Plan, name: str, model: str) -> int:
+    """Memory of a job, in MB.
+
+    Parameters
+    ----------
+    plan
+        The experiment.
+    name
+        Of the step, that of the job's rule.
+    model
+        Model name.
+
+    Raises
+    ------
+    ValueError
+        If there is no such step.
+    """
+    cost = step(name)
+    sample_mb = plan.sample_values(model) * np.dtype(plan.config["precision"]).itemsize / 1e6
+    copies = cost.shard_copies + cost.copies_per_target * len(plan.targets)
+    samples = plan.shard_size * (len(plan.labelled_shards(model)) if name == "train" else 1)
+    needed = BASE_MB + cost.torch * TORCH_MB + copies * sample_mb * samples
+    if cost.whole_manifest:
+        needed += TABLE_MB * len(plan.samples)
+    if name == "randomisation":
+        needed += RANDOMISATION_COPIES * sample_mb * len(Selection(plan).checked(name))
+    batch_copies = cost.batch_copies
+    if name == "fused":
+        batch_copies = max([batch_copies, *(method(of).cost.batch_copies for of in plan.methods)])
+    if batch_copies:
+        batch = 1 if name in ("inspect_model", "find_target_layer") else plan.config["batch_size"]
+        if name == "train":
+            batch = plan.config["models"][model]["train"]["batch_size"]
+        needed += NETWORK_MB + 2 * _weights_mb(plan, model) + batch_copies * sample_mb * batch
+    return math.ceil(needed)
+
+
+def minutes(plan: Plan, name: str, model: str) -> int:
+    """Time of a job, in minutes, on one core; parameters as of `memory_mb`."""
+    cost, samples, repeats = step(name), plan.shard_size, 1
+    seconds_each = cost.seconds
+    if name == "fused":
+        repeats = len(plan.targets)
+        seconds_each = max([seconds_each, *(method(of).cost.seconds for of in plan.methods)])
+    elif name == "train":
+        repeats = plan.config["models"][model]["train"]["epochs"] * len(plan.labelled_shards(model))
+    elif name in CHECKS:
+        samples, repeats = len(Selection(plan).checked(name)), _check_repeats(plan, name)
+    seconds = seconds_each * samples * plan.sample_values(model) / 1e6 * repeats
+    if name == "plot":
+        seconds = FIGURE_SECONDS * len(Selection(plan).chosen)
+    if cost.whole_manifest:
+        seconds = TABLE_SECONDS * len(plan.samples)
+    return BASE_MINUTES + math.ceil(seconds / 60)
+
+
+def _check_repeats(plan: Plan, check: str) -> int:
+    """How often a check runs the model on each sample."""
+    settings = plan.config["audit"][check]
+    if check == "randomisation":
+        return 1 + (LAYERS if settings["layers"] is None else len(settings["layers"]))
+    # Of all methods and of the random order, one curve each way.
+    return int(len(settings["baselines"]) * (len(plan.methods) + 1) * 2 * settings["steps"])
+
+
+def _weights_mb(plan: Plan, model: str) -> float:
+    weights = plan.config["models"][model]["weights"]
+    path = resolve(weights, plan.root) if weights else None
+    return path.stat().st_size / 1e6 if path and is_file(path) else 0

@@ -1,0 +1,62 @@
+"""Files that an experiment is made from: those that rules make, and what a file that the user keeps is known by."""
+
+import os
+from pathlib import Path
+
+from saliency.experiment.config import file_columns
+from saliency.experiment.plan import Plan
+from saliency.files.paths import fingerprint, made_by_rule, resolve
+
+
+class Sources:
+    """What rules make of an experiment's sources, and from what.
+
+    Parameters
+    ----------
+    plan
+        The experiment.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan, self.config = plan, plan.config
+
+    def _made(self, path: Path) -> Path | None:
+        return made_by_rule(path, Path(os.path.normpath(self.plan.root / self.plan.results)))
+
+    def _made_of(self, names: list[str]) -> list[str]:
+        return [str(made) for name in names if (made := self._made(self.plan.path(name)))]
+
+    def made_files(self, model: str, shard: int) -> list[str]:
+        """Files of a shard's samples that rules make; the others are known by their fingerprints."""
+        columns = file_columns(self.config, model)
+        return self._made_of([name for column in columns for name in self.plan.values(column, shard)])
+
+    def made_masks(self, shard: int) -> list[str]:
+        """Masks of a shard's samples that rules make."""
+        return self._made_of(self.plan.values("mask", shard) if self.plan.mask_column == "mask" else [])
+
+    def made_weights(self, model: str) -> list[str]:
+        """The model's weights if a rule makes them."""
+        weights = self.config["models"][model]["weights"]
+        made = self._made(resolve(weights, self.plan.root)) if weights else None
+        return [str(made)] if made else []
+
+    def fingerprint(self, path: Path) -> str:
+        """Fingerprint of a file that the user keeps; Snakemake itself notices when a rule makes its file again."""
+        return "made by a rule" if self._made(path) else fingerprint(path)
+
+    @property
+    def patch_sources(self) -> list[str]:
+        """Volumes and masks out of which patches are cut."""
+        names = self.plan.samples["volume"].unique()
+        return [str(Path(self.config["patches"][kind]) / name) for kind in ("volumes", "masks") for name in names]
+
+    @property
+    def patch_files(self) -> list[str]:
+        """Patches of all samples, then those of their masks."""
+        return self._made_of([*self.plan.columns["path"], *self.plan.columns["mask"]])
+
+    @property
+    def digit_files(self) -> list[str]:
+        """Pictures of the shortcut demo."""
+        return self._made_of(self.plan.columns["path"])

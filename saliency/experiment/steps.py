@@ -1,0 +1,100 @@
+"""The steps of the workflow, each under the name of its rule: its version, and what a job of it needs.
+
+The constants are bounds, rounded up, on what ``pytest -m slow tests/experiment/test_resources.py -s -n 0`` measures.
+Methods are steps too, with the cost that their classes state.
+"""
+
+from dataclasses import dataclass
+
+from saliency.methods.registered import methods
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step.
+
+    Attributes
+    ----------
+    name
+        Of its rule.
+    version
+        Raise it when a change to its code changes its results: they are then made again. Methods, readers, measures and
+        findings have versions of their own.
+    shard_copies
+        Arrays of a shard's size that a job holds, encoding included.
+    copies_per_target
+        Further ones for each target.
+    batch_copies
+        What a forward pass keeps, as a multiple of its batch; 0 where no network is built.
+    seconds
+        Core seconds for a million input values; of ``fused`` for each target, of ``train`` for each epoch, of
+        ``faithfulness`` for each image that is predicted, of ``randomisation`` for each layer.
+    whole_manifest
+        Whether a job makes a table or findings of all samples.
+    torch
+        Whether torch is imported, also where no network is built.
+    """
+
+    name: str
+    version: int = 1
+    shard_copies: int = 0
+    copies_per_target: int = 0
+    batch_copies: int = 0
+    seconds: float = 0
+    whole_manifest: bool = False
+    torch: bool = True
+
+
+STEPS = {
+    step.name: step
+    for step in (
+        Step("cut_patches"),
+        Step("plant_watermarks"),
+        Step("inspect_model", batch_copies=300),
+        Step("find_target_layer", batch_copies=300),
+        Step("zarr_metadata", version=2),
+        Step("train", shard_copies=3, batch_copies=300, seconds=10),
+        Step("prepare", shard_copies=3, seconds=5),
+        Step("predict", version=3, shard_copies=3, batch_copies=150, seconds=10),
+        Step("target_class"),
+        Step("fused", shard_copies=4, copies_per_target=2, batch_copies=300, seconds=30),
+        Step("predictions", whole_manifest=True, torch=False),
+        Step("errors"),
+        Step("provenance"),
+        Step("plot", shard_copies=2),
+        Step("contact_sheets", shard_copies=2),
+        Step("export", shard_copies=2),
+        Step("measure", shard_copies=3, copies_per_target=2, seconds=1),
+        Step("metrics", whole_manifest=True),
+        Step("audit", whole_manifest=True),
+        Step("findings", whole_manifest=True),
+        Step("mean_maps", whole_manifest=True),
+        Step("faithfulness", shard_copies=4, batch_copies=150, seconds=10),
+        Step("randomisation", shard_copies=1, batch_copies=300, seconds=30),
+        Step("sprites", shard_copies=2, seconds=2),
+        Step("model_data", whole_manifest=True),
+        Step("report_page"),
+    )
+}
+
+
+def step(name: str) -> Step:
+    """A step by its name, a method among them.
+
+    Raises
+    ------
+    ValueError
+        If there is none of that name.
+
+    Examples
+    --------
+    >>> step("predict").version, step("gradcam").batch_copies
+    (3, 150)
+    """
+    if name in STEPS:
+        return STEPS[name]
+    if name not in methods():
+        raise ValueError(f"there is no step '{name}': choose from {', '.join([*STEPS, *methods()])}")
+    method = methods()[name]
+    cost = method.cost
+    return Step(name, method.version, cost.shard_copies, 0, cost.batch_copies, cost.seconds)

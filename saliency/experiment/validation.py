@@ -1,0 +1,233 @@
+"""The experiment's configuration: defaults, and everything that is wrong with it at once."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from saliency.experiment.config import Config, file_columns, input_config, read_class_names, results_folder
+from saliency.experiment.schema import error_lines, validator_with_defaults
+from saliency.files.one_line import one_line
+from saliency.files.paths import find_package, is_file, made_by_rule, resolve
+
+# Jobs get a config that has been checked; those that need no table of samples do not wait for pandas.
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def complete_config(
+    config: Config, schema: Config, check: bool = True, name: str = "config"
+) -> tuple[Config, list[str]]:
+    """Fill in the schema's defaults and list everything that is wrong, the manifest included.
+
+    Parameters
+    ----------
+    config
+        As read from YAML; not changed.
+    schema
+        JSON schema (2020-12) with ``default`` entries.
+    check
+        Also check the files that the config names, and the manifest with all of its rows.
+    name
+        What messages call the config.
+
+    Returns
+    -------
+    config
+        A copy with the defaults filled in.
+    problems
+        One line each: which key, what is wrong, what to do. Empty if all is well.
+    """
+    config = copy.deepcopy(config)
+    errors = list(validator_with_defaults(schema).iter_errors(config))
+    problems = [
+        line for error in sorted(errors, key=lambda error: list(map(str, error.path))) for line in error_lines(error)
+    ]
+    broken = {str(error.path[0]) for error in errors if error.path}
+    known = {key: value for key, value in config.items() if key not in broken}
+    problems += _training_problems(known)
+    if known.get("precision") == "float64" and known.get("reduced_precision"):
+        problems.append("reduced_precision: has no effect on precision float64: leave one of them out")
+    input_problems = _input_problems(known, schema)
+    problems += input_problems
+    if input_problems:
+        # Which columns it needs is not known.
+        known.pop("input", None)
+    table_problems: list[str] = []
+    if check:
+        problems += _model_problems(known)
+        table_problems = [one_line(line) for line in _manifest_problems(known)]
+    return config, [one_line(f"{name}: {line}") for line in problems] + table_problems
+
+
+def _training_problems(config: Config) -> list[str]:
+    """Give models that are trained here the path of their weights; list what stands in the way."""
+    problems = []
+    for name, model in config.get("models", {}).items():
+        if model["train"] is None or "experiment" not in config:
+            continue
+        weights = str(results_folder(config) / name / "weights.safetensors")
+        if model["weights"] not in (None, weights):
+            problems.append(f"models.{name}: has weights and train: keep one of them")
+        if config.get("execution") == "fused":
+            problems.append(f"models.{name}.train: needs execution: steps, because it reads prepared samples")
+        model["weights"] = weights
+    return problems
+
+
+def _file_problem(place: str, name: str, results: Path | None = None) -> list[str]:
+    try:
+        path = resolve(name, Path())
+        if results and made_by_rule(path, results):
+            return []
+        return [] if is_file(path) else [f"{place}: there is no file '{name}'"]
+    except FileNotFoundError as error:
+        return [f"{place}: {error}"]
+
+
+def _importable(package: str) -> bool:
+    """Whether a package is installed or lies in the working directory, which jobs have on their path."""
+    try:
+        return bool(find_package(package)) or Path(f"{package}.py").is_file() or Path(package).is_dir()
+    except OSError:  # a name that is too long
+        return False
+
+
+def _model_problems(config: Config) -> list[str]:
+    problems = []
+    for name, model in config.get("models", {}).items():
+        place = f"models.{name}"
+        package = model["factory"].partition(":")[0].partition(".")[0]
+        if not _importable(package):
+            problems.append(f"{place}.factory: the Python package '{package}' is not installed")
+        try:
+            json.dumps(model["kwargs"], sort_keys=True, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            problems.append(f"{place}.kwargs: must be what JSON can hold: {error}")
+        if model["weights"] is not None:
+            results = results_folder(config) if "experiment" in config else None
+            problems += _file_problem(f"{place}.weights", model["weights"], results)
+        names = model["class_names"]
+        if isinstance(names, str):
+            missing = _file_problem(f"{place}.class_names", names)
+            problems += missing
+            try:
+                names = None if missing else read_class_names(names)
+            except (OSError, UnicodeError) as error:
+                problems.append(f"{place}.class_names: '{names}' cannot be read as UTF-8 text: {error}")
+                names = None
+        if names:
+            problems += [
+                f"targets: class {target} is outside the {len(names)} class_names of {place}"
+                for target in config.get("targets", [])
+                if isinstance(target, int) and target >= len(names)
+            ]
+    return problems
+
+
+def _input_problems(config: Config, schema: Config) -> list[str]:
+    """Problems of ``input``, and of the models' own, found by checking what they make of the experiment's."""
+    if "input" not in config:
+        return []
+    problems = _shape_problems("input", config["input"])
+    if config["input"]["mode"] == "2D" and config.get("patches"):
+        problems.append("patches: are cut out of volumes (input.mode 3D)")
+    if config["input"]["mode"] == "2D" and config.get("export", "none") != "none":
+        problems.append("export: is for volumes (input.mode 3D)")
+    kind = "volume_input" if config["input"]["mode"] == "3D" else "image_input"
+    validator = validator_with_defaults({"$ref": f"#/$defs/{kind}", "$defs": schema["$defs"]})
+    for name, model in config.get("models", {}).items():
+        if "mode" in model["input"]:
+            problems.append(f"models.{name}.input.mode: is the same for all models, set it in input")
+        elif model["input"]:
+            merged = input_config(config, name)
+            wrong = [
+                line for error in validator.iter_errors(merged) for line in error_lines(error, "models", name, "input")
+            ]
+            problems += wrong or _shape_problems(f"models.{name}.input", merged)
+    return problems
+
+
+def _shape_problems(place: str, settings: Config) -> list[str]:
+    problems = []
+    if settings["mode"] == "2D" and settings["crop"] is None and not isinstance(settings["resize"], list):
+        problems.append(f"{place}: all samples must get one shape: set crop, or resize to [height, width]")
+    channels = settings["channels"]
+    count = channels if isinstance(channels, int) else len(channels)
+    return problems + [
+        f"{place}.{key}: has {len(settings[key])} values for {count} channels"
+        for key in ("mean", "std")
+        if len(settings[key]) not in (1, count)
+    ]
+
+
+def _patch_problems(config: Config, table: pd.DataFrame, path: Path) -> list[str]:
+    settings = config["patches"]
+    folders = [
+        f"patches.{key}: there is no folder '{settings[key]}'"
+        for key in ("volumes", "masks")
+        if not Path(settings[key]).is_dir()
+    ]
+    missing = [
+        f"{path}: column '{name}' is missing, which patches need"
+        for name in ("path", "mask", "volume", "label")
+        if name not in table
+    ]
+    if folders or missing or "experiment" not in config:
+        return folders + missing
+    return [
+        f"{path}: sample '{sample}', column {column}: '{name}' must lie in {results_folder(config)}, where patches go"
+        for column in ("path", "mask")
+        for sample, name in zip(table["id"], table[column], strict=True)
+        if not made_by_rule(path.parent / name, results_folder(config))
+    ] + [
+        f"{path}: sample '{sample}', column volume: there is no file '{name}' in {settings[kind]}"
+        for kind in ("volumes", "masks")
+        for sample, name in zip(table["id"], table["volume"], strict=True)
+        if not is_file(Path(settings[kind]) / name)
+    ]
+
+
+def _manifest_problems(config: Config) -> list[str]:
+    from saliency.experiment.manifest import manifest_problems, read_manifest
+
+    if "manifest" not in config:
+        return []
+    path = Path(config["manifest"])
+    table, problems = read_manifest(path)
+    if problems and table.empty:
+        return problems
+    models = config.get("models", {})
+    complete = "input" in config and "region" in config
+    training = {name: model["train"] for name, model in models.items() if model["train"]}
+    problems += manifest_problems(
+        table,
+        path,
+        labels_needed="label" in config.get("targets", []) or bool(training),
+        files=config.get("on_error") != "skip",
+        columns=list(dict.fromkeys(column for name in models if complete for column in file_columns(config, name))),
+        results=results_folder(config) if "experiment" in config else None,
+        optional=["mask"] if config.get("audit") and "mask" in table else [],
+    )
+    if config.get("audit"):
+        grouped = [*(config["audit"]["columns"] or []), *config["audit"]["where"]]
+        problems += [
+            f"{path}: column '{name}' is missing, which audit of the config names"
+            for name in grouped
+            if name not in table
+        ]
+    if config.get("patches"):
+        problems += _patch_problems(config, table, path)
+    for name, settings in training.items():
+        column = settings["split"]
+        if column not in table:
+            problems.append(f"{path}: column '{column}' is missing, which models.{name}.train.split names")
+        elif "label" in table and not ((table[column] == "train") & (table["label"] != "")).any():
+            problems.append(f"{path}: column '{column}' has no 'train' in a row with a label for models.{name}")
+    for place, wanted in [("plots.samples", config.get("plots", {}).get("samples")), ("export", config.get("export"))]:
+        if isinstance(wanted, list) and "id" in table:
+            unknown = [name for name in wanted if name not in set(table["id"])]
+            problems += [one_line(f"{path}: has no id '{name}', which {place} of the config names") for name in unknown]
+    return problems

@@ -1,0 +1,1 @@
+"""Figures: raw values as pictures."""

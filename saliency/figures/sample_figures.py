@@ -1,0 +1,77 @@
+"""Figures of single samples: which, and with which words."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from saliency.experiment.plan import Plan
+from saliency.experiment.selection import Selection
+from saliency.figures.plot import sample_panels, wrapped
+
+NAME_LENGTH = 60
+
+
+def explained(class_index: int, names: Sequence[str]) -> str:
+    """Describe the explained class: its index and name.
+
+    Examples
+    --------
+    >>> explained(1, ["dog", "cat"]), explained(7, []), explained(-1, [])
+    ('cat (1)', 'class 7', 'none')
+    """
+    if class_index < 0:
+        return "none"
+    if class_index >= len(names):
+        return f"class {class_index}"
+    # A name of several lines, or of a page, would leave no room for the maps.
+    name = "".join(letter if letter.isprintable() else " " for letter in names[class_index])
+    return f"{name if len(name) <= NAME_LENGTH else name[: NAME_LENGTH - 1] + '…'} ({class_index})"
+
+
+def sample_figure(image: np.ndarray, maps: dict[str, np.ndarray], heading: str, caption: str, dpi: int = 120) -> Figure:
+    """One sample: input and maps side by side."""
+    width = 1 + len(maps)
+    figure = Figure(figsize=(2.3 * width, 2.95), layout="constrained", dpi=dpi)
+    cells = figure.subplots(1, width, squeeze=False)[0]
+    sample_panels(cells, image, maps, titles=True)
+    # Names may hold dollar signs, which are no formulas.
+    figure.suptitle(wrapped(f"{heading}\n{caption}", 2.3 * width, 10), fontsize=10, parse_math=False)
+    return figure
+
+
+def select_rows(plan: Plan, predictions: pd.DataFrame, selection: str) -> list[int]:
+    """Row numbers of a contact sheet's samples.
+
+    Parameters
+    ----------
+    plan
+        The experiment.
+    predictions
+        ``predictions.csv``, one row per sample.
+    selection
+        "first", "random" (with the config's seed), "misclassified" (surest first) or "least_confident".
+    """
+    count = plan.config["plots"]["count"]
+    if selection in ("first", "random"):
+        return Selection(plan).positions(selection, count).tolist()
+    usable = predictions[predictions["status"] == "ok"]
+    if selection == "misclassified":
+        wrong = usable[usable["correct"].astype(str) == "False"]
+        return wrong.sort_values("probability", ascending=False, kind="stable").index[:count].tolist()
+    return usable.sort_values("probability", kind="stable").index[:count].tolist()
+
+
+def describe_sample(row: pd.Series, class_index: int, names: Sequence[str]) -> tuple[str, str]:
+    """Heading and caption of a sample: its id and label; what is explained, and what was predicted."""
+    label = "" if pd.isna(row["label"]) else f", label {explained(int(row['label']), names)}"
+    if row["status"] != "ok":
+        return f"{row['id']}{label}", str(row["status"])
+    predicted = explained(int(row["predicted_class"]), names)
+    said = f"predicted {predicted}"
+    if not pd.isna(row["probability"]):
+        said += f", p = {float(row['probability']):.2f}"
+    if class_index == int(row["predicted_class"]):
+        return f"{row['id']}{label}", said
+    return f"{row['id']}{label}", f"explained {explained(class_index, names)}; {said}"

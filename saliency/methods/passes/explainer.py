@@ -1,0 +1,153 @@
+"""Several methods on one model: the input is checked, the model runs once, and stays as it was."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from saliency.methods.method import Method
+from saliency.methods.passes.feature_map import FeatureMap
+from saliency.methods.passes.forward_pass import ForwardPass, Given
+from saliency.methods.passes.guided_relu import guided_relu
+from saliency.methods.passes.model_state import unchanged
+from saliency.methods.passes.scores import LastActivation, class_scores, model_scores
+from saliency.methods.passes.target_layer import find_sections, find_target_layer, spatial_ndim
+from saliency.methods.registered import method, with_parts
+
+
+class Explainer:
+    """Makes the maps of several methods from one forward pass per batch.
+
+    Parameters
+    ----------
+    model
+        A network with convolutions; any architecture. Its output is ``[n, classes]`` or ``[n]``.
+    methods
+        Those whose maps are wanted; the methods that they are made from come along.
+    target_layer, section_names, mode
+        As in `saliency.methods.method.Method`.
+    settings
+        By method, those of its settings that are not the defaults.
+
+    Attributes
+    ----------
+    model
+        The network.
+    methods
+        All methods whose maps are made, parts first.
+    ndim
+        Number of spatial axes.
+    sections
+        Names of the convolutional and of the fully connected section, None where there are none.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        methods: Sequence[type[Method]],
+        target_layer: int | str | nn.Module | None = None,
+        section_names: Sequence[str] | None = None,
+        mode: str | None = None,
+        settings: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> None:
+        self.model = model
+        self.methods = _all_methods(methods)
+        self.ndim = spatial_ndim(model, mode)
+        self.sections = find_sections(model, section_names)
+        given = settings or {}
+        self.settings = {found.name: found.complete(given.get(found.name, {})) for found in self.methods}
+        self._wanted_layer = target_layer
+        self._found_layer: tuple[str, nn.Module] | None = None
+        self._warned: set[str] = set()
+
+    @property
+    def layer_name(self) -> str:
+        """Name of the target layer, "" while it has not been searched for."""
+        return self._found_layer[0] if self._found_layer else ""
+
+    def target_layer(self, x: Tensor) -> tuple[str, nn.Module]:
+        """Name and module of the target layer; found on first use, with one pass of the batch's first sample."""
+        if self._found_layer is None:
+            with unchanged(self.model):
+                self._found_layer = find_target_layer(self.model, self._wanted_layer, self.sections, x[:1])
+        return self._found_layer
+
+    def as_batch(self, x: Tensor) -> tuple[Tensor, bool]:
+        """Return `x` with a batch axis, and whether it had one."""
+        if not x.is_floating_point():
+            raise ValueError(f"x is {x.dtype}: pass floating point values, as the network expects them")
+        if x.ndim not in (self.ndim + 1, self.ndim + 2):
+            axes = ", ".join(("d", "h", "w")[-self.ndim :])
+            raise ValueError(f"x has shape {list(x.shape)}; for mode '{self.ndim}D' pass [n, c, {axes}] or [c, {axes}]")
+        batched = x.ndim == self.ndim + 2
+        return (x if batched else x.unsqueeze(0)), batched
+
+    @contextmanager
+    def forward_pass(
+        self, x: Tensor, ignore_lastlayer: bool = False, region: Tensor | None = None
+    ) -> Iterator[ForwardPass]:
+        """Run the model once on the batch `x`; maps can be read inside the ``with`` block.
+
+        Parameters
+        ----------
+        x
+            ``[n, c, *spatial]``, floating point.
+        ignore_lastlayer, region
+            As in `saliency.methods.method.Method.__call__`.
+        """
+        with torch.inference_mode(False), unchanged(self.model), torch.enable_grad():
+            leaf = x.clone() if x.is_inference() else x.detach()
+            with self._recording(leaf) as read:
+                with LastActivation() if ignore_lastlayer else nullcontext() as last:
+                    # The model gets a copy: it may write into its input, which is the caller's and a leaf.
+                    returned = model_scores(self.model(leaf.clone()))
+                output = last.input_of(returned) if last else returned
+                scores = class_scores(output, region)
+                yield ForwardPass(output.detach(), scores.detach(), self.methods, self.settings, scores, read)
+
+    @contextmanager
+    def _recording(self, x: Tensor) -> Iterator[Callable[[Tensor, bool], Given]]:
+        """Surround the forward pass of `x`; yield what turns a score into what methods are made from."""
+        needs = frozenset().union(*(found.needs for found in self.methods))
+        guided = "guided_gradient" in needs
+        features = relu = None
+        if "features" in needs:
+            # Without a gradient below the layer, everything before it runs without a graph.
+            features = FeatureMap(*self.target_layer(x), self.ndim, detached=not guided)
+        with ExitStack() as stack:
+            if guided:
+                relu = stack.enter_context(guided_relu(self.model, x, self._warned))
+            if features:
+                stack.enter_context(features)
+
+            def read(score: Tensor, keep_graph: bool) -> Given:
+                found: dict[str, Tensor] = {}
+                if features:
+                    found["feature_gradient"] = features.gradient(score, keep_graph or guided)
+                    found["features"] = features.values
+                if relu:
+                    found["guided_gradient"] = relu.gradient(score, x, keep_graph)
+                return Given(x.detach(), found)
+
+            yield read
+
+
+def uses_target_layer(methods: Sequence[type[Method]]) -> bool:
+    """Whether any of some methods, or of those that they are made from, needs a feature map.
+
+    Examples
+    --------
+    >>> from saliency import GuidedBackprop, GuidedGradCAM
+    >>> uses_target_layer([GuidedBackprop]), uses_target_layer([GuidedGradCAM])
+    (False, True)
+    """
+    return any("features" in found.needs for found in _all_methods(methods))
+
+
+def _all_methods(methods: Sequence[type[Method]]) -> list[type[Method]]:
+    """Methods and their parts, parts first; a method need not be registered to be used."""
+    own = {found.name: found for found in methods}
+    parts = with_parts([part for found in methods for part in found.parts])
+    return [*(method(name) for name in parts if name not in own), *own.values()]

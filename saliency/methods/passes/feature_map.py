@@ -1,0 +1,80 @@
+"""Keeping the output of the target layer."""
+
+from types import TracebackType
+
+import torch
+from torch import Tensor, nn
+
+
+class FeatureMap:
+    """Context manager that keeps the last output of a layer.
+
+    Parameters
+    ----------
+    name, layer
+        The target layer; if it runs several times, its last run counts.
+    ndim
+        Number of spatial axes that its output must have.
+    detached
+        Cut the graph at the layer, so that everything below it runs without one: where no gradient is needed there, a
+        map costs little more than inference.
+    """
+
+    def __init__(self, name: str, layer: nn.Module, ndim: int, detached: bool) -> None:
+        self.name, self._layer, self._ndim, self._detached = name, layer, ndim, detached
+        self._output: Tensor | None = None
+
+    def __enter__(self) -> "FeatureMap":
+        self._handle = self._layer.register_forward_hook(self._keep)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._handle.remove()
+
+    def _keep(self, _layer: nn.Module, _args: tuple[object, ...], output: object) -> Tensor:
+        if not isinstance(output, Tensor) or output.ndim != self._ndim + 2:
+            shape = list(output.shape) if isinstance(output, Tensor) else type(output).__name__
+            raise ValueError(
+                f"target layer '{self.name}' returns {shape}; methods on feature maps need [n, k, "
+                f"{', '.join(('d', 'h', 'w')[-self._ndim :])}]: pass another target_layer"
+            )
+        self._output = output.detach().requires_grad_() if self._detached else output
+        # The network goes on with a copy, so that an in-place ReLU after the layer leaves the kept values alone.
+        return self._output.clone()
+
+    @property
+    def values(self) -> Tensor:
+        """The layer's output, ``[n, k, *feature_spatial]``, detached.
+
+        Raises
+        ------
+        ValueError
+            If the layer did not run.
+        """
+        return self._recorded.detach()
+
+    @property
+    def _recorded(self) -> Tensor:
+        if self._output is None:
+            raise ValueError(f"target layer '{self.name}' did not run in the forward pass: pass another target_layer")
+        return self._output
+
+    def gradient(self, score: Tensor, keep_graph: bool) -> Tensor:
+        """Derivative of `score` with respect to the layer's output, of its shape.
+
+        Raises
+        ------
+        ValueError
+            If the layer did not run, or the score does not depend on it.
+        """
+        gradient = None
+        output = self._recorded
+        if score.requires_grad:
+            (gradient,) = torch.autograd.grad(score, output, retain_graph=keep_graph, allow_unused=True)
+        if gradient is None:
+            raise ValueError(
+                f"the class score does not depend on target layer '{self.name}': pass another target_layer"
+            )
+        return gradient

@@ -1,0 +1,64 @@
+"""What the scores of a model mean."""
+
+import numpy as np
+
+
+def probabilities(scores: np.ndarray, outputs: str) -> np.ndarray:
+    """Turn scores into probabilities.
+
+    Parameters
+    ----------
+    scores
+        ``(n, classes)``.
+    outputs
+        "logits" (softmax; the logistic function where there is one class), "probabilities" (as they are), or "sums"
+        over the regions of a dense model, which have no probability.
+
+    Returns
+    -------
+    ndarray
+        ``(n, classes)``, NaN where the scores are, and everywhere for "sums".
+
+    Examples
+    --------
+    >>> probabilities(np.array([[0.0, np.log(3)]]), "logits").round(2)
+    array([[0.25, 0.75]])
+    >>> probabilities(np.array([[0.0]]), "logits")
+    array([[0.5]])
+    """
+    if outputs == "sums":
+        return np.full(scores.shape, np.nan)
+    if outputs == "probabilities":
+        return scores
+    scores = scores.astype(np.float64)
+    # Failed samples are NaN and stay so; NumPy would warn of them.
+    with np.errstate(invalid="ignore"):
+        if scores.shape[1] == 1:
+            return np.exp(-np.logaddexp(0, -scores))
+        shifted = np.exp(scores - scores.max(axis=1, keepdims=True))
+        return shifted / shifted.sum(axis=1, keepdims=True)
+
+
+def ranked_classes(scores: np.ndarray, rank: int) -> np.ndarray:
+    """Class of each sample by the rank of its score; of equal scores the first class counts.
+
+    This is the one place where it is decided which class is predicted.
+
+    Parameters
+    ----------
+    scores
+        ``(n, classes)``; NaN counts as 0.
+    rank
+        0 for the highest score.
+
+    Returns
+    -------
+    ndarray
+        ``(n,)``, int64.
+
+    Examples
+    --------
+    >>> ranked_classes(np.array([[0.5, 0.5, 0.1]]), 0), ranked_classes(np.array([[0.5, 0.5, 0.1]]), 1)
+    (array([0]), array([1]))
+    """
+    return np.argsort(-np.nan_to_num(scores), axis=1, kind="stable")[:, rank]

@@ -1,0 +1,1 @@
+"""A network: built, described, and run on its device."""

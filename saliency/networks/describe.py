@@ -1,0 +1,118 @@
+"""Describing a network: one forward pass of zeros, before any real work is done."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from saliency.exceptions import DataError
+from saliency.experiment.config import Config, input_shape
+from saliency.files.atomic_files import write_json
+from saliency.files.paths import file_sha256, resolve
+
+# Those that read descriptions do not wait for torch.
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+log = logging.getLogger(__name__)
+
+
+def write_descriptions(config: Config, model: str, outputs: Mapping[str, str | Path]) -> None:
+    """Run a network once on zeros and describe it.
+
+    Parameters
+    ----------
+    config
+        The completed config.
+    model
+        Model name.
+    outputs
+        Where to write `describe_network` (``model``) and `describe_target_layer` (``target_layer``); one of them, or
+        both.
+
+    Raises
+    ------
+    DataError
+        If the network cannot be built, or does not fit the input that is configured.
+    """
+    import torch
+
+    from saliency.networks.load import configured_model
+
+    describe: dict[str, Callable[[Config, str, nn.Module, Tensor], dict[str, object]]] = {
+        "model": describe_network,
+        "target_layer": describe_target_layer,
+    }
+    network = configured_model(config, model)
+    zeros = torch.zeros(1, *input_shape(config, model))
+    try:
+        found = {name: describe[name](config, model, network, zeros) for name in outputs}
+    except (ValueError, RuntimeError) as error:
+        raise DataError(f"models.{model}: for an input of shape {list(zeros.shape)}: {error}") from error
+    for name, content in found.items():
+        write_json(content, outputs[name])
+
+
+def describe_network(config: Config, model: str, network: nn.Module, x: Tensor) -> dict[str, object]:
+    """Describe a network and its output for ``x``.
+
+    Returns
+    -------
+    dict
+        ``factory``, ``weights``, ``weights_sha256``, ``parameters`` (their number), ``input_shape``, ``classes``,
+        and ``dense``: whether there is a score for each pixel or voxel.
+    """
+    from saliency.methods.passes.forward_pass import predict
+
+    settings = config["models"][model]
+    output = predict(network, x, settings["ignore_lastlayer"])
+    if config["region"] == "mask" and output.shape[2:] != x.shape[2:]:
+        raise DataError(
+            f"models.{model}: region: mask needs one score per pixel or voxel of the input {list(x.shape)}, but the "
+            f"output has shape {list(output.shape)}: use region: predicted"
+        )
+    weights = settings["weights"]
+    return {
+        "factory": settings["factory"],
+        "weights": weights,
+        "weights_sha256": file_sha256(resolve(weights, Path())) if weights else None,
+        "parameters": sum(parameter.numel() for parameter in network.parameters()),
+        "input_shape": list(x.shape[1:]),
+        "classes": output.shape[1],
+        "dense": output.ndim > 2,
+    }
+
+
+def describe_target_layer(config: Config, model: str, network: nn.Module, x: Tensor) -> dict[str, object]:
+    """Find the target layer, and the shape of its feature map.
+
+    Returns
+    -------
+    dict
+        ``target_layer``, a module name, and ``feature_shape``, its spatial shape.
+    """
+    import torch
+
+    from saliency.methods.passes.explainer import Explainer
+    from saliency.methods.registered import method, with_parts
+
+    settings = config["models"][model]
+    names = [name for name in with_parts(config["methods"]) if "features" in method(name).needs]
+    explainer = Explainer(
+        network,
+        [method(names[0])],
+        settings["target_layer"],
+        settings["section_names"],
+        config["input"]["mode"],
+        config["method_settings"],
+    )
+    with explainer.forward_pass(x, settings["ignore_lastlayer"]) as forward:
+        found = forward.maps(torch.tensor([0]))[names[0]]
+    name, _ = explainer.target_layer(x)
+    if found[0].numel() == 1:
+        title = method(names[0]).title
+        log.warning("target layer '%s' has a single position: its %s is the same everywhere", name, title)
+    return {"target_layer": name, "feature_shape": list(found.shape[1:])}

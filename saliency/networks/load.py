@@ -1,0 +1,116 @@
+"""Building a network from its config entry and loading its weights."""
+
+import logging
+import re
+import sys
+from importlib import import_module
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from saliency.exceptions import DataError
+from saliency.experiment.config import Config
+from saliency.files.paths import resolve
+
+log = logging.getLogger(__name__)
+
+
+def load_model(factory: str, kwargs: dict[str, Any], weights: str | None, trust_checkpoint: bool = False) -> nn.Module:
+    """Call a factory and load a checkpoint into what it returns.
+
+    Parameters
+    ----------
+    factory
+        ``package.module:callable``; modules in the working directory are found too. The callable may be an attribute
+        of a class (``package:Class.method``). It runs with torch's seed at 0.
+    kwargs
+        Its keyword arguments.
+    weights
+        A ``.safetensors`` file, or a checkpoint that ``torch.load(weights_only=True)`` reads: a state dict, also
+        under the key ``state_dict`` or ``model``, also with the prefix ``module.``. None keeps the factory's weights.
+    trust_checkpoint
+        Load with ``weights_only=False``, which runs whatever code is in the file.
+
+    Returns
+    -------
+    nn.Module
+        In eval mode, on the CPU.
+
+    Raises
+    ------
+    DataError
+        If the factory, the file or the fit of both fails, saying which.
+
+    Examples
+    --------
+    >>> model = load_model("saliency:NeuralNetwork", {"input_shape": [1, 50, 50]}, None)
+    >>> type(model).__name__, model.training
+    ('NeuralNetwork', False)
+    """
+    module_name, _, attribute = factory.partition(":")
+    if str(Path.cwd()) not in sys.path:
+        sys.path.append(str(Path.cwd()))
+    try:
+        build: Any = import_module(module_name)
+        for name in attribute.split("."):
+            build = getattr(build, name)
+    except (ImportError, AttributeError) as error:
+        raise DataError(f"factory '{factory}' cannot be found: {error}") from error
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        try:
+            model = build(**kwargs)
+        except TypeError as error:
+            raise DataError(f"factory '{factory}' does not take these kwargs: {error}") from error
+    if not isinstance(model, nn.Module):
+        raise DataError(f"factory '{factory}' returned a {type(model).__name__}, not a torch.nn.Module")
+    if weights is None:
+        log.info("no weights are configured: the network keeps what its factory gave it")
+    else:
+        _load_weights(model, _read_checkpoint(resolve(weights, Path()), weights, trust_checkpoint), weights)
+    return model.eval()
+
+
+def configured_model(config: Config, model: str) -> nn.Module:
+    """Load the network of one of a config's models; raises as `load_model`."""
+    settings = config["models"][model]
+    return load_model(settings["factory"], settings["kwargs"], settings["weights"], settings["trust_checkpoint"])
+
+
+def _read_checkpoint(path: Path, name: str, trust: bool) -> Any:
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        return torch.load(path, map_location="cpu", weights_only=not trust)
+    # Readers raise what they like on broken files.
+    except Exception as error:
+        if trust or not isinstance(error, UnpicklingError):
+            reason = str(error).partition("\n")[0] or type(error).__name__
+            raise DataError(f"weights '{name}' cannot be read ({reason}): replace the file") from error
+        code = re.search(r"GLOBAL (\S+)", str(error))
+        wrong = (
+            f"hold more than tensors (loading calls {code[1]})" if code else "are damaged, or no checkpoint of tensors"
+        )
+        raise DataError(
+            f"weights '{name}' {wrong}: save model.state_dict(), or use .safetensors; trust_checkpoint: true loads the "
+            "file all the same, and runs any code that is in it"
+        ) from error
+
+
+def _load_weights(model: nn.Module, state: Any, name: str) -> None:
+    for key in ("state_dict", "model"):
+        if isinstance(state, dict) and isinstance(state.get(key), dict):
+            state = state[key]
+    if not isinstance(state, dict) or not all(
+        isinstance(key, str) and isinstance(value, Tensor) for key, value in state.items()
+    ):
+        raise DataError(f"weights '{name}' hold no state dict: save model.state_dict()")
+    state = {key.removeprefix("module."): value for key, value in state.items()}
+    try:
+        model.load_state_dict(state)
+    except RuntimeError as error:
+        raise DataError(f"weights '{name}' do not fit the network: {' '.join(str(error).split())}") from error

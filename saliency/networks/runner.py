@@ -1,0 +1,163 @@
+"""A network on its device, over the batches of some samples."""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from functools import cached_property
+
+import numpy as np
+import psutil
+import torch
+from torch import Tensor, nn
+
+from saliency.exceptions import DataError
+from saliency.experiment.config import Config, input_config, input_shape
+from saliency.methods.method import Method
+from saliency.methods.passes.explainer import Explainer
+from saliency.methods.registered import method
+from saliency.networks.device import (
+    choose_device,
+    is_out_of_memory,
+    keep_freed_memory,
+    reduced_precision,
+    use_reproducible_algorithms,
+)
+from saliency.networks.load import configured_model
+from saliency.networks.memory_format import arrange_channels_last
+from saliency.readers.normalisation import normalised
+
+log = logging.getLogger(__name__)
+
+
+class Runner:
+    """The network of one of an experiment's models.
+
+    Parameters
+    ----------
+    config
+        The completed config.
+    model
+        Model name.
+    target_layer
+        Of the methods that use one, None where it is not known or not needed.
+    """
+
+    def __init__(self, config: Config, model: str, target_layer: str | None = None) -> None:
+        self.config, self.model, self.target_layer = config, model, target_layer
+        self.settings = config["models"][model]
+
+    @property
+    def device(self) -> str:
+        """Name of the device to compute on."""
+        return choose_device(self.config["device"])
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the parameters and of what is stored."""
+        found: torch.dtype = getattr(torch, self.config["precision"])
+        return found
+
+    @property
+    def ignore_lastlayer(self) -> bool:
+        """Whether scores are taken before the last activation."""
+        return bool(self.settings["ignore_lastlayer"])
+
+    @cached_property
+    def network(self) -> nn.Module:
+        """The network, on its device and in the configured precision."""
+        torch.set_num_threads(self.config["threads"])
+        network = configured_model(self.config, self.model)
+        if self.device == "cuda":
+            use_reproducible_algorithms(tf32=self.config["reduced_precision"] == "tf32")
+        network = network.to(self.device, self.dtype)
+        if self.device == "cpu":
+            keep_freed_memory()
+            arrange_channels_last(network, torch.zeros(1, *input_shape(self.config, self.model), dtype=self.dtype))
+        return network
+
+    def explainer(self, names: Sequence[str], network: nn.Module | None = None) -> Explainer:
+        """What makes the maps of some methods of this network, or of another one that is built alike."""
+        chosen: list[type[Method]] = [method(name) for name in names]
+        return Explainer(
+            network or self.network,
+            chosen,
+            self.target_layer,
+            self.settings["section_names"],
+            self.config["input"]["mode"],
+            self.config["method_settings"],
+        )
+
+    def normalised(self, inputs: np.ndarray) -> np.ndarray:
+        """What the network sees of ``inputs`` ``(n, c, *spatial)``, which are stored before normalisation."""
+        settings = input_config(self.config, self.model)
+        return normalised(inputs, settings["mean"], settings["std"])
+
+    def for_each_batch(
+        self,
+        what: str,
+        inputs: np.ndarray,
+        regions: np.ndarray | None,
+        work: Callable[[slice, Tensor, Tensor | None], None],
+        progress: Callable[[int], None],
+        one_of_many: bool = False,
+    ) -> None:
+        """Call `work` for one batch after the other.
+
+        A batch for which memory does not suffice is halved and tried again, and the log says so. What is computed for
+        a sample does not depend on the other samples of its batch; but libraries choose their algorithms by the size of
+        a batch, so that the last bits of floating point results may differ, as with another ``batch_size``.
+
+        Parameters
+        ----------
+        what
+            The step, for the log.
+        inputs
+            ``(n, c, *spatial)``, NaN for failed samples.
+        regions
+            ``(n, *spatial)``, positive inside, where the scores of a dense model are summed over masks, else None.
+        work
+            Takes rows, their normalised samples ``[b, c, *spatial]``, in which failed samples are 0, and their regions
+            ``[b, *spatial]`` or None. It may be called again for rows of which it has done a part.
+        progress
+            Is told how many samples are done, after each batch.
+        one_of_many
+            Whether other jobs do the same for other samples: if the job took longer to start than to do this, the log
+            says that there could be fewer.
+
+        Raises
+        ------
+        DataError
+            If memory does not suffice for a single sample.
+        """
+        begin, size, started = 0, self.config["batch_size"], time.perf_counter()
+        start_up = time.time() - psutil.Process().create_time()
+        while begin < len(inputs):
+            rows = slice(begin, min(begin + size, len(inputs)))
+            try:
+                batch = torch.from_numpy(self.normalised(inputs[rows])).nan_to_num().to(self.device)
+                region = None if regions is None else torch.from_numpy(regions[rows] > 0).to(self.device)
+                with reduced_precision(self.device, self.config["reduced_precision"]):
+                    work(rows, batch, region)
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                tried = rows.stop - begin
+                if tried == 1:
+                    words = next(iter(str(error).splitlines()), type(error).__name__)
+                    raise DataError(
+                        f"{what}: memory does not suffice for a single sample ({words}): use a device or machine with "
+                        "more of it, or a smaller input"
+                    ) from error
+                size = tried // 2
+                log.warning("%s: out of memory with %d samples at once: going on with %d", what, tried, size)
+            else:
+                begin = rows.stop
+                progress(begin)
+        seconds = time.perf_counter() - started
+        if one_of_many and start_up > seconds:
+            log.info(
+                "%s: %.1f s, after %.1f s in which the job started: a larger shard_size makes fewer jobs",
+                what,
+                seconds,
+                start_up,
+            )

@@ -1,0 +1,1 @@
+"""From the files of a sample to the array that a network sees."""

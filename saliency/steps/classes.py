@@ -1,0 +1,60 @@
+"""Choosing the class that each sample is explained for."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from saliency.exceptions import DataError
+from saliency.experiment.manifest import line_numbers
+from saliency.experiment.messages import label_problem
+from saliency.methods.scores import ranked_classes
+from saliency.store.shard import Shard
+
+RANKS = {"predicted": 0, "runner_up": 1}
+
+
+def chosen_classes(shard: Shard, logits: np.ndarray, target: str, rows: slice) -> np.ndarray:
+    """Class to explain in each sample, int64; -1 where there is none, for want of a label or of an input.
+
+    Parameters
+    ----------
+    shard
+        Whose samples they are.
+    logits
+        ``(b, classes)`` of some rows, NaN for failed samples.
+    target
+        Name of the target.
+    rows
+        Positions of the batch in the shard.
+
+    Raises
+    ------
+    DataError
+        If the model has no such class.
+    """
+    usable, count = np.isfinite(logits).all(axis=1), logits.shape[1]
+    if target == "label":
+        classes = shard.plan.labels(shard.rows.iloc[rows])
+        wrong = usable & (classes >= count)
+        lines = line_numbers(shard.plan.manifest, len(shard.plan.samples)) if wrong.any() else []
+        for number in np.flatnonzero(wrong):
+            line = lines[shard.rows.index[rows.start + number]]
+            shard.warn(rows.start + number, label_problem(shard.plan, classes[number], count, line))
+        classes[wrong] = -1
+    elif target.startswith("class-"):
+        index = int(target.removeprefix("class-"))
+        if index >= count:
+            raise DataError(f"targets: {index}: is outside the model's classes 0 … {count - 1}")
+        classes = np.full(len(logits), index)
+    else:
+        if RANKS[target] >= count:
+            raise DataError(f"targets: target '{target}' needs a model with at least two classes")
+        classes = ranked_classes(logits, RANKS[target])
+    classes[~usable] = -1
+    return classes
+
+
+def choose_classes(shard: Shard, target: str) -> None:
+    """Store the class that each sample is explained for."""
+    found = chosen_classes(shard, shard.read("logits"), target, slice(0, len(shard)))
+    shard.write(f"{target}/class", found)

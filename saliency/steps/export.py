@@ -1,0 +1,97 @@
+"""Maps of volumes as NIfTI, in the voxels of the original file."""
+
+import gzip
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+
+from saliency.exceptions import InputError
+from saliency.experiment.config import Config, input_config
+from saliency.experiment.plan import Plan
+from saliency.files.atomic_files import write_atomically
+from saliency.readers.samples import preprocessing_of
+from saliency.readers.volume_grid import VolumeGrid
+from saliency.readers.volumes import load_volume
+from saliency.store.sample_maps import SampleReader
+
+log = logging.getLogger(__name__)
+
+
+def export_sample(
+    config: Config,
+    model: str,
+    target: str,
+    sample: str,
+    files: Mapping[str, Sequence[str | Path]],
+    descriptions: Sequence[str | Path],
+    outputs: Mapping[str, str | Path],
+) -> None:
+    """Write a sample's maps as NIfTI on the grid of its original file.
+
+    Parameters
+    ----------
+    config, model, target
+        The completed config, and names.
+    sample
+        Its id.
+    files
+        By array of the store: its file of the shard that holds the sample.
+    descriptions
+        The model's JSON descriptions.
+    outputs
+        File for each method. A sample without maps gives files of NaN.
+    """
+    plan = Plan(config)
+    read = SampleReader(plan, model, target, files, [plan.shard_of[sample]], descriptions)
+    row = int(np.flatnonzero(plan.samples["id"] == sample)[0])
+    found = read(row)
+    original = next(iter(plan.files(plan.samples.iloc[[row]], model)[0].values()))
+    preprocessing = preprocessing_of(input_config(config, model))
+    try:
+        grid = preprocessing.grid(load_volume(original))
+    except InputError as error:
+        log.warning("%s: %s: there is no grid to write on, NaN is written", original, error)
+        for name, output in outputs.items():
+            save_image(nib.Nifti1Image(found.maps[name][0], np.eye(4)), Path(output))
+        return
+    for name, output in outputs.items():
+        save_map(found.maps[name], grid, original, Path(output))
+        log.info("%s", output)
+
+
+def save_map(values: np.ndarray, grid: VolumeGrid, original: Path, output: Path) -> None:
+    """Write a map as NIfTI on the grid of the original file.
+
+    Parameters
+    ----------
+    values
+        ``(c, x, y, z)`` on the network's grid; several channels become the fourth axis.
+    grid
+        From `VolumePreprocessing.grid`.
+    original
+        The file that was read; its affine, and a NIfTI header's units and codes, are taken over.
+    output
+        ``.nii`` or ``.nii.gz``.
+    """
+    source = nib.load(original)
+    channels = [grid.to_original(channel) for channel in values]
+    data = channels[0] if len(channels) == 1 else np.stack(channels, axis=-1)
+    header = source.header if isinstance(source, nib.Nifti1Pair) else None
+    kind = nib.Nifti2Image if isinstance(source, nib.Nifti2Pair | nib.Nifti2Image) else nib.Nifti1Image
+    image = kind(data, source.affine, header)
+    image.set_data_dtype(np.float32)
+    # The file's own display range would show the map as black or white.
+    image.header["cal_min"], image.header["cal_max"] = 0, 0
+    save_image(image, output)
+
+
+def save_image(image: nib.Nifti1Image | nib.Nifti2Image, output: Path) -> None:
+    """Write an image in one step; equal images give equal bytes."""
+    content = image.to_bytes()
+    if output.suffix == ".gz":
+        # With its time, a file would differ at each writing. Level 1 is nibabel's.
+        content = gzip.compress(content, compresslevel=1, mtime=0)
+    write_atomically(output, content)

@@ -1,0 +1,149 @@
+"""Training a classifier on the prepared samples of an experiment, so that "train, then audit" is one run.
+
+This is for small networks that learn in minutes on the samples of one manifest; larger ones come with their weights.
+"""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from safetensors.torch import save
+from torch import Tensor, nn
+from torch.nn import functional
+
+from saliency.exceptions import DataError
+from saliency.experiment.config import Config, input_config
+from saliency.experiment.plan import Plan
+from saliency.files.atomic_files import write_atomically
+from saliency.methods.passes.scores import model_scores
+from saliency.networks.load import load_model
+from saliency.readers.normalisation import normalised
+from saliency.store.codec import read_shard
+from saliency.store.layout import plan_specs
+
+log = logging.getLogger(__name__)
+
+
+def train(
+    network: nn.Module,
+    inputs: Tensor,
+    labels: Tensor,
+    splits: Sequence[str],
+    *,
+    epochs: int,
+    batch_size: int,
+    learning_rate: float,
+    seed: int,
+) -> pd.DataFrame:
+    """Fit a network to the samples of the split "train" with Adam, minimising the cross entropy.
+
+    Kingma and Ba, "Adam: A Method for Stochastic Optimization", 2015, https://arxiv.org/abs/1412.6980
+
+    Parameters
+    ----------
+    network
+        Returns logits ``[n, classes]``; changed in place, and left in eval mode.
+    inputs
+        ``[n, c, *spatial]``, normalised.
+    labels
+        ``[n]``, int64.
+    splits
+        Name of each sample's split.
+    epochs, batch_size, learning_rate
+        Passes over the training samples, samples per step, and Adam's learning rate.
+    seed
+        Decides the order of the samples; equal seeds give equal weights on one machine.
+
+    Returns
+    -------
+    DataFrame
+        One row per epoch: ``epoch``, ``loss`` (mean over the training samples), and ``accuracy_SPLIT`` for each split.
+
+    Raises
+    ------
+    DataError
+        If a label is outside the network's classes, or the loss is no longer finite.
+
+    Examples
+    --------
+    >>> network = nn.Sequential(nn.Flatten(), nn.Linear(1, 2))
+    >>> x, y = torch.tensor([[[-1.0]], [[1.0]]]), torch.tensor([0, 1])
+    >>> history = train(network, x, y, ["train"] * 2, epochs=50, batch_size=2, learning_rate=0.1, seed=0)
+    >>> float(history["accuracy_train"].iloc[-1])
+    1.0
+    """
+    groups = {name: torch.tensor([split == name for split in splits]) for name in dict.fromkeys(splits)}
+    x, y = inputs[groups["train"]], labels[groups["train"]]
+    optimizer = torch.optim.Adam(network.parameters(), lr=learning_rate)
+    history = []
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        for epoch in range(1, epochs + 1):
+            network.train()
+            total = 0.0
+            for batch in torch.randperm(len(x)).split(batch_size):
+                scores = model_scores(network(x[batch]))
+                if scores.ndim > 2 or int(y.max()) >= scores.shape[1]:
+                    raise DataError(f"labels up to {int(y.max())} do not fit an output of shape {list(scores.shape)}")
+                loss = functional.cross_entropy(scores, y[batch])
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                total += float(loss.detach()) * len(batch)
+            if not np.isfinite(total):
+                raise DataError(f"the loss of epoch {epoch} is not finite: set a smaller train.learning_rate")
+            network.eval()
+            accuracy = {
+                f"accuracy_{name}": _accuracy(network, inputs[rows], labels[rows], batch_size)
+                for name, rows in groups.items()
+            }
+            history.append({"epoch": epoch, "loss": total / len(x)} | accuracy)
+            shown = ", ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in accuracy.items())
+            log.info("epoch %d of %d: loss %.4f, %s", epoch, epochs, total / len(x), shown)
+    return pd.DataFrame(history)
+
+
+def _accuracy(network: nn.Module, inputs: Tensor, labels: Tensor, batch_size: int) -> float:
+    with torch.no_grad():
+        predicted = torch.cat([model_scores(network(batch)).argmax(1) for batch in inputs.split(batch_size)])
+    return float((predicted == labels).float().mean())
+
+
+def train_model(config: Config, model: str, inputs: Sequence[str | Path], weights: Path, history: Path) -> None:
+    """Train a model of the experiment on its prepared samples; write its weights as safetensors and its history as CSV.
+
+    Parameters
+    ----------
+    config, model
+        The completed config, and the name of a model with ``train``.
+    inputs
+        Shard files of ``inputs``, of the shards `Plan.labelled_shards` gives, in order.
+    weights, history
+        Files to write.
+    """
+    plan, settings = Plan(config), config["models"][model]
+    specs = plan_specs(plan, model, [])
+    parts = {shard: plan.rows(shard) for shard in plan.labelled_shards(model)}
+    rows, spec = pd.concat(parts.values()), specs["inputs"]
+    samples = np.concatenate(
+        [read_shard(Path(path), len(part), spec) for path, part in zip(inputs, parts.values(), strict=True)]
+    )
+    labels, splits = plan.labels(rows), rows[settings["train"]["split"]].to_numpy()
+    usable = np.isfinite(samples).reshape(len(samples), -1).all(axis=1) & (labels >= 0) & (splits != "")
+    if not (usable & (splits == "train")).any():
+        raise DataError(f"models.{model}.train: no labelled sample of the split 'train' could be read")
+    torch.set_num_threads(config["threads"])
+    normalisation = input_config(config, model)
+    network = load_model(settings["factory"], settings["kwargs"], None)
+    table = train(
+        network.to(getattr(torch, config["precision"])),
+        torch.from_numpy(normalised(samples[usable], normalisation["mean"], normalisation["std"])),
+        torch.from_numpy(labels[usable]),
+        splits[usable].tolist(),
+        **{key: value for key, value in settings["train"].items() if key != "split"},
+    )
+    write_atomically(history, table.to_csv(index=False, float_format="%.6f").encode())
+    write_atomically(weights, save({name: value.contiguous() for name, value in network.state_dict().items()}))

@@ -1,0 +1,61 @@
+"""What the results of a run follow from."""
+
+import platform
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from saliency.experiment.arrays import stored_array
+from saliency.experiment.config import Config
+from saliency.experiment.descriptions import read_descriptions
+from saliency.experiment.digests import Digests
+from saliency.experiment.plan import Plan
+from saliency.files.paths import file_sha256
+
+PACKAGES = ("nip-saliency", "torch", "numpy", "zarr", "numcodecs", "pillow", "pandas", "snakemake")
+
+
+def shard_digests(plan: Plan) -> dict[str, dict[str, str]]:
+    """Digest of each shard, by model and by the shard's path in the store."""
+    digests = Digests(plan)
+    found: dict[str, dict[str, str]] = {model: {} for model in plan.models}
+    for model, of_model in found.items():
+        for path in plan.arrays:
+            target, array = path.rpartition("/")[0] or None, stored_array(path)
+            for shard in plan.shards:
+                of_model[plan.shard_key(path, shard)] = digests.of(array.step, model, shard, target)
+    return found
+
+
+def provenance(config: Config, descriptions: Sequence[Sequence[str | Path]]) -> dict[str, object]:
+    """Everything that the results follow from.
+
+    Parameters
+    ----------
+    config
+        The completed config.
+    descriptions
+        Files of each kind of description, in the order of the models.
+
+    Returns
+    -------
+    dict
+        ``config``, ``models`` (weights' SHA-256, target layer, …), ``digests`` of each shard, ``manifest_sha256``,
+        ``versions`` and ``platform``.
+    """
+    plan = Plan(config)
+    of_models = zip(plan.models, zip(*descriptions, strict=True), strict=True)
+    versions: dict[str, str | None] = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            versions[package] = None
+    return {
+        "config": config,
+        "manifest_sha256": file_sha256(plan.manifest),
+        "models": {model: read_descriptions(paths) for model, paths in of_models},
+        "digests": shard_digests(plan),
+        "versions": versions,
+        "platform": platform.platform(),
+    }

@@ -1,0 +1,254 @@
+import copy
+import datetime
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from saliency.experiment.config import input_config, read_class_names
+from saliency.experiment.validation import complete_config
+from tests.helpers.workflow_project import SCHEMA
+
+ROOT = Path(__file__).parents[2]
+WORDS = [*SCHEMA["properties"], *SCHEMA["$defs"]["model"]["properties"], *SCHEMA["$defs"]["image_input"]["properties"],
+         *SCHEMA["$defs"]["volume_input"]["properties"],
+         "samples", "contact_sheets", "label", "predicted"]  # fmt: skip
+
+
+@pytest.fixture
+def config(tmp_path, monkeypatch):
+    """A small config without problems, and its files, in the working directory."""
+    monkeypatch.chdir(tmp_path)
+    Path("m.csv").write_text("id,path,label\na,m.csv,0\n")
+    Path("names.txt").write_text("cat\ndog\n")
+    return {"experiment": "e", "manifest": "m.csv", "models": {"net": {"factory": "torch.nn:Linear"}}}
+
+
+def problems(config, changes=(), **model):
+    config = copy.deepcopy(config)
+    config.update(changes)
+    config["models"]["net"].update(model)
+    return complete_config(config, SCHEMA)[1]
+
+
+def test_reduced_precision_has_no_place_beside_double(config):
+    assert problems(config, {"reduced_precision": "tf32"}) == []
+    expected = "config: reduced_precision: has no effect on precision float64: leave one of them out"
+    assert problems(config, {"reduced_precision": "tf32", "precision": "float64"}) == [expected]
+
+
+def test_small_config_has_no_problems(config):
+    assert problems(config) == []
+
+
+def test_shipped_config_has_no_problems_and_gets_defaults(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    given_config = yaml.safe_load(Path("config/config.yaml").read_text(encoding="utf-8"))
+    before = copy.deepcopy(given_config)
+    completed, found = complete_config(given_config, SCHEMA)
+    assert found == []
+    assert given_config == before
+    model, audit = completed["models"].pop("efficientnet_lite0"), completed.pop("audit")
+    assert completed == {
+        "experiment": "photographs",
+        "manifest": "config/photographs.csv",
+        "input": {"mode": "2D", "channels": 3, "resize": 256, "crop": 224, "interpolation": "bicubic",
+                  "mask_values": None, "mean": [0.49804], "std": [0.50196]},
+        "models": {},
+        "targets": ["predicted", "runner_up"],
+        "methods": ["guided_backprop", "gradcam", "guided_gradcam"],
+        "method_settings": {},
+        "report": {"side": "auto"},
+        "shard_size": 8,
+        "batch_size": 16,
+        "threads": 1,
+        "device": "auto",
+        "precision": "float32",
+        "reduced_precision": None,
+        "on_error": "fail",
+        "max_failed": None,
+        "execution": "steps",
+        "region": "predicted",
+        "digits": None,
+        "patches": None,
+        "export": "none",
+        "plots": {"samples": "first", "count": 12, "seed": 0,
+                  "contact_sheets": ["first", "random", "misclassified", "least_confident"]},
+    }  # fmt: skip
+    assert (audit["tolerance"], audit["grid"], audit["where"], audit["faithfulness"]) == (15, 8, {}, None)
+    settings = ["train", "target_layer", "section_names", "ignore_lastlayer", "outputs", "input"]
+    assert [model[key] for key in settings] == [None, None, None, False, "logits", {}]
+
+
+@pytest.mark.parametrize(
+    ("changes", "model", "expected"),
+    [
+        ({"shard_siz": 3}, {}, "config: unknown key 'shard_siz'; did you mean 'shard_size'?"),
+        ({}, {"wieghts": None}, "config: models.net: unknown key 'wieghts'; did you mean 'weights'?"),
+        ({"input": {"cropp": 9}}, {}, "config: input: unknown key 'cropp'; did you mean 'crop'?"),
+        ({}, {"input": {"resise": 9}}, "config: models.net.input: unknown key 'resise'; did you mean 'resize'?"),
+        ({"plots": {"cuont": 1}}, {}, "config: plots: unknown key 'cuont'; did you mean 'count'?"),
+        ({"plots": {"xyz": 1}}, {},
+         "config: plots: unknown key 'xyz'; known keys: samples, count, seed, contact_sheets"),
+    ],
+)  # fmt: skip
+def test_unknown_key_comes_with_a_hint(config, changes, model, expected):
+    assert problems(config, changes, **model) == [expected]
+
+
+@pytest.mark.parametrize("limit", [0, -1, 1.0, 1.5, 0.0, True, "3"])
+def test_max_failed_is_a_number_of_samples_or_a_share(config, limit):
+    words = "with on_error skip, a number of samples (1, 2, …), a share of them between 0 and 1, or null"
+    assert problems(config, {"max_failed": limit}) == [f"config: max_failed: {limit!r} does not fit: {words}"]
+    for allowed in (None, 1, 3, 0.5):
+        assert problems(config, {"max_failed": allowed}) == []
+
+
+def test_all_wrong_types_are_reported_together_with_their_places(config):
+    changes = {"experiment": "a/b", "shard_size": "8", "batch_size": 0, "threads": 8.0, "methods": ["gradcm"],
+               "targets": ["predicted", True, 1.0], "input": {"mean": [float("nan")], "channels": 2}}  # fmt: skip
+    target = "predicted, label, runner_up, or a class index (0, 1, …)"
+    assert problems(config, changes, factory="torch", kwargs=[]) == [
+        "config: batch_size: 0 is less than the minimum of 1",
+        "config: experiment: 'a/b' does not fit: a name of letters, digits, '.', '_' and '-'; results go to "
+        "results/NAME",
+        "config: input.channels: 2 is not one of [1, 3]",
+        "config: input.mean.0: nan is not of type 'number'",
+        "config: methods.0: 'gradcm' is not one of ['guided_backprop', 'gradcam', 'guided_gradcam']",
+        "config: models.net.factory: 'torch' does not fit: package.module:callable",
+        "config: models.net.kwargs: [] is not of type 'object'",
+        "config: shard_size: '8' does not fit: auto, or a number of samples, at least 1",
+        f"config: targets.1: True does not fit: {target}",
+        f"config: targets.2: 1.0 does not fit: {target}",
+        "config: threads: 8.0 does not fit: a number of cores per job, at least 1",
+    ]
+
+
+def test_required_keys_are_asked_for():
+    found = [f"config: '{key}' is a required property" for key in ("experiment", "manifest", "models")]
+    assert complete_config({}, SCHEMA)[1] == found
+
+
+@pytest.mark.parametrize("name", ["gone.pth", "", ".", "package://numpy/gone.pth", "n" * 300, "nul\0"])
+@pytest.mark.parametrize("key", ["weights", "class_names"])
+def test_missing_file_is_named(config, key, name):
+    assert problems(config, **{key: name}) == [f"config: models.net.{key}: there is no file '{name}'"]
+
+
+def test_package_that_is_not_installed_is_named(config):
+    name = "package://no_such_package/x"
+    reason = f"the Python package 'no_such_package' of '{name}' is not installed"
+    assert problems(config, factory="no_such_package.net:build", weights=name, class_names=name) == [
+        "config: models.net.factory: the Python package 'no_such_package' is not installed",
+        f"config: models.net.weights: {reason}",
+        f"config: models.net.class_names: {reason}",
+    ]
+
+
+@pytest.mark.parametrize("package", ["__main__", "n" * 300])
+def test_factory_in_no_package_is_reported(config, monkeypatch, package):
+    # As in a console script, for which importlib raises instead of finding nothing.
+    monkeypatch.setattr("__main__.__spec__", None)
+    expected = f"config: models.net.factory: the Python package '{package}' is not installed"
+    assert problems(config, factory=f"{package}:build") == [expected]
+
+
+@pytest.mark.parametrize("name", ["my_module.py", "my_module/__init__.py"])
+def test_factory_may_lie_in_the_working_directory(config, name):
+    Path(name).parent.mkdir(exist_ok=True)
+    Path(name).touch()
+    assert problems(config, factory="my_module:build") == []
+
+
+@pytest.mark.parametrize("value", [float("inf"), datetime.date(2020, 1, 1), {1: 0, "a": 0}])
+def test_kwargs_that_json_cannot_hold_are_refused(config, value):
+    (found,) = problems(config, kwargs={"x": value})
+    assert found.startswith("config: models.net.kwargs: must be what JSON can hold: ")
+
+
+@pytest.mark.parametrize("names", [["cat", "dog"], "names.txt"])
+def test_target_outside_the_class_names_is_reported(config, names):
+    expected = "config: targets: class 2 is outside the 2 class_names of models.net"
+    assert problems(config, {"targets": [0, 1, 2, "predicted"]}, class_names=names) == [expected]
+
+
+def test_class_names_are_the_lines_of_utf_8_text(config):
+    Path("names.txt").write_bytes("\ufeffKätzchen\r\nHund\n".encode())
+    assert read_class_names("names.txt") == ["Kätzchen", "Hund"]
+    Path("names.txt").write_bytes("Kätzchen\n".encode("latin-1"))
+    (found,) = problems(config, class_names="names.txt")
+    assert found.startswith("config: models.net.class_names: 'names.txt' cannot be read as UTF-8 text")
+
+
+SHAPE = "all samples must get one shape: set crop, or resize to [height, width]"
+
+
+def test_input_must_give_one_shape_and_fit_the_channels(config):
+    changes = {"input": {"crop": None, "mean": [0, 0], "std": [1, 1, 1, 1]}}
+    assert problems(config, changes, input={"resize": [9, 9], "mean": [0]}) == [
+        f"config: input: {SHAPE}",
+        "config: input.mean: has 2 values for 3 channels",
+        "config: input.std: has 4 values for 3 channels",
+        "config: models.net.input.std: has 4 values for 3 channels",
+    ]
+
+
+def test_model_overrides_the_input(config):
+    assert problems(config, {"input": {"crop": None, "resize": [9, 8]}}) == []
+    assert problems(config, {}, input={"crop": None}) == [f"config: models.net.input: {SHAPE}"]
+    config["models"]["net"]["input"] = {"channels": 1, "mean": [0.5], "std": [0.5], "crop": 7}
+    completed, found = complete_config(config, SCHEMA)
+    assert found == []
+    assert completed["input"]["crop"] == 224
+    assert input_config(completed, "net") == {
+        "mode": "2D", "resize": 256, "interpolation": "bilinear", "channels": 1, "mask_values": None, "mean": [0.5],
+        "std": [0.5], "crop": 7
+    }  # fmt: skip
+
+
+def test_manifest_is_checked_with_the_config(config):
+    assert problems(config, {"manifest": "gone.csv"}) == [
+        "gone.csv: cannot be read as a table: No such file or directory"
+    ]
+    Path("m.csv").write_text("id,path\na,gone.png\n")
+    assert problems(config, {"targets": ["label"]}) == ["m.csv: column 'label' is missing; the header has: id, path"]
+    assert problems(config) == ["m.csv: line 2, column path: there is no file 'gone.png'"]
+    assert problems(config, {"on_error": "skip"}) == []
+
+
+def test_without_check_no_file_is_looked_at(config):
+    config["manifest"] = "gone.csv"
+    config["models"]["net"] |= {"weights": "gone.pth", "factory": "no_such_package:x"}
+    assert complete_config(config, SCHEMA, check=False)[1] == []
+    config["threads"] = 0
+    assert complete_config(config, SCHEMA, check=False)[1] == ["config: threads: 0 is less than the minimum of 1"]
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.sampled_from([*WORDS, "os:x"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(WORDS) | st.text(max_size=3), inner),
+    max_leaves=8,
+)
+CONFIGS = st.dictionaries(st.sampled_from(list(SCHEMA["properties"])) | st.text(max_size=3) | st.integers(), VALUES)
+MODELS = st.fixed_dictionaries(
+    {"factory": st.from_regex(SCHEMA["$defs"]["model"]["properties"]["factory"]["pattern"]) | VALUES},
+    optional={
+        "kwargs": st.dictionaries(st.text(max_size=3) | st.integers(), VALUES, max_size=2),
+        "weights": st.text(max_size=5),
+        "class_names": st.text(max_size=5) | st.lists(st.text(max_size=2), max_size=2),
+        "input": st.dictionaries(st.sampled_from(["crop", "resize", "channels", "mean"]), VALUES, max_size=2),
+    },
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(changes=CONFIGS, model=MODELS)
+def test_any_config_is_reported_and_left_alone(changes, model):
+    config = {"experiment": "e", "manifest": "gone.csv", "models": {"net": model}, **changes}
+    before = copy.deepcopy(config)
+    _, found = complete_config(config, SCHEMA)
+    assert found  # the manifest is not there, if nothing else
+    assert all(isinstance(line, str) for line in found)
+    assert config == before

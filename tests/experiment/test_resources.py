@@ -1,0 +1,160 @@
+"""What jobs ask a scheduler for, compared with the memory and time that they use, as the kernel counts them."""
+
+import json
+import os
+import subprocess
+import sys
+
+import nibabel
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+from saliency.experiment.plan import Plan
+from saliency.experiment.resources import memory_mb, minutes
+from saliency.experiment.steps import step as cost
+from saliency.experiment.validation import complete_config
+from tests.helpers.workflow_project import ROOT, SCHEMA
+
+# Snakemake around the job, see docs/cluster.md: two processes.
+SNAKEMAKE_MB = 400
+
+JOB = """
+import json, resource, sys, time
+from pathlib import Path
+import yaml
+from saliency.steps.fused import fused
+from saliency.steps.prepare import prepare
+from saliency.steps.predict import predict_shard
+from saliency.steps.classes import choose_classes
+from saliency.steps.explain import explain_shard
+from saliency.steps.explain import combine_shard
+from saliency.experiment.validation import complete_config
+from saliency.networks.describe import write_descriptions
+from tests.helpers.shards import stored_shard
+
+step, schema = sys.argv[1:]
+config, schema = (yaml.safe_load(Path(name).read_text()) for name in ("config.yaml", schema))
+config, problems = complete_config(config, schema)
+assert not problems, problems
+descriptions = [Path("model.json"), Path("target_layer.json")]
+before = time.process_time()
+if step == "inspect_model":
+    write_descriptions(config, "network", {"model": descriptions[0]})
+elif step == "find_target_layer":
+    write_descriptions(config, "network", {"target_layer": descriptions[1]})
+else:
+    job = stored_shard(config, "network", 0, "store", descriptions)
+    {
+        "prepare": lambda: prepare(job),
+        "predict": lambda: predict_shard(job),
+        "target_class": lambda: choose_classes(job, "predicted"),
+        "gradcam": lambda: explain_shard(job, "gradcam", "predicted"),
+        "guided_backprop": lambda: explain_shard(job, "guided_backprop", "predicted"),
+        "guided_gradcam": lambda: combine_shard(job, "guided_gradcam", "predicted"),
+        "fused": lambda: fused(job),
+    }[step]()
+print(json.dumps([resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3, time.process_time() - before]))
+"""
+
+
+def write_project(folder, factory, kwargs, mode, side, samples, batch, targets):
+    generator = np.random.default_rng(0)
+    suffix = {"2D": "png", "3D": "nii"}[mode]
+    if mode == "2D":
+        Image.fromarray(generator.integers(0, 256, (side, side, 3), dtype=np.uint8)).save(folder / "noise.png")
+    else:
+        nibabel.save(
+            nibabel.Nifti1Image(generator.random((side,) * 3, dtype=np.float32), np.eye(4)), folder / "noise.nii"
+        )
+    rows = [f"s{number},noise.{suffix}" for number in range(samples)]
+    (folder / "manifest.csv").write_text("\n".join(["id,path", *rows]) + "\n")
+    config = {
+        "experiment": "test",
+        "manifest": "manifest.csv",
+        "input": {"mode": mode, "crop": side},
+        "models": {"network": {"factory": factory, "kwargs": kwargs}},
+        "targets": targets,
+        "shard_size": samples,
+        "batch_size": batch,
+        "execution": "fused",
+    }
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+
+
+RESNET_3D = {"spatial_dims": 3, "n_input_channels": 1, "num_classes": 2}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("factory", "kwargs", "mode", "side", "samples", "batch", "targets"),
+    [
+        ("torchvision.models:resnet18", {}, "2D", 224, 8, 8, ["predicted"]),
+        ("monai.networks.nets:resnet10", RESNET_3D, "3D", 64, 4, 4, ["predicted"]),
+    ],
+    ids=["resnet18", "resnet10-3D"],
+)
+def test_jobs_use_less_than_they_ask_for(tmp_path, monkeypatch, factory, kwargs, mode, side, samples, batch, targets):
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        pytest.skip("the memory of a test's worker would count as its child's: run with -n 0")
+    write_project(tmp_path, factory, kwargs, mode, side, samples, batch, targets)
+    monkeypatch.chdir(tmp_path)
+    schema = ROOT / "workflow" / "schemas" / "config.schema.yaml"
+    config, _ = complete_config(
+        yaml.safe_load((tmp_path / "config.yaml").read_text()), yaml.safe_load(schema.read_text())
+    )
+    plan = Plan(config)
+    million_values = samples * (3 * side**2 if mode == "2D" else side**3) / 1e6
+    steps = ["inspect_model", "find_target_layer", "prepare", "predict", "target_class"]
+    for step in [*steps, "gradcam", "guided_backprop", "guided_gradcam", "fused"]:
+        command = [sys.executable, "-W", "ignore", "-c", JOB, step, str(schema)]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr[-3000:]
+        used_mb, seconds = json.loads(done.stdout)
+        asked = memory_mb(plan, step, "network")
+        rate = seconds / million_values
+        print(f"{step:18} {used_mb:5.0f} MB of {asked:5}, {rate:6.2f} core seconds for a million values")
+        assert used_mb + SNAKEMAKE_MB < asked
+        estimate = cost(step).seconds * (len(targets) if step == "fused" else 1)
+        assert seconds < 60 + estimate * million_values
+        assert asked < 4 * (used_mb + SNAKEMAKE_MB)
+
+
+def plan(tmp_path, weights=None, samples=1, **changes):
+    (tmp_path / "manifest.csv").write_text("id,path\n" + "".join(f"s{row},a.png\n" for row in range(samples)))
+    config = {"experiment": "e", "manifest": str(tmp_path / "manifest.csv"), **changes}
+    config["models"] = {"m": {"factory": "torchvision.models:resnet18", "weights": weights}}
+    return Plan(complete_config(config, SCHEMA, check=False)[0])
+
+
+def test_estimates_grow_with_shard_batch_targets_weights_and_precision(tmp_path):
+    weights = tmp_path / "weights.safetensors"
+    weights.write_bytes(bytes(100_000_000))
+    usual = plan(tmp_path)
+    for larger in (
+        plan(tmp_path, shard_size=512),
+        plan(tmp_path, batch_size=32),
+        plan(tmp_path, targets=["predicted", 1], execution="fused"),
+        plan(tmp_path, weights=str(weights)),
+        plan(tmp_path, precision="float64"),
+    ):
+        assert memory_mb(larger, "fused", "m") > memory_mb(usual, "fused", "m") + 100
+    for longer in (plan(tmp_path, shard_size=512), plan(tmp_path, targets=["predicted", 1])):
+        assert minutes(longer, "fused", "m") > minutes(usual, "fused", "m")
+
+
+def test_steps_without_a_network_ask_for_little(tmp_path):
+    # 256 photographs of 3 x 224 x 224 values of 4 bytes are 154 MB.
+    usual = plan(tmp_path)
+    assert memory_mb(usual, "predictions", "m") == pytest.approx(800, rel=0.01)
+    assert memory_mb(usual, "target_class", "m") <= 1400
+    assert memory_mb(usual, "predict", "m") > memory_mb(usual, "prepare", "m") == 1400 + 463
+    assert minutes(usual, "target_class", "m") == 10
+
+
+def test_tables_of_more_samples_ask_for_more(tmp_path):
+    small, large = plan(tmp_path), plan(tmp_path, samples=100_000)
+    for step in ("predictions", "audit"):
+        assert memory_mb(large, step, "m") > memory_mb(small, step, "m") + 500
+        assert minutes(large, step, "m") > minutes(small, step, "m")

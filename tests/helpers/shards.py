@@ -1,0 +1,36 @@
+"""Shards in a folder, without Snakemake."""
+
+from pathlib import Path
+
+from saliency.steps.classes import choose_classes
+from saliency.steps.explain import combine_shard, explain_shard
+from saliency.steps.predict import predict_shard
+from saliency.steps.prepare import prepare
+from saliency.store.shard import Shard
+
+
+def stored_shard(config, model, number, store, descriptions=()):
+    """A shard whose files lie in a store's folder, each under its own name."""
+    shard = Shard(config, model, number, {}, list(descriptions))
+    shard.files = {path: Path(store) / shard.plan.shard_key(path, number) for path in shard.plan.arrays}
+    return shard
+
+
+def files_of_shards(plan, store, target, shards=None):
+    """Files of each array by its name, in the order of the shards, as rules hand them to a job on one target."""
+    paths = [path for path in plan.arrays if "/" not in path or path.startswith(f"{target}/")]
+    numbers = plan.shards if shards is None else shards
+    return {
+        path.rpartition("/")[2]: [Path(store) / plan.shard_key(path, number) for number in numbers] for path in paths
+    }
+
+
+def run_steps(shard):
+    """Every step of a shard, one after the other."""
+    prepare(shard)
+    predict_shard(shard)
+    for target in shard.plan.targets:
+        choose_classes(shard, target)
+        explain_shard(shard, "guided_backprop", target)
+        explain_shard(shard, "gradcam", target)
+        combine_shard(shard, "guided_gradcam", target)
