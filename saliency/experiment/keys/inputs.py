@@ -129,7 +129,8 @@ def _schema_by_mode() -> Schema:
     return {
         "type": "object",
         "properties": {MODE.name: MODE.json_schema},
-        "if": {"properties": {MODE.name: {"const": "3D"}}},
+        # Editors fill in no defaults: without a mode, it is not 3D.
+        "if": {"properties": {MODE.name: {"const": "3D"}}, "required": [MODE.name]},
         "then": input_schema("3D"),
         "else": input_schema("2D"),
     }
