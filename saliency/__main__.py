@@ -47,7 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr, force=True)
     try:
-        return options.run(options)
+        status: int = options.run(options)
+        return status
     except DataError as error:
         print(error, file=sys.stderr)
         return 2

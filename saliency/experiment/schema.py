@@ -72,15 +72,20 @@ def _validator_with_defaults(schema: dict[str, Any]) -> Draft202012Validator:
             ),
         }
     )
-    return extend(Draft202012Validator, {"properties": properties}, type_checker=types)(schema)
+    kind: type[Draft202012Validator] = extend(  # type: ignore[no-untyped-call]
+        Draft202012Validator, {"properties": properties}, type_checker=types
+    )
+    return kind(schema)
 
 
 def error_lines(error: ValidationError, *parents: str) -> list[str]:
     """Say what is wrong in one line for each problem: ``key: what, what to do``."""
     place = ".".join(map(str, [*parents, *error.path]))
     prefix = f"{place}: " if place else ""
+    # A schema can also be `true` or `false`; ours never are.
+    schema: Any = error.schema
     if error.validator == "additionalProperties":
-        allowed = list(error.schema["properties"])
+        allowed = list(schema["properties"])
         unknown = [key for key in error.instance if key not in allowed]
         lines = []
         for key in unknown:
@@ -89,6 +94,6 @@ def error_lines(error: ValidationError, *parents: str) -> list[str]:
             hint = f"did you mean '{near[0]}'?" if near else known
             lines.append(f"{prefix}unknown key '{key}'; {hint}")
         return lines
-    if "hint" in error.schema and error.validator in ("type", "pattern", "anyOf"):
-        return [f"{prefix}{error.instance!r} does not fit: {error.schema['hint']}"]
+    if "hint" in schema and error.validator in ("type", "pattern", "anyOf"):
+        return [f"{prefix}{error.instance!r} does not fit: {schema['hint']}"]
     return [f"{prefix}{error.message}"]

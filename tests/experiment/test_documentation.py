@@ -10,9 +10,13 @@ from jsonschema import Draft202012Validator
 
 from saliency.__main__ import main
 from saliency.exceptions import DataError
+from saliency.experiment import documentation
 from saliency.experiment.documentation import SCHEMA_FILE, TABLES_FILE, fill_tables, key_tables, tables
 from saliency.experiment.schema import config_schema
 from saliency.experiment.validation import complete_config
+from saliency.methods.gradcam import GradCAM
+from saliency.registry.fits import integer
+from saliency.registry.key import Key
 from tests.helpers.workflow_project import ROOT
 
 README = (ROOT / TABLES_FILE).read_text(encoding="utf-8")
@@ -123,6 +127,16 @@ def test_table_says_default_bounds_and_meaning():
     rows = {line.split("`")[1]: line for line in tables()["audit.clusters"].splitlines()[2:]}
     assert rows["max_clusters"] == "| `max_clusters` | `8` | integer ≥ 1 | Largest number of clusters. |"
     assert "| required | integer ≥ 1, or list of 3 integers ≥ 1 |" in tables()["input 3D"]
+
+
+def test_settings_of_methods_are_in_a_table(monkeypatch):
+    class Smoothed(GradCAM):
+        keys = (Key("samples", "Noisy copies.", 9, integer(2)),)
+
+    monkeypatch.setattr(documentation, "methods", lambda: {"gradcam": GradCAM, "smoothed": Smoothed})
+    assert tables()["method_settings"].splitlines()[2:] == [
+        "| `smoothed` | `samples` | `9` | integer ≥ 2 | Noisy copies. |"
+    ]
 
 
 def test_schema_for_editors_is_a_schema_that_means_the_same():
