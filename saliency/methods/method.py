@@ -46,7 +46,8 @@ class Method(ABC):
     Parameters
     ----------
     model
-        A network with convolutions; any architecture. Its output is ``[n, classes]`` or ``[n]``.
+        A network; any architecture. Its output is ``[n, classes]`` or ``[n]``, of dense models
+        ``[n, classes, *spatial]``.
     target_layer
         Where the feature map is taken, for methods that need one: an index into the convolutional section, a dotted
         module name (``layer4.1``), a module, or None for the last layer of the convolutional section, or, where the

@@ -96,19 +96,12 @@ def describe_target_layer(config: Config, model: str, network: nn.Module, x: Ten
     """
     import torch
 
-    from saliency.methods.passes.explainer import Explainer
     from saliency.methods.registered import method, with_parts
+    from saliency.networks.runner import Runner
 
     settings = config["models"][model]
     names = [name for name in with_parts(config["methods"]) if "features" in method(name).needs]
-    explainer = Explainer(
-        network,
-        [method(names[0])],
-        settings["target_layer"],
-        settings["section_names"],
-        config["input"]["mode"],
-        config["method_settings"],
-    )
+    explainer = Runner(config, model, settings["target_layer"]).explainer(names[:1], network)
     with explainer.forward_pass(x, settings["ignore_lastlayer"]) as forward:
         found = forward.maps(torch.tensor([0]))[names[0]]
     name, _ = explainer.target_layer(x)

@@ -39,10 +39,10 @@ class Runner:
     model
         Model name.
     target_layer
-        Of the methods that use one, None where it is not known or not needed.
+        Of the methods that use one, as in `saliency.methods.method.Method`; None where it is not needed or to be found.
     """
 
-    def __init__(self, config: Config, model: str, target_layer: str | None = None) -> None:
+    def __init__(self, config: Config, model: str, target_layer: str | int | None = None) -> None:
         self.config, self.model, self.target_layer = config, model, target_layer
         self.settings = config["models"][model]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,7 +21,12 @@ log = logging.getLogger(__name__)
 
 
 def collect_maps(
-    shard: Shard, maps: dict[str, np.ndarray], forward: ForwardPass, classes: dict[str, np.ndarray], rows: slice
+    shard: Shard,
+    names: Sequence[str],
+    maps: dict[str, np.ndarray],
+    forward: ForwardPass,
+    classes: dict[str, np.ndarray],
+    rows: slice,
 ) -> None:
     """Read the maps of one batch and put them into `maps`, by ``target/method``.
 
@@ -28,6 +34,8 @@ def collect_maps(
     ----------
     shard
         Whose samples they are.
+    names
+        Of the methods whose maps are stored, parts first.
     maps
         Arrays of the whole shard, which are filled.
     forward
@@ -41,18 +49,15 @@ def collect_maps(
 
     from saliency.methods.passes.forward_pass import combined
 
-    wanted = [method(name) for name in shard.plan.methods]
+    wanted = [method(name) for name in names]
     for number, (target, values) in enumerate(classes.items()):
         chosen = torch.from_numpy(values).to(forward.scores.device)
         found = forward.maps(chosen.clamp(min=0), keep_graph=number + 1 < len(classes))
-        found = {name: batch.cpu() for name, batch in found.items()}
-        if all(part in found for found_method in wanted for part in found_method.parts):
-            # On the CPU, as the step of its own makes them: GPUs round interpolation differently.
-            found = combined(found, wanted, forward.settings | shard.plan.method_settings)
-        for name, batch in found.items():
-            path = f"{target}/{name}"
-            if path in shard.specs:
-                _store_batch(shard, maps, path, batch, values, rows)
+        # Made from others on the CPU, as the step of its own makes them: GPUs round interpolation differently.
+        of_cpu = {name: batch.cpu() for name, batch in found.items()}
+        every = combined(of_cpu, wanted, shard.plan.method_settings)
+        for name in names:
+            _store_batch(shard, maps, f"{target}/{name}", every[name], values, rows)
 
 
 def _store_batch(
@@ -83,7 +88,7 @@ def explain_shard(shard: Shard, name: str, target: str) -> None:
 
     def explain_batch(rows: slice, batch: Tensor, region: Tensor | None) -> None:
         with explainer.forward_pass(batch, runner.ignore_lastlayer, region) as forward:
-            collect_maps(shard, maps, forward, {target: classes[rows]}, rows)
+            collect_maps(shard, [name], maps, forward, {target: classes[rows]}, rows)
 
     many = len(shard.plan.shards) > 1
     runner.for_each_batch(name, shard.read("inputs"), shard.read_regions(), explain_batch, shard.progress(name), many)

@@ -31,7 +31,7 @@ def fused(shard: Shard) -> None:
         with explainer.forward_pass(batch, runner.ignore_lastlayer, region) as forward:
             logits = checked_logits(shard, forward.scores, ok, rows)
             classes = {target: chosen_classes(shard, logits, target, rows) for target in shard.plan.targets}
-            collect_maps(shard, arrays, forward, classes, rows)
+            collect_maps(shard, shard.plan.methods, arrays, forward, classes, rows)
         shard.put(arrays, "logits", rows, logits)
         for target, values in classes.items():
             shard.put(arrays, f"{target}/class", rows, values)

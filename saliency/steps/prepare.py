@@ -42,6 +42,6 @@ def decoded(shard: Shard) -> dict[str, np.ndarray]:
 
 
 def prepare(shard: Shard) -> None:
-    """Decode a shard's files into ``inputs``, ``status``, and for volumes ``affine``."""
+    """Decode a shard's files into ``inputs`` and ``status``, where there are some also ``affine`` and ``region``."""
     for name, values in decoded(shard).items():
         shard.write(name, values)

@@ -92,6 +92,28 @@ def test_classes_of_each_target(job):
         assert np.isfinite(maps[[0, 1, 2, 4]]).all()
 
 
+class WithoutModules(nn.Module):
+    """A network whose convolutions are functions, so that only the config says how many spatial axes there are."""
+
+    def __init__(self):
+        super().__init__()
+        self.kernel = nn.Parameter(torch.linspace(-1, 1, 5 * 3 * 9).view(5, 3, 3, 3))
+        self.features = nn.Identity()
+
+    def forward(self, x):
+        return self.features(torch.relu(nn.functional.conv2d(x, self.kernel))).mean((2, 3))
+
+
+def test_config_says_how_many_spatial_axes_there_are(job):
+    models = {"tiny": {"factory": "tests.steps.test_steps:WithoutModules", "target_layer": "features"}}
+    one, other = (job(folder, models=models, shard_size=5) for folder in ("steps", "fused"))
+    run_steps(one)
+    fused(other)
+    assert np.isfinite(one.read("predicted/guided_gradcam")).all()
+    for name in one.plan.arrays:
+        assert one.files[name].read_bytes() == other.files[name].read_bytes(), name
+
+
 def test_float64(job):
     made = job(precision="float64")
     fused(made)

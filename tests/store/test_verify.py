@@ -393,6 +393,19 @@ def test_volumes_in_double_precision_with_failed_samples(tmp_path, monkeypatch):
     assert ("damaged", "tiny.zarr/label/class/c.0") in kinds
 
 
+def test_working_directory_stays_as_it_is(project, tmp_path, monkeypatch):
+    """Other threads of a notebook would be moved as well."""
+
+    def refuse(path):
+        raise AssertionError(f"chdir to {path}")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("os.chdir", refuse)
+    counts, problems = verify(project.results)
+    assert problems == []
+    assert sum(count.ok for count in counts) == sum(count.shards for count in counts) > 0
+
+
 def test_help_names_the_exit_status(capsys):
     with pytest.raises(SystemExit) as caught:
         main(["verify", "--help"])

@@ -1,3 +1,4 @@
+from importlib.metadata import distributions
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -12,6 +13,13 @@ from saliency.experiment.validation import complete_config
 from saliency.job import spare_long_lived_objects
 from saliency.methods.registered import method
 from saliency.report.asset_files import ASSETS, assets_fingerprint
+
+# Google PAIR publishes a package whose import name is the same. Planning has this folder on its path, jobs do not.
+if next(distributions(name="saliency"), None):
+    raise WorkflowError(
+        "the Python package 'saliency' (of Google PAIR) is installed, and would hide this project's in jobs: "
+        "pip uninstall saliency, then install this project again"
+    )
 
 # What is planned stays until the end, and so does what Snakemake has imported.
 spare_long_lived_objects()

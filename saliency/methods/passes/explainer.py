@@ -23,7 +23,8 @@ class Explainer:
     Parameters
     ----------
     model
-        A network with convolutions; any architecture. Its output is ``[n, classes]`` or ``[n]``.
+        A network; any architecture. Its output is ``[n, classes]`` or ``[n]``, of dense models
+        ``[n, classes, *spatial]``.
     methods
         Those whose maps are wanted; the methods that they are made from come along.
     target_layer, section_names, mode

@@ -1,0 +1,65 @@
+"""Digests decide what is made again: an update keeps those of shards, and unknown steps are refused."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from saliency.experiment.digests import Digests
+from saliency.experiment.plan import Plan
+from saliency.experiment.resources import memory_mb, minutes
+from saliency.experiment.validation import complete_config
+from tests.helpers.workflow_project import SCHEMA
+
+# Of version 0.1.0, for the experiment below: an update must not recompute shards.
+RELEASED = {
+    ("prepare", None): "247681073329dc92fbb9989a14a40828",
+    ("predict", None): "ee135f0b89b44a1ac64adb0a9ef1289d",
+    ("target_class", "predicted"): "2083f2948150d5f4d8bd54942954a55e",
+    ("guided_backprop", "predicted"): "d95a1791fff6970b41d0e029f0166f3a",
+    ("gradcam", "predicted"): "2564291474172b85854d553135abd489",
+    ("guided_gradcam", "predicted"): "2a59067ca546cc7e916286fabf21deea",
+    ("target_class", "label"): "b6ecf74b5ba61a133b6ee06cb671a518",
+    ("guided_backprop", "label"): "c3cc23413343cc758d1823b2ab34c744",
+    ("gradcam", "label"): "b9ee63573d57769fc9b6f7af9ad3523a",
+    ("guided_gradcam", "label"): "2e1361257b0166fbfa19d1af3cbc6664",
+}
+
+
+@pytest.fixture
+def plan(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for number in range(3):
+        path = Path(f"s{number}.png")
+        path.write_bytes(b"abc")
+        os.utime(path, ns=(10**18, 10**18))
+    Path("m.csv").write_text("id,path,label\n" + "".join(f"s{number},s{number}.png,{number}\n" for number in range(3)))
+    config = {
+        "experiment": "e",
+        "manifest": "m.csv",
+        "models": {"net": {"factory": "torch.nn:Linear", "target_layer": "layer4"}},
+        "targets": ["predicted", "label"],
+        "shard_size": 2,
+    }
+    completed, problems = complete_config(config, SCHEMA)
+    assert problems == []
+    return Plan(completed)
+
+
+def test_digests_of_shards_are_those_of_the_release_before(plan):
+    digests = Digests(plan)
+    found = {(step, target): digests.of(step, "net", 1, target) for step, target in RELEASED}
+    assert found == RELEASED
+
+
+def test_unknown_steps_and_arrays_raise(plan):
+    digests = Digests(plan)
+    with pytest.raises(ValueError, match="there is no step 'predikt'"):
+        digests.of("predikt", "net", 0)
+    with pytest.raises(ValueError, match="there is no step 'audits'"):
+        digests.of("audits", "net")
+    for estimate in (memory_mb, minutes):
+        with pytest.raises(ValueError, match="there is no step 'predikt'"):
+            estimate(plan, "predikt", "net")
+    with pytest.raises(ValueError, match="a store has no array 'gradcamm'"):
+        plan.shard_key("predicted/gradcamm", 0)
