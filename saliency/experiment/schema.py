@@ -82,11 +82,12 @@ def error_lines(error: ValidationError, *parents: str) -> list[str]:
     """Say what is wrong in one line for each problem: ``key: what, what to do``."""
     place = ".".join(map(str, [*parents, *error.path]))
     prefix = f"{place}: " if place else ""
-    # A schema can also be `true` or `false`; ours never are.
+    # To the type checker, a schema can also be `true` or `false`, and a value be missing.
     schema: Any = error.schema
+    instance: Any = error.instance
     if error.validator == "additionalProperties":
         allowed = list(schema["properties"])
-        unknown = [key for key in error.instance if key not in allowed]
+        unknown = [key for key in instance if key not in allowed]
         lines = []
         for key in unknown:
             near = difflib.get_close_matches(str(key), allowed, n=1)
@@ -95,5 +96,5 @@ def error_lines(error: ValidationError, *parents: str) -> list[str]:
             lines.append(f"{prefix}unknown key '{key}'; {hint}")
         return lines
     if "hint" in schema and error.validator in ("type", "pattern", "anyOf"):
-        return [f"{prefix}{error.instance!r} does not fit: {schema['hint']}"]
+        return [f"{prefix}{instance!r} does not fit: {schema['hint']}"]
     return [f"{prefix}{error.message}"]
