@@ -1,4 +1,4 @@
-"""Commands beside the workflow: ``python -m saliency verify results/EXPERIMENT``."""
+"""Commands beside the workflow: ``python -m saliency verify results/EXPERIMENT``, ``python -m saliency document``."""
 
 import argparse
 import logging
@@ -32,10 +32,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="delete damaged files and what killed jobs left, so that the next run makes them again",
     )
     verify.set_defaults(run=_verify)
+    document = commands.add_parser(
+        "document",
+        help="write the schema and the tables of config/README.md anew",
+        description="Write the files of the repository that are made from what is written in code: "
+        "workflow/schemas/config.schema.yaml, and the tables of config/README.md. Prints the files that change. "
+        "Exit status: 0, with --check 1 if a file is out of date, 2 if a file or a table's place is missing.",
+    )
+    document.add_argument("--check", action="store_true", help="write nothing, and fail if a file is out of date")
+    document.add_argument(
+        "--root", type=Path, default=Path(), metavar="FOLDER", help="the repository (default: the current folder)"
+    )
+    document.set_defaults(run=_document)
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr, force=True)
     try:
-        return options.run(options)
+        status: int = options.run(options)
+        return status
     except DataError as error:
         print(error, file=sys.stderr)
         return 2
@@ -58,6 +71,19 @@ def _verify(options: argparse.Namespace) -> int:
         for path in delete_bad(problems):
             print(f"deleted {path}")
     return 1 if problems else 0
+
+
+def _document(options: argparse.Namespace) -> int:
+    from saliency.experiment.documentation import COMMAND, document, stale_files
+
+    if options.check:
+        stale = list(stale_files(options.root))
+        for path in stale:
+            print(f"{path}: is out of date: run `{COMMAND}`")
+        return 1 if stale else 0
+    for path in document(options.root):
+        print(f"wrote {path}")
+    return 0
 
 
 if __name__ == "__main__":

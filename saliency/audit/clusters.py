@@ -16,6 +16,9 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import pairwise_distances, silhouette_samples
 from sklearn.neighbors import KNeighborsClassifier, kneighbors_graph
 
+from saliency.experiment.keys.audit import CLUSTER_KEYS, STATISTICS_KEYS
+from saliency.registry.key import default_of
+
 
 @dataclass(frozen=True)
 class ClusterSettings:
@@ -38,12 +41,12 @@ class ClusterSettings:
         Of the drawing and of k-means.
     """
 
-    neighbours: int = 10
-    max_clusters: int = 8
-    min_count: int = 20
-    cap: int = 1000
-    exemplars: int = 3
-    seed: int = 0
+    neighbours: int = default_of(CLUSTER_KEYS, "neighbours")
+    max_clusters: int = default_of(CLUSTER_KEYS, "max_clusters")
+    min_count: int = default_of(CLUSTER_KEYS, "min_count")
+    cap: int = default_of(CLUSTER_KEYS, "cap")
+    exemplars: int = default_of(CLUSTER_KEYS, "exemplars")
+    seed: int = default_of(STATISTICS_KEYS, "seed")
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,18 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from saliency.experiment.keys.audit import STATISTICS_KEYS
+from saliency.registry.key import default_of
+
 # Values that are resampled at a time.
 BATCH = 2**20
 
 
 def grouping_columns(
-    table: pd.DataFrame, columns: Sequence[str], min_count: int = 10, max_groups: int = 20
+    table: pd.DataFrame,
+    columns: Sequence[str],
+    min_count: int = default_of(STATISTICS_KEYS, "min_count"),
+    max_groups: int = 20,
 ) -> tuple[dict[str, pd.Series], dict[str, str]]:
     """Divide samples into groups by each column.
 
@@ -66,7 +72,7 @@ def describe_groups(
     groups: pd.Series,
     measures: Sequence[str],
     confidence: float = 0.95,
-    resamples: int = 1000,
+    resamples: int = default_of(STATISTICS_KEYS, "resamples"),
     seed: int = 0,
 ) -> pd.DataFrame:
     """Distribution of each measure in each group, with percentile bootstrap intervals.

@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from saliency.experiment.keys.audit import STATISTICS_KEYS
+from saliency.registry.key import default_of
+
 # Exchanged members that are held at a time.
 BATCH = 2**22
 
@@ -67,7 +70,7 @@ def mean_map_test(
     maps: np.ndarray,
     member: np.ndarray,
     strata: np.ndarray | None = None,
-    permutations: int = 999,
+    permutations: int = default_of(STATISTICS_KEYS, "permutations"),
     seed: int = 0,
 ) -> tuple[float, float]:
     r"""Test whether a group's mean map differs anywhere from that of all other samples.

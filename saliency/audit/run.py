@@ -21,6 +21,8 @@ from saliency.audit.grid_files import DiskArray
 from saliency.audit.groups import compare_groups, describe_groups, grouping_columns
 from saliency.audit.mean_maps import mean_map_test
 from saliency.audit.shortcuts import ShortcutSettings, find_shortcuts
+from saliency.experiment.keys.audit import STATISTICS_KEYS
+from saliency.registry.key import default_of
 
 
 @dataclass(frozen=True)
@@ -42,10 +44,10 @@ class AuditSettings:
     shortcuts: ShortcutSettings = field(default_factory=ShortcutSettings)
     clusters: ClusterSettings = field(default_factory=ClusterSettings)
     findings: FindingSettings = field(default_factory=FindingSettings)
-    min_count: int = 10
-    resamples: int = 1000
-    permutations: int = 999
-    seed: int = 0
+    min_count: int = default_of(STATISTICS_KEYS, "min_count")
+    resamples: int = default_of(STATISTICS_KEYS, "resamples")
+    permutations: int = default_of(STATISTICS_KEYS, "permutations")
+    seed: int = default_of(STATISTICS_KEYS, "seed")
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,8 @@ from sklearn.covariance import ledoit_wolf
 
 from saliency.audit.grid import place_name, window_sums
 from saliency.audit.grid_files import DiskArray
+from saliency.experiment.keys.audit import SHORTCUT_KEYS, STATISTICS_KEYS
+from saliency.registry.key import default_of
 
 
 @dataclass(frozen=True)
@@ -40,13 +42,13 @@ class ShortcutSettings:
         For drawing them.
     """
 
-    side: int = 2
-    density: float = 2.5
-    min_share: float = 0.2
-    min_count: int = 10
-    min_contrast: float = 0.75
-    cap: int = 2000
-    seed: int = 0
+    side: int = default_of(SHORTCUT_KEYS, "side")
+    density: float = default_of(SHORTCUT_KEYS, "density")
+    min_share: float = default_of(SHORTCUT_KEYS, "min_share")
+    min_count: int = default_of(SHORTCUT_KEYS, "min_count")
+    min_contrast: float = default_of(SHORTCUT_KEYS, "min_contrast")
+    cap: int = default_of(SHORTCUT_KEYS, "cap")
+    seed: int = default_of(STATISTICS_KEYS, "seed")
 
 
 @dataclass(frozen=True)

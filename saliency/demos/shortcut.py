@@ -14,6 +14,9 @@ from PIL import Image
 from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
+from saliency.experiment.keys.sources import DIGIT_KEYS
+from saliency.registry.key import default_of
+
 SIDE, DIGIT, MARK = 32, 20, 4
 
 
@@ -35,9 +38,9 @@ class Watermark:
 
     class_index: int = 3
     share: float = 0.9
-    row: int = 27
-    column: int = 1
-    opacity: float = 1.0
+    row: int = default_of(DIGIT_KEYS, "row")
+    column: int = default_of(DIGIT_KEYS, "column")
+    opacity: float = default_of(DIGIT_KEYS, "opacity")
 
     @property
     def pixels(self) -> np.ndarray:

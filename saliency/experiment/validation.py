@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from saliency.experiment.config import Config, file_columns, input_config, read_class_names, results_folder
-from saliency.experiment.schema import error_lines, validator_with_defaults
+from saliency.experiment.schema import config_validator, error_lines, input_validator
 from saliency.files.one_line import one_line
 from saliency.files.paths import find_package, is_file, made_by_rule, resolve
 
@@ -17,17 +17,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def complete_config(
-    config: Config, schema: Config, check: bool = True, name: str = "config"
-) -> tuple[Config, list[str]]:
-    """Fill in the schema's defaults and list everything that is wrong, the manifest included.
+def complete_config(config: Config, check: bool = True, name: str = "config") -> tuple[Config, list[str]]:
+    """Fill in the defaults of `saliency.experiment.keys` and list everything that is wrong, the manifest included.
 
     Parameters
     ----------
     config
         As read from YAML; not changed.
-    schema
-        JSON schema (2020-12) with ``default`` entries.
     check
         Also check the files that the config names, and the manifest with all of its rows.
     name
@@ -41,7 +37,7 @@ def complete_config(
         One line each: which key, what is wrong, what to do. Empty if all is well.
     """
     config = copy.deepcopy(config)
-    errors = list(validator_with_defaults(schema).iter_errors(config))
+    errors = list(config_validator().iter_errors(config))
     problems = [
         line for error in sorted(errors, key=lambda error: list(map(str, error.path))) for line in error_lines(error)
     ]
@@ -50,7 +46,7 @@ def complete_config(
     problems += _training_problems(known)
     if known.get("precision") == "float64" and known.get("reduced_precision"):
         problems.append("reduced_precision: has no effect on precision float64: leave one of them out")
-    input_problems = _input_problems(known, schema)
+    input_problems = _input_problems(known)
     problems += input_problems
     if input_problems:
         # Which columns it needs is not known.
@@ -127,7 +123,7 @@ def _model_problems(config: Config) -> list[str]:
     return problems
 
 
-def _input_problems(config: Config, schema: Config) -> list[str]:
+def _input_problems(config: Config) -> list[str]:
     """Problems of ``input``, and of the models' own, found by checking what they make of the experiment's."""
     if "input" not in config:
         return []
@@ -136,8 +132,7 @@ def _input_problems(config: Config, schema: Config) -> list[str]:
         problems.append("patches: are cut out of volumes (input.mode 3D)")
     if config["input"]["mode"] == "2D" and config.get("export", "none") != "none":
         problems.append("export: is for volumes (input.mode 3D)")
-    kind = "volume_input" if config["input"]["mode"] == "3D" else "image_input"
-    validator = validator_with_defaults({"$ref": f"#/$defs/{kind}", "$defs": schema["$defs"]})
+    validator = input_validator(config["input"]["mode"])
     for name, model in config.get("models", {}).items():
         if "mode" in model["input"]:
             problems.append(f"models.{name}.input.mode: is the same for all models, set it in input")

@@ -67,6 +67,7 @@ class GradCAM(Method):
     title = "Grad-CAM"
     summary = "Where in the target layer's feature map the score of the class comes from."
     version = 1
+    by_default = True
     grid = "features"
     channels = False
     signed = False

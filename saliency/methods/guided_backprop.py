@@ -44,6 +44,7 @@ class GuidedBackprop(Method):
     title = "Guided Backprop"
     summary = "Which pixels excite the score of the class through positive paths only."
     version = 2
+    by_default = True
     grid = "input"
     channels = True
     signed = True

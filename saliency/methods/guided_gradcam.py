@@ -64,6 +64,7 @@ class GuidedGradCAM(Method):
     title = "Guided Grad-CAM"
     summary = "The product of the two, which it brings along: fine detail where the class is."
     version = 1
+    by_default = True
     grid = "input"
     channels = True
     signed = True

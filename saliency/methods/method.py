@@ -69,6 +69,8 @@ class Method(ABC):
         One sentence for ``config/README.md``.
     version
         Raise it when a change to the code changes the maps: stored ones are then made again.
+    by_default
+        Whether a config without ``methods`` gets it.
     grid
         "features": one value per position of the target layer's output; "input": one per pixel or voxel.
     channels
@@ -90,6 +92,7 @@ class Method(ABC):
     title: ClassVar[str]
     summary: ClassVar[str]
     version: ClassVar[int]
+    by_default: ClassVar[bool] = False
     grid: ClassVar[Literal["features", "input"]]
     channels: ClassVar[bool]
     signed: ClassVar[bool]

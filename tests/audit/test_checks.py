@@ -21,7 +21,7 @@ from saliency.networks.describe import write_descriptions
 from saliency.networks.load import load_model
 from saliency.steps.fused import fused
 from tests.helpers.shards import files_of_shards, stored_shard
-from tests.helpers.workflow_project import SCHEMA, Project, jobs
+from tests.helpers.workflow_project import Project, jobs
 
 AUDIT = {
     "seed": 3,
@@ -32,7 +32,7 @@ NORMALISATION = torch.tensor([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]]).vie
 
 
 def completed(project):
-    config, problems = complete_config(project.config, SCHEMA)
+    config, problems = complete_config(project.config)
     assert not problems
     return config
 

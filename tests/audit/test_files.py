@@ -24,7 +24,7 @@ from saliency.metrics.table import measure_columns
 from saliency.networks.describe import write_descriptions
 from saliency.steps.fused import fused
 from tests.helpers.shards import stored_shard
-from tests.helpers.workflow_project import SCHEMA, Project
+from tests.helpers.workflow_project import Project
 
 
 def with_masks(project):
@@ -45,7 +45,7 @@ def job(tmp_path, monkeypatch):
     with_masks(project)
     monkeypatch.chdir(tmp_path)
     project.write_config(audit={"tolerance": 2}, shard_size=5, targets=["predicted", "runner_up"])
-    config, problems = complete_config(yaml.safe_load((tmp_path / "config.yaml").read_text()), SCHEMA)
+    config, problems = complete_config(yaml.safe_load((tmp_path / "config.yaml").read_text()))
     assert problems == []
     write_descriptions(config, "tiny", {"model": "model.json", "target_layer": "target_layer.json"})
     made = stored_shard(config, "tiny", 0, tmp_path / "store", ["model.json", "target_layer.json"])
@@ -140,7 +140,7 @@ def test_planted_place_is_found_and_only_chosen_rows_count(tmp_path, monkeypatch
     (tmp_path / "m.csv").write_text("\n".join(rows) + "\n")
     config, problems = complete_config(
         {"experiment": "e", "manifest": "m.csv", "models": {"net": {"factory": "torch.nn:Linear"}}, "on_error": "skip",
-         "audit": {"where": {"split": "test"}, "permutations": 99, "resamples": 100}}, SCHEMA,
+         "audit": {"where": {"split": "test"}, "permutations": 99, "resamples": 100}},
     )  # fmt: skip
     assert problems == []
     table = pd.DataFrame({"id": [f"s{row}" for row in range(count)], "target": "predicted", "class": classes,

@@ -17,7 +17,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import yaml
 
 from saliency.audit.files import write_audit
 from saliency.audit.grid_files import write_grids
@@ -26,7 +25,6 @@ from saliency.experiment.validation import complete_config
 from saliency.metrics.table import measure_columns
 
 SHARD = 256
-SCHEMA = Path(__file__).parents[2] / "workflow" / "schemas" / "config.schema.yaml"
 OUTPUTS = ("findings_json", "findings_md", "distributions", "groups", "maps", "clusters")
 
 
@@ -57,7 +55,6 @@ def run(samples: int) -> None:
             "shard_size": SHARD,
             "models": {"net": {"factory": "torch.nn:Linear"}},
         },
-        yaml.safe_load(SCHEMA.read_text(encoding="utf-8")),
         check=False,
     )
     if problems:

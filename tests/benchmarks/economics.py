@@ -23,7 +23,7 @@ import yaml
 from saliency.experiment.plan import Plan
 from saliency.experiment.validation import complete_config
 from tests.benchmarks.markdown import markdown
-from tests.helpers.workflow_project import ROOT, SCHEMA, Project
+from tests.helpers.workflow_project import ROOT, Project
 
 # Of `PYTHONPATH=tests python tests/slurm/many_shards.py 300`: core seconds of a job beside its own work, on its node
 # and where Snakemake runs; milliseconds of slurmctld for the nine requests of a job, without those that ask for states.
@@ -106,7 +106,7 @@ def planning(folder: Path, samples: int, shard_size: int) -> float:
 def reading(folder: Path, samples: int) -> tuple[int, float]:
     """The size of a shard that is `auto`; core seconds of a job, for each sample of the manifest, to know its own."""
     project = experiment(folder, samples, "auto")
-    config, _ = complete_config(project.config, SCHEMA, check=False)
+    config, _ = complete_config(project.config, check=False)
     os.chdir(project.folder)
     begin = time.process_time()
     plan = Plan(config)

@@ -39,8 +39,7 @@ def compute(output: Path) -> None:
     from saliency.readers.samples import preprocessing_of, read_sample
 
     torch.set_num_threads(1)
-    schema = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
-    config, _ = complete_config(yaml.safe_load((ROOT / "config/config.yaml").read_text()), schema)
+    config, _ = complete_config(yaml.safe_load((ROOT / "config/config.yaml").read_text()))
     (model,) = config["models"]
     settings, plan = input_config(config, model), Plan(config)
     read = preprocessing_of(settings)

@@ -18,7 +18,7 @@ import pandas as pd
 
 from tests.benchmarks.end_to_end import photographs, project
 from tests.benchmarks.markdown import markdown
-from tests.helpers.workflow_project import ROOT, SCHEMA, Project
+from tests.helpers.workflow_project import ROOT, Project
 
 STEPS = ["models", "prepare", "predict", "target_class", "gradcam", "guided_backprop", "guided_gradcam", "fused"]
 # By the function whose time, with all that it calls, a part is; none of these calls another.
@@ -38,7 +38,7 @@ def job(step: str) -> None:
     from saliency.experiment.validation import complete_config
     from saliency.store.shard import ShardJob
 
-    config, _ = complete_config(Project(Path()).config, SCHEMA, check=False)
+    config, _ = complete_config(Project(Path()).config, check=False)
     plan, descriptions = Plan(config), [Path("model.json"), Path("target_layer.json")]
     if step == "models":
         from saliency.networks.describe import write_descriptions

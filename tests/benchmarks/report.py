@@ -30,7 +30,6 @@ from saliency.report.sprites import write_sprites
 from saliency.store.codec import write_shard
 from saliency.store.layout import plan_specs
 from tests.helpers.report_browser import Page, chromium
-from tests.helpers.report_project import SCHEMA
 from tests.helpers.workflow_project import Project
 
 SIDE, SHARD, DIFFERENT, CLASSES = 224, 250, 4, 100
@@ -99,7 +98,7 @@ def write(project: Project, samples: int) -> tuple[Path, int, float]:
     project.write_config(
         input={"resize": 256, "crop": SIDE}, shard_size=SHARD, audit={}, report={}, experiment="benchmark"
     )
-    config, problems = complete_config(project.config, SCHEMA, check=False)
+    config, problems = complete_config(project.config, check=False)
     assert problems == []
     config["manifest"] = str(project.manifest)
     plan = Plan(config)

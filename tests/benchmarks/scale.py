@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from tests.benchmarks.markdown import markdown
-from tests.helpers.workflow_project import NETWORK, ROOT, SCHEMA, Project
+from tests.helpers.workflow_project import NETWORK, ROOT, Project
 
 SHARD_SIZE = 500
 STEPS = ["models", "fused", "zarr_metadata", "predictions", "errors", "provenance"]
@@ -36,7 +36,7 @@ def job(step: str) -> None:
     from saliency.store.layout import write_metadata
     from saliency.store.provenance import provenance
 
-    config, _ = complete_config(Project(Path()).config, SCHEMA, check=False)
+    config, _ = complete_config(Project(Path()).config, check=False)
     plan, results = Plan(config), Path("results/test")
     store, descriptions = results / "tiny.zarr", [results / "tiny/model.json", results / "tiny/target_layer.json"]
     table = results / "tiny/predictions.csv"

@@ -8,12 +8,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from saliency.experiment.config import input_config, read_class_names
+from saliency.experiment.keys import methods as method_keys
+from saliency.experiment.keys.experiment import experiment_keys
+from saliency.experiment.keys.inputs import IMAGE_KEYS, VOLUME_KEYS
+from saliency.experiment.keys.models import MODEL_KEYS
+from saliency.experiment.schema import config_schema, config_validator
 from saliency.experiment.validation import complete_config
-from tests.helpers.workflow_project import SCHEMA
+from saliency.methods.gradcam import GradCAM
+from saliency.registry.fits import integer
+from saliency.registry.key import Key
 
 ROOT = Path(__file__).parents[2]
-WORDS = [*SCHEMA["properties"], *SCHEMA["$defs"]["model"]["properties"], *SCHEMA["$defs"]["image_input"]["properties"],
-         *SCHEMA["$defs"]["volume_input"]["properties"],
+NAMES = [key.name for key in experiment_keys()]
+FACTORY = next(key for key in MODEL_KEYS if key.name == "factory").schema["pattern"]
+WORDS = [*NAMES, *(key.name for key in (*MODEL_KEYS, *IMAGE_KEYS, *VOLUME_KEYS)),
          "samples", "contact_sheets", "label", "predicted"]  # fmt: skip
 
 
@@ -30,7 +38,7 @@ def problems(config, changes=(), **model):
     config = copy.deepcopy(config)
     config.update(changes)
     config["models"]["net"].update(model)
-    return complete_config(config, SCHEMA)[1]
+    return complete_config(config)[1]
 
 
 def test_reduced_precision_has_no_place_beside_double(config):
@@ -47,7 +55,7 @@ def test_shipped_config_has_no_problems_and_gets_defaults(monkeypatch):
     monkeypatch.chdir(ROOT)
     given_config = yaml.safe_load(Path("config/config.yaml").read_text(encoding="utf-8"))
     before = copy.deepcopy(given_config)
-    completed, found = complete_config(given_config, SCHEMA)
+    completed, found = complete_config(given_config)
     assert found == []
     assert given_config == before
     model, audit = completed["models"].pop("efficientnet_lite0"), completed.pop("audit")
@@ -92,10 +100,43 @@ def test_shipped_config_has_no_problems_and_gets_defaults(monkeypatch):
         ({"plots": {"cuont": 1}}, {}, "config: plots: unknown key 'cuont'; did you mean 'count'?"),
         ({"plots": {"xyz": 1}}, {},
          "config: plots: unknown key 'xyz'; known keys: samples, count, seed, contact_sheets"),
+        ({"method_settings": {"gradcm": {}}}, {},
+         "config: method_settings: unknown key 'gradcm'; did you mean 'gradcam'?"),
+        ({"method_settings": {"gradcam": {"sigma": 1}}}, {},
+         "config: method_settings.gradcam: unknown key 'sigma'; there are none here"),
     ],
 )  # fmt: skip
 def test_unknown_key_comes_with_a_hint(config, changes, model, expected):
     assert problems(config, changes, **model) == [expected]
+
+
+@pytest.fixture
+def _method_with_a_setting(monkeypatch):
+    class Smoothed(GradCAM):
+        keys = (Key("samples", "Noisy copies.", 9, integer(2), "a number of copies, at least 2"),)
+
+    caches = (experiment_keys, config_schema, config_validator)
+    with monkeypatch.context() as patch:
+        patch.setattr(method_keys, "methods", lambda: {"gradcam": GradCAM, "smoothed": Smoothed})
+        for cached in caches:
+            cached.cache_clear()
+        yield
+    for cached in caches:
+        cached.cache_clear()
+
+
+@pytest.mark.usefixtures("_method_with_a_setting")
+def test_settings_of_a_method_are_checked_and_completed(config):
+    assert problems(config, {"methods": ["smoothed"]}) == []
+    assert problems(config, {"method_settings": {"smoothed": {"samples": "3"}, "gradcam": None}}) == [
+        "config: method_settings.gradcam: None is not of type 'object'",
+        "config: method_settings.smoothed.samples: '3' does not fit: a number of copies, at least 2",
+    ]
+    assert problems(config, {"method_settings": {"smoothed": {"sample": 3}}}) == [
+        "config: method_settings.smoothed: unknown key 'sample'; did you mean 'samples'?"
+    ]
+    completed, found = complete_config(config | {"method_settings": {"smoothed": {}}})
+    assert (completed["method_settings"], found) == ({"smoothed": {"samples": 9}}, [])
 
 
 @pytest.mark.parametrize("limit", [0, -1, 1.0, 1.5, 0.0, True, "3"])
@@ -128,7 +169,7 @@ def test_all_wrong_types_are_reported_together_with_their_places(config):
 
 def test_required_keys_are_asked_for():
     found = [f"config: '{key}' is a required property" for key in ("experiment", "manifest", "models")]
-    assert complete_config({}, SCHEMA)[1] == found
+    assert complete_config({})[1] == found
 
 
 @pytest.mark.parametrize("name", ["gone.pth", "", ".", "package://numpy/gone.pth", "n" * 300, "nul\0"])
@@ -199,7 +240,7 @@ def test_model_overrides_the_input(config):
     assert problems(config, {"input": {"crop": None, "resize": [9, 8]}}) == []
     assert problems(config, {}, input={"crop": None}) == [f"config: models.net.input: {SHAPE}"]
     config["models"]["net"]["input"] = {"channels": 1, "mean": [0.5], "std": [0.5], "crop": 7}
-    completed, found = complete_config(config, SCHEMA)
+    completed, found = complete_config(config)
     assert found == []
     assert completed["input"]["crop"] == 224
     assert input_config(completed, "net") == {
@@ -221,9 +262,9 @@ def test_manifest_is_checked_with_the_config(config):
 def test_without_check_no_file_is_looked_at(config):
     config["manifest"] = "gone.csv"
     config["models"]["net"] |= {"weights": "gone.pth", "factory": "no_such_package:x"}
-    assert complete_config(config, SCHEMA, check=False)[1] == []
+    assert complete_config(config, check=False)[1] == []
     config["threads"] = 0
-    assert complete_config(config, SCHEMA, check=False)[1] == ["config: threads: 0 is less than the minimum of 1"]
+    assert complete_config(config, check=False)[1] == ["config: threads: 0 is less than the minimum of 1"]
 
 
 VALUES = st.recursive(
@@ -231,9 +272,9 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(WORDS) | st.text(max_size=3), inner),
     max_leaves=8,
 )
-CONFIGS = st.dictionaries(st.sampled_from(list(SCHEMA["properties"])) | st.text(max_size=3) | st.integers(), VALUES)
+CONFIGS = st.dictionaries(st.sampled_from(NAMES) | st.text(max_size=3) | st.integers(), VALUES)
 MODELS = st.fixed_dictionaries(
-    {"factory": st.from_regex(SCHEMA["$defs"]["model"]["properties"]["factory"]["pattern"]) | VALUES},
+    {"factory": st.from_regex(FACTORY) | VALUES},
     optional={
         "kwargs": st.dictionaries(st.text(max_size=3) | st.integers(), VALUES, max_size=2),
         "weights": st.text(max_size=5),
@@ -248,7 +289,7 @@ MODELS = st.fixed_dictionaries(
 def test_any_config_is_reported_and_left_alone(changes, model):
     config = {"experiment": "e", "manifest": "gone.csv", "models": {"net": model}, **changes}
     before = copy.deepcopy(config)
-    _, found = complete_config(config, SCHEMA)
+    _, found = complete_config(config)
     assert found  # the manifest is not there, if nothing else
     assert all(isinstance(line, str) for line in found)
     assert config == before

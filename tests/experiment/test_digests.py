@@ -9,7 +9,6 @@ from saliency.experiment.digests import Digests
 from saliency.experiment.plan import Plan
 from saliency.experiment.resources import memory_mb, minutes
 from saliency.experiment.validation import complete_config
-from tests.helpers.workflow_project import SCHEMA
 
 # Of version 0.1.0, for the experiment below: an update must not recompute shards.
 RELEASED = {
@@ -41,7 +40,7 @@ def plan(tmp_path, monkeypatch):
         "targets": ["predicted", "label"],
         "shard_size": 2,
     }
-    completed, problems = complete_config(config, SCHEMA)
+    completed, problems = complete_config(config)
     assert problems == []
     return Plan(completed)
 

@@ -9,7 +9,6 @@ from saliency.experiment.digests import Digests
 from saliency.experiment.plan import Plan
 from saliency.experiment.selection import Selection
 from saliency.experiment.validation import complete_config
-from tests.helpers.workflow_project import SCHEMA
 
 CLASS_STEPS = ["target_class", "gradcam", "guided_backprop", "guided_gradcam"]
 TARGETS = ["predicted", "label"]
@@ -31,7 +30,7 @@ def build(tmp_path, monkeypatch):
     def plan(model=(), **changes):
         model = {"factory": "torch.nn:Linear", "weights": "weights.pth"} | dict(model)
         config = {"experiment": "e", "manifest": "data/m.csv", "targets": TARGETS, "shard_size": 2} | changes
-        completed, problems = complete_config(config | {"models": {"net": model}}, SCHEMA)
+        completed, problems = complete_config(config | {"models": {"net": model}})
         assert problems == []
         return Plan(completed)
 

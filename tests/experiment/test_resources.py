@@ -15,7 +15,6 @@ from saliency.experiment.plan import Plan
 from saliency.experiment.resources import memory_mb, minutes
 from saliency.experiment.steps import step as cost
 from saliency.experiment.validation import complete_config
-from tests.helpers.workflow_project import ROOT, SCHEMA
 
 # Snakemake around the job, see docs/cluster.md: two processes.
 SNAKEMAKE_MB = 400
@@ -34,9 +33,9 @@ from saliency.experiment.validation import complete_config
 from saliency.networks.describe import write_descriptions
 from tests.helpers.shards import stored_shard
 
-step, schema = sys.argv[1:]
-config, schema = (yaml.safe_load(Path(name).read_text()) for name in ("config.yaml", schema))
-config, problems = complete_config(config, schema)
+(step,) = sys.argv[1:]
+config = yaml.safe_load(Path("config.yaml").read_text())
+config, problems = complete_config(config)
 assert not problems, problems
 descriptions = [Path("model.json"), Path("target_layer.json")]
 before = time.process_time()
@@ -100,15 +99,12 @@ def test_jobs_use_less_than_they_ask_for(tmp_path, monkeypatch, factory, kwargs,
         pytest.skip("the memory of a test's worker would count as its child's: run with -n 0")
     write_project(tmp_path, factory, kwargs, mode, side, samples, batch, targets)
     monkeypatch.chdir(tmp_path)
-    schema = ROOT / "workflow" / "schemas" / "config.schema.yaml"
-    config, _ = complete_config(
-        yaml.safe_load((tmp_path / "config.yaml").read_text()), yaml.safe_load(schema.read_text())
-    )
+    config, _ = complete_config(yaml.safe_load((tmp_path / "config.yaml").read_text()))
     plan = Plan(config)
     million_values = samples * (3 * side**2 if mode == "2D" else side**3) / 1e6
     steps = ["inspect_model", "find_target_layer", "prepare", "predict", "target_class"]
     for step in [*steps, "gradcam", "guided_backprop", "guided_gradcam", "fused"]:
-        command = [sys.executable, "-W", "ignore", "-c", JOB, step, str(schema)]
+        command = [sys.executable, "-W", "ignore", "-c", JOB, step]
         done = subprocess.run(command, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr[-3000:]
         used_mb, seconds = json.loads(done.stdout)
@@ -125,7 +121,7 @@ def plan(tmp_path, weights=None, samples=1, **changes):
     (tmp_path / "manifest.csv").write_text("id,path\n" + "".join(f"s{row},a.png\n" for row in range(samples)))
     config = {"experiment": "e", "manifest": str(tmp_path / "manifest.csv"), **changes}
     config["models"] = {"m": {"factory": "torchvision.models:resnet18", "weights": weights}}
-    return Plan(complete_config(config, SCHEMA, check=False)[0])
+    return Plan(complete_config(config, check=False)[0])
 
 
 def test_estimates_grow_with_shard_batch_targets_weights_and_precision(tmp_path):

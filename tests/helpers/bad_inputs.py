@@ -32,7 +32,6 @@ from saliency.steps.failures import write_errors
 from saliency.steps.fused import fused
 from saliency.steps.predictions import write_predictions
 from tests.helpers.shards import stored_shard
-from tests.helpers.workflow_project import SCHEMA
 
 ROOT = Path(__file__).parents[2]
 PHOTO = {"resize": 32, "crop": 30, "mean": [0], "std": [1]}
@@ -432,7 +431,7 @@ def make_dataset(kind, replaced=False):
         "shard_size": 3,
         "on_error": "skip",
     }
-    completed, _ = complete_config(config, SCHEMA, check=False)
+    completed, _ = complete_config(config, check=False)
     shape = preprocessing_of(completed["input"]).shape
     completed["models"]["net"]["kwargs"] = {"channels": shape[0], "ndim": len(shape) - 1}
     columns = file_columns(completed, "net")

@@ -6,7 +6,6 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pandas as pd
-import yaml
 from PIL import Image
 
 from saliency.audit.files import write_audit, write_mean_maps
@@ -22,9 +21,8 @@ from saliency.steps.fused import fused
 from saliency.steps.predictions import write_predictions
 from saliency.store.layout import write_metadata
 from tests.helpers.shards import files_of_shards, stored_shard
-from tests.helpers.workflow_project import ROOT, Project
+from tests.helpers.workflow_project import Project
 
-SCHEMA = yaml.safe_load((ROOT / "workflow" / "schemas" / "config.schema.yaml").read_text())
 EXECUTES = "<img src=x onerror=alert(1)>"
 CLOSES = '"></script><script>alert(2)</script>\u2028'
 CLASS_NAMES = [EXECUTES, "b", CLOSES, "d", "e"]
@@ -58,7 +56,7 @@ class Network(nn.Module):
 def build_report(project: Project) -> Path:
     """Run every step for a project; return the page."""
     with contextlib.chdir(project.folder):
-        config, problems = complete_config(project.config, SCHEMA)
+        config, problems = complete_config(project.config)
         assert problems == []
         plan, results = Plan(config), Path("results/test")
         report = results / "report"

@@ -14,7 +14,6 @@ import yaml
 from PIL import Image
 
 ROOT = Path(__file__).parents[2]
-SCHEMA = yaml.safe_load((ROOT / "workflow" / "schemas" / "config.schema.yaml").read_text(encoding="utf-8"))
 
 NETWORK = '''
 import torch

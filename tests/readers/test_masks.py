@@ -19,7 +19,6 @@ from saliency.readers.images import Preprocessing
 from saliency.readers.volumes import VolumePreprocessing
 from saliency.steps.fused import fused
 from tests.helpers.shards import run_steps, stored_shard
-from tests.helpers.workflow_project import SCHEMA
 
 NETWORK = '''
 from torch import nn
@@ -147,7 +146,6 @@ def build(folder, monkeypatch, ndim, **changes):
             "on_error": "skip",
             **changes,
         },
-        SCHEMA,
     )
     assert problems == []
     write_descriptions(config, "net", {"model": "model.json", "target_layer": "target_layer.json"})

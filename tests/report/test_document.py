@@ -8,7 +8,6 @@ import re
 import numpy as np
 import pytest
 import torch
-import yaml
 from PIL import Image
 
 from saliency.experiment.digests import Digests
@@ -22,9 +21,7 @@ from saliency.report.overview import target_findings
 from saliency.report.scripts import script_json
 from saliency.report.sprites import webp
 from saliency.report.tiles import map_levels, mosaic, sample_levels, sheets
-from tests.helpers.workflow_project import ROOT, Project
-
-SCHEMA = yaml.safe_load((ROOT / "workflow" / "schemas" / "config.schema.yaml").read_text())
+from tests.helpers.workflow_project import Project
 
 
 def test_nothing_in_a_script_ends_it():
@@ -83,7 +80,7 @@ def plan_of(folder, monkeypatch, samples, **changes):
     project.manifest.write_text("\n".join(rows) + "\n")
     project.write_config(audit={}, report={}, **changes)
     monkeypatch.chdir(folder)
-    config, problems = complete_config(project.config, SCHEMA)
+    config, problems = complete_config(project.config)
     assert problems == []
     return Plan(config)
 

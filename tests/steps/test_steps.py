@@ -19,7 +19,7 @@ from saliency.steps.fused import fused
 from saliency.steps.predict import predict_shard
 from saliency.steps.prepare import prepare
 from tests.helpers.shards import run_steps, stored_shard
-from tests.helpers.workflow_project import SCHEMA, Project
+from tests.helpers.workflow_project import Project
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def job(tmp_path, monkeypatch):
 
     def build(folder="store", **changes):
         project.write_config(**changes)
-        config, problems = complete_config(yaml.safe_load((tmp_path / "config.yaml").read_text()), SCHEMA)
+        config, problems = complete_config(yaml.safe_load((tmp_path / "config.yaml").read_text()))
         assert problems == []
         write_descriptions(config, "tiny", {"model": "model.json", "target_layer": "target_layer.json"})
         return stored_shard(config, "tiny", 0, tmp_path / folder, ["model.json", "target_layer.json"])

@@ -22,7 +22,7 @@ from saliency.store.layout import plan_specs, write_metadata
 from saliency.store.provenance import provenance
 from saliency.store.verify import delete_bad, verify
 from tests.helpers.shards import stored_shard
-from tests.helpers.workflow_project import ROOT, SCHEMA, Project
+from tests.helpers.workflow_project import ROOT, Project
 from tests.workflow.test_volumes import NETWORK as VOLUME_NETWORK
 
 # Samples of more than 64 KiB, so that there are arrays of either kind: one chunk per shard, and one chunk per sample.
@@ -371,7 +371,7 @@ def test_volumes_in_double_precision_with_failed_samples(tmp_path, monkeypatch):
         on_error="skip",
         targets=["predicted", "label", 2],
     )
-    config, problems = complete_config(yaml.safe_load((tmp_path / "config.yaml").read_text()), SCHEMA)
+    config, problems = complete_config(yaml.safe_load((tmp_path / "config.yaml").read_text()))
     assert problems == []
     results = project.results
     descriptions = [results / "tiny" / name for name in ("model.json", "target_layer.json")]

@@ -21,7 +21,6 @@ from saliency.experiment.validation import complete_config
 from saliency.readers.images import Preprocessing, read_image
 from saliency.store.codec import ArraySpec, read_shard, write_shard
 from tests.experiment.test_config import CONFIGS, MODELS
-from tests.helpers.workflow_project import SCHEMA
 from tests.readers.test_volumes import preprocessing
 
 ONE_FOLDER = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
@@ -63,11 +62,11 @@ def test_any_config_is_completed_once(tmp_path, monkeypatch, count):
     @given(CONFIGS, MODELS)
     def check(changes, model):
         config = {"experiment": "e", "manifest": "m.csv", "models": {"net": model}, **changes}
-        completed, problems = complete_config(config, SCHEMA)
+        completed, problems = complete_config(config)
         assert all(isinstance(line, str) and len(line.splitlines()) == 1 for line in problems), problems
         if not problems:
-            assert complete_config(completed, SCHEMA) == (completed, [])
-        complete_config(copy.deepcopy(config), SCHEMA, check=False)
+            assert complete_config(completed) == (completed, [])
+        complete_config(copy.deepcopy(config), check=False)
 
     examples(count, check)
 
@@ -260,7 +259,7 @@ def test_broken_input_of_a_model_does_not_hide_the_other_problems(tmp_path, monk
     monkeypatch.chdir(tmp_path)
     (tmp_path / "m.csv").write_text("id,path\na b,m.csv\n")
     model = {"factory": "torch.nn:Linear", "input": {"channels": None}, "weights": "two\nlines"}
-    _, problems = complete_config({"experiment": "e", "manifest": "m.csv", "models": {"net": model}}, SCHEMA)
+    _, problems = complete_config({"experiment": "e", "manifest": "m.csv", "models": {"net": model}})
     assert problems[0] == "config: models.net.input.channels: None is not one of [1, 3]"
     assert problems[1] == r"config: models.net.weights: there is no file 'two\nlines'"
     assert problems[2].startswith("m.csv: line 2, column id: 'a b' must be made of")

@@ -1,7 +1,6 @@
 from importlib.metadata import distributions
 from pathlib import Path
 
-import yaml
 from snakemake.exceptions import WorkflowError
 
 from saliency.experiment.arrays import chunk_key, stored_array
@@ -25,12 +24,9 @@ if next(distributions(name="saliency"), None):
 # What is planned stays until the end, and so does what Snakemake has imported.
 spare_long_lived_objects()
 
-with open(workflow.source_path("../schemas/config.schema.yaml")) as file:
-    schema = yaml.safe_load(file)
 # Jobs parse this file again; what was checked once is not checked in each of them.
 completed, problems = complete_config(
     config,
-    schema,
     check=workflow.is_main_process,
     name=", ".join(map(str, workflow.configfiles)),
 )

@@ -1,0 +1,139 @@
+"""Keys of ``input``: from a file to what the network sees, for photographs (2D) and volumes (3D)."""
+
+from typing import Any
+
+from saliency.registry.fits import NULL, Schema, choice, either, integer, list_of, name, number
+from saliency.registry.key import Key, section
+
+_CHANNEL = "one per channel or one for all"
+_NUMBERS = list_of(number(), 1)
+_POSITIVE_NUMBERS = list_of(number(above=0), 1)
+_THREE_SIZES = list_of(integer(1), 3, 3)
+_TWO_SIZES = list_of(integer(1), 2, 2)
+
+_MASK_VALUES = Key(
+    "mask_values",
+    "The labels in a `mask` file that belong to the mask; `null` for all but 0.",
+    None,
+    either(NULL, list_of(integer(), 1)),
+    "a list of integers, or null",
+)
+
+
+def _normalisation(mean: list[float], std: list[float], before: str) -> tuple[Key, Key]:
+    numbers, positive = f"a list of numbers, {_CHANNEL}", f"a list of positive numbers, {_CHANNEL}"
+    return (
+        Key("mean", f"{before}; one number per channel, or one for all.", mean, _NUMBERS, numbers),
+        Key("std", "What is divided by after that; as `mean`.", std, _POSITIVE_NUMBERS, positive),
+    )
+
+
+MODE = Key(
+    "mode",
+    "`2D` reads photographs, `3D` volumes; the other keys depend on it.",
+    "2D",
+    choice("2D", "3D"),
+)
+
+IMAGE_KEYS = (
+    Key("channels", "`3` for RGB, `1` for greyscale.", 3, choice(1, 3)),
+    Key(
+        "resize",
+        "Length of the shorter side, or `[height, width]`; `null` leaves the size as it is.",
+        256,
+        either(NULL, integer(1), _TWO_SIZES),
+        "length of the shorter side, [height, width], or null",
+    ),
+    Key(
+        "crop",
+        "Side of the central square, or `[height, width]`; with `null`, `resize` must be `[height, width]`.",
+        224,
+        either(NULL, integer(1), _TWO_SIZES),
+        "side of the central square, [height, width], or null",
+    ),
+    Key(
+        "interpolation",
+        "How `resize` computes pixels between pixels.",
+        "bilinear",
+        choice("nearest", "bilinear", "bicubic", "lanczos"),
+    ),
+    _MASK_VALUES,
+    *_normalisation(
+        [0.485, 0.456, 0.406],
+        [0.229, 0.224, 0.225],
+        "What is subtracted once values are scaled to 0 … 1 (the defaults are ImageNet's)",
+    ),
+)
+
+VOLUME_KEYS = (
+    Key(
+        "channels",
+        "Number of channels in the file of the column `path` (more than one: a 4D file), or a list of names such as "
+        "`[t1, flair]`, whose files are in the columns `path_t1` and `path_flair` and lie on one grid.",
+        1,
+        either(integer(1), list_of(name(r"^[A-Za-z0-9_]+\Z"), 1, unique=True)),
+        "the number of channels in the file of column path, or a list of names NAME with columns path_NAME",
+    ),
+    Key(
+        "voxel_size",
+        "Millimetres to resample to, one number or three (right, front, up); `null` keeps each file's.",
+        None,
+        either(NULL, number(above=0), list_of(number(above=0), 3, 3)),
+        "millimetres, one number or three (right, front, up), or null",
+    ),
+    Key(
+        "crop",
+        "Voxels that the network sees, one number or three; larger volumes are cropped around the centre, smaller ones "
+        "padded with 0.",
+        schema=either(integer(1), _THREE_SIZES),
+        hint="a number of voxels, or three (right, front, up)",
+    ),
+    Key("interpolation", "How resampling computes values.", "linear", choice("nearest", "linear", "cubic")),
+    Key(
+        "intensity",
+        "How values are scaled, per volume and channel: `zscore`, `minmax` (to 0 … 1), `percentile` (clipped, then to "
+        "0 … 1), or `none`.",
+        "zscore",
+        choice("zscore", "percentile", "minmax", "none"),
+    ),
+    Key(
+        "intensity_over",
+        "Which voxels give the statistics of `intensity`: `nonzero`, `all`, or `mask` (a volume in the column `mask`). "
+        "With `nonzero` and `mask`, the others become 0.",
+        "nonzero",
+        choice("nonzero", "all", "mask"),
+    ),
+    _MASK_VALUES,
+    Key(
+        "percentiles",
+        "Between which percentiles `intensity: percentile` clips, the smaller first.",
+        [0.5, 99.5],
+        list_of(number(0, 100), 2, 2),
+        "two numbers from 0 to 100, the smaller first",
+    ),
+    *_normalisation([0], [1], "What is subtracted after `intensity`"),
+)
+
+INPUT_KEYS = {"2D": IMAGE_KEYS, "3D": VOLUME_KEYS}
+
+
+def input_schema(mode: str) -> dict[str, Any]:
+    """JSON schema of an ``input`` with its mode, which is not checked here."""
+    found = section(INPUT_KEYS[mode])
+    # What is no mapping is reported once, where the mode is checked.
+    del found["type"]
+    return {**found, "properties": {"mode": {}, **found["properties"]}}
+
+
+def _schema_by_mode() -> Schema:
+    return {
+        "type": "object",
+        "properties": {MODE.name: MODE.json_schema},
+        # Editors fill in no defaults: without a mode, it is not 3D.
+        "if": {"properties": {MODE.name: {"const": "3D"}}, "required": [MODE.name]},
+        "then": input_schema("3D"),
+        "else": input_schema("2D"),
+    }
+
+
+INPUT = Key("input", "How a file becomes what the network sees.", {}, _schema_by_mode())

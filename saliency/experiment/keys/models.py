@@ -1,0 +1,115 @@
+"""Keys of ``models``: networks, and how they are trained."""
+
+from saliency.registry.fits import (
+    BOOLEAN,
+    MAPPING,
+    NULL,
+    OPTIONAL_MAPPING,
+    TEXT,
+    choice,
+    either,
+    integer,
+    list_of,
+    name,
+    number,
+)
+from saliency.registry.key import Key, section
+
+TRAIN_KEYS = (
+    Key(
+        "split",
+        "The manifest's column that says which samples the model learns from.",
+        "split",
+        {"type": "string", "minLength": 1},
+    ),
+    Key("epochs", "Passes over these samples.", 20, integer(1)),
+    Key("batch_size", "Samples per step of the optimiser.", 32, integer(1)),
+    Key("learning_rate", "Learning rate of the optimiser, Adam.", 0.001, number(above=0)),
+    Key("seed", "For the order of the samples; the first weights come from the factory, with seed 0.", 0, integer(0)),
+)
+
+MODEL_KEYS = (
+    Key(
+        "factory",
+        "`package.module:callable` that returns a `torch.nn.Module`; also `package:Class.method`. A module beside the "
+        "place where Snakemake runs is found too.",
+        schema=name(r"^[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_.]*\Z"),
+        hint="package.module:callable",
+    ),
+    Key("kwargs", "The factory's keyword arguments.", {}, MAPPING),
+    Key(
+        "weights",
+        "`.safetensors`, or a checkpoint that `torch.load(weights_only=True)` reads; `package://…` works too. `null` "
+        "keeps what the factory returns (it runs with seed 0).",
+        None,
+        {"type": ["string", "null"]},
+        "path of a .safetensors or PyTorch checkpoint, or null",
+    ),
+    Key(
+        "train",
+        "In place of `weights`: how they are made from the manifest's labels.",
+        None,
+        OPTIONAL_MAPPING,
+        "how the weights are made from the manifest's labels; a mapping, or null",
+        TRAIN_KEYS,
+    ),
+    Key(
+        "trust_checkpoint",
+        "`true` also loads checkpoints that hold more than tensors (`weights_only=False`). **Loading such a file runs "
+        "any code that is in it**: set this only for files that you or people you trust made.",
+        False,
+        BOOLEAN,
+    ),
+    Key(
+        "target_layer",
+        "Layer whose feature map is explained (Grad-CAM): a module name (`layer4.1`), an index into the convolutional "
+        "section, or `null` for the last feature map before global pooling.",
+        None,
+        {"type": ["string", "integer", "null"]},
+        "a module name such as layer4.1, an index into the convolutional section, or null",
+    ),
+    Key(
+        "section_names",
+        "Names of the convolutional and of the fully connected section; `null` detects them, and does without where "
+        "there are none.",
+        None,
+        either(NULL, list_of(TEXT, 2, 2)),
+        "the names of the convolutional and of the fully connected section, or null",
+    ),
+    Key(
+        "class_names",
+        "List of names, or a file with one name per line.",
+        None,
+        either(NULL, TEXT, list_of(TEXT)),
+        "a list of names, the path of a file with one name per line, or null",
+    ),
+    Key("ignore_lastlayer", "Take scores before the last softmax or sigmoid.", False, BOOLEAN),
+    Key(
+        "outputs",
+        "What the scores are. It matters for the `probability` column only.",
+        "logits",
+        choice("logits", "probabilities"),
+    ),
+    Key(
+        "input",
+        "Keys of the experiment's `input` that are different for this model; all but `mode`.",
+        {},
+        MAPPING,
+        "keys of the experiment's input that are different for this model",
+    ),
+)
+
+MODELS = Key(
+    "models",
+    "Networks by name, side by side.",
+    schema={
+        "type": "object",
+        "minProperties": 1,
+        "propertyNames": {
+            "hint": "a model name of letters, digits, '_' and '-'",
+            **name(r"^[A-Za-z0-9][A-Za-z0-9_-]*\Z"),
+        },
+        "additionalProperties": {"hint": "the settings of a model, factory among them", **section(MODEL_KEYS)},
+    },
+    hint="a mapping from model names to their settings",
+)

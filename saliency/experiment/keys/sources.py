@@ -1,0 +1,37 @@
+"""Keys of files that rules make before anything is explained: patches of volumes, the shortcut demo's digits."""
+
+from saliency.registry.fits import OPTIONAL_MAPPING, integer, number
+from saliency.registry.key import Key
+
+_FOLDER = {"type": "string", "minLength": 1}
+
+PATCH_KEYS = (
+    Key("volumes", "Folder with the volumes.", schema=_FOLDER),
+    Key("masks", "Folder with their masks, in files of equal names.", schema=_FOLDER),
+    Key("size", "Voxels per side.", schema=integer(1)),
+    Key("seed", "Decides between the cubes that qualify.", 0, integer(0)),
+)
+
+DIGIT_KEYS = (
+    Key("row", "Row of the watermark's upper left pixel.", 27, integer(0, 28)),
+    Key("column", "Column of the watermark's upper left pixel.", 1, integer(0, 28)),
+    Key("opacity", "Opacity of the watermark; `1` hides what is below it.", 1, number(above=0, maximum=1)),
+)
+
+PATCHES = Key(
+    "patches",
+    "How cubes are cut out of larger volumes.",
+    None,
+    OPTIONAL_MAPPING,
+    "for volumes that are cut out of larger ones; a mapping with volumes, masks and size, or null",
+    PATCH_KEYS,
+)
+
+DIGITS = Key(
+    "digits",
+    "For the demo `shortcut.yaml`: where its pictures bear a watermark.",
+    None,
+    OPTIONAL_MAPPING,
+    "for the shortcut demo, where its pictures bear a watermark; a mapping, or null",
+    DIGIT_KEYS,
+)
