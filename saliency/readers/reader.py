@@ -38,9 +38,15 @@ class Reader(ABC):
         How the names of its files end, in lower case and with the dot: ``(".npy",)``, ``(".seg.nrrd", ".nrrd")``.
         Without any, it is the mode's default, and opens what no other reader claims.
     folders
-        Whether a sample is a folder of files; the default for folders may stand beside that for files.
+        Whether it opens folders instead of files; a mode can have a default for each.
     version
         Raise it when a change to the code changes what is read: shards with such files are then made again.
+
+    Examples
+    --------
+    >>> from saliency.readers.registered import readers
+    >>> readers()["pillow"].mode, readers()["pillow"].exists(Path("no such file"))
+    ('2D', False)
     """
 
     name: ClassVar[str]

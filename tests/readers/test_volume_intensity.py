@@ -70,8 +70,8 @@ def test_channels_from_two_files_are_scaled_each_by_itself(tmp_path):
         "path_flair": write(tmp_path / "flair.nii.gz", (1000 - 5 * data)),
     }
     reader = preprocessing([5, 4, 3], channels=["t1", "flair"], intensity="minmax")
-    assert reader.shape == (2, 5, 4, 3)
     values, _ = reader.read(files)
+    assert values.shape == (2, 5, 4, 3)
     expected = (data - data.min()) / (data.max() - data.min())
     np.testing.assert_allclose(values, [expected, 1 - expected], atol=1e-5)
 
