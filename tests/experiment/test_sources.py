@@ -11,7 +11,6 @@ from saliency.experiment.validation import complete_config
 from saliency.readers.formats.nibabel_volumes import NibabelVolumes
 from saliency.readers.formats.pillow import PillowImages
 from tests.helpers.toy_readers import SliceFolders, forget, register
-from tests.helpers.workflow_project import SCHEMA
 
 
 @pytest.fixture(autouse=True)
@@ -23,7 +22,7 @@ def _forget():
 def build(**changes):
     models = {"net": {"factory": "torch.nn:Linear"}}
     config = {"experiment": "e", "manifest": "m.csv", "models": models, "shard_size": 1, "audit": {}}
-    return complete_config(config | changes, SCHEMA)
+    return complete_config(config | changes)
 
 
 def digests(**changes):
