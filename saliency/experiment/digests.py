@@ -121,7 +121,7 @@ class Digests:
     def _prepare(self, model: str, shard: int, _: str | None) -> str:
         plan, inputs, columns = self.plan, input_config(self.config, model), file_columns(self.config, model)
         paths = zip(*(plan.values(column, shard) for column in columns), strict=True)
-        files = [[self.sources.fingerprint(plan.path(name)) for name in names] for names in paths]
+        files = [[self.sources.sample_fingerprint(name) for name in names] for names in paths]
         unused = ["mean", "std"] + ([] if "mask" in columns else ["mask_values"])
         settings = {key: value for key, value in inputs.items() if key not in unused}
         layout = [self.config["region"], plan.shard_size, self.config["precision"]]
@@ -156,7 +156,7 @@ class Digests:
         single = [name for name in plan.methods if not method(name).parts]
         maps = [self._of_shard(name, model, shard, target) for target in plan.targets for name in single]
         masks = plan.values(column, shard) if column else []
-        files = [self.sources.fingerprint(plan.path(name)) for name in masks] if column == "mask" else []
+        files = [self.sources.sample_fingerprint(name) for name in masks] if column == "mask" else []
         settings = {key: self.config["audit"][key] for key in ("tolerance", "border", "grid")}
         values = input_config(self.config, model).get("mask_values")
         return digest("measure", step("measure").version, maps, column, masks, files, values, settings)

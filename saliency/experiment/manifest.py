@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
@@ -99,6 +99,7 @@ def manifest_problems(
     columns: Sequence[str] = ("path",),
     results: Path | None = None,
     optional: Sequence[str] = (),
+    exists: Callable[[Path], bool] = is_file,
 ) -> list[str]:
     r"""List everything that is wrong with a manifest, one line each.
 
@@ -118,6 +119,8 @@ def manifest_problems(
         The experiment's results folder: files in it are made by rules and need not exist.
     optional
         Columns that name files, and may be empty.
+    exists
+        Whether there is such a file, or a folder where a reader opens folders.
 
     Returns
     -------
@@ -166,7 +169,7 @@ def manifest_problems(
             for row, name in table[column].items():
                 try:
                     file = resolve(name, path.parent)
-                    if name and not (results and made_by_rule(file, results)) and not is_file(file):
+                    if name and not (results and made_by_rule(file, results)) and not exists(file):
                         wrong.append((row, column, f"there is no file '{name}'"))
                 except FileNotFoundError as error:
                     wrong.append((row, column, str(error)))

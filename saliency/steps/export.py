@@ -7,6 +7,7 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+from nibabel.spatialimages import SpatialImage
 
 from saliency.exceptions import InputError
 from saliency.experiment.config import Config, input_config
@@ -51,18 +52,19 @@ def export_sample(
     original = next(iter(plan.files(plan.samples.iloc[[row]], model)[0].values()))
     preprocessing = preprocessing_of(input_config(config, model))
     try:
-        grid = preprocessing.grid(load_volume(original))
+        source = load_volume(original)
+        grid = preprocessing.grid(source)
     except InputError as error:
         log.warning("%s: %s: there is no grid to write on, NaN is written", original, error)
         for name, output in outputs.items():
             save_image(nib.Nifti1Image(found.maps[name][0], np.eye(4)), Path(output))
         return
     for name, output in outputs.items():
-        save_map(found.maps[name], grid, original, Path(output))
+        save_map(found.maps[name], grid, source, Path(output))
         log.info("%s", output)
 
 
-def save_map(values: np.ndarray, grid: VolumeGrid, original: Path, output: Path) -> None:
+def save_map(values: np.ndarray, grid: VolumeGrid, source: SpatialImage, output: Path) -> None:
     """Write a map as NIfTI on the grid of the original file.
 
     Parameters
@@ -71,12 +73,11 @@ def save_map(values: np.ndarray, grid: VolumeGrid, original: Path, output: Path)
         ``(c, x, y, z)`` on the network's grid; several channels become the fourth axis.
     grid
         From `VolumePreprocessing.grid`.
-    original
-        The file that was read; its affine, and a NIfTI header's units and codes, are taken over.
+    source
+        The original volume; its affine, and a NIfTI header's units and codes, are taken over.
     output
         ``.nii`` or ``.nii.gz``.
     """
-    source = nib.load(original)
     channels = [grid.to_original(channel) for channel in values]
     data = channels[0] if len(channels) == 1 else np.stack(channels, axis=-1)
     header = source.header if isinstance(source, nib.Nifti1Pair) else None
