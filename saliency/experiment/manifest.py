@@ -166,7 +166,7 @@ def manifest_problems(
         wrong += [(row, "label", f"{table['label'][row]!r} is not a class index (0, 1, …) or empty") for row in bad]
     if files:
         for column in dict.fromkeys([*columns, *optional]):
-            for row, name in table[column].items():
+            for row, name in enumerate(table[column]):
                 try:
                     file = resolve(name, path.parent)
                     if name and not (results and made_by_rule(file, results)) and not exists(file):

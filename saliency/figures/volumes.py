@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
 from saliency.figures.display import display_map
 from saliency.figures.plot import OVERLAY, draw_image, draw_map, wrapped
@@ -323,7 +323,9 @@ def _draw_scale_bar(axes: Axes) -> None:
 
 def _draw_colour_bar(figure: Figure, drawn: AxesImage, left: float, bottom: float, height: float) -> None:
     bar = figure.colorbar(drawn, cax=_add_axes(figure, left, bottom, 0.09, height), ticks=MaxNLocator(4))
-    bar.solids.set_alpha(1)
-    bar.formatter.set_powerlimits((-2, 3))
+    if bar.solids is not None:
+        bar.solids.set_alpha(1)
+    if isinstance(bar.formatter, ScalarFormatter):
+        bar.formatter.set_powerlimits((-2, 3))
     bar.ax.tick_params(labelsize=7)
     bar.ax.yaxis.get_offset_text().set(fontsize=7, ha="left")

@@ -15,7 +15,7 @@ from saliency.experiment.plan import Plan
 from saliency.files.atomic_files import write_atomically
 from saliency.readers.samples import preprocessing_of
 from saliency.readers.volume_grid import VolumeGrid
-from saliency.readers.volumes import load_volume
+from saliency.readers.volumes import VolumePreprocessing, load_volume
 from saliency.store.sample_maps import SampleReader
 
 log = logging.getLogger(__name__)
@@ -51,6 +51,8 @@ def export_sample(
     found = read(row)
     original = next(iter(plan.files(plan.samples.iloc[[row]], model)[0].values()))
     preprocessing = preprocessing_of(input_config(config, model))
+    if not isinstance(preprocessing, VolumePreprocessing):
+        raise ValueError("export: is for volumes (input.mode 3D)")
     try:
         source = load_volume(original)
         grid = preprocessing.grid(source)
@@ -81,7 +83,8 @@ def save_map(values: np.ndarray, grid: VolumeGrid, source: SpatialImage, output:
     channels = [grid.to_original(channel) for channel in values]
     data = channels[0] if len(channels) == 1 else np.stack(channels, axis=-1)
     header = source.header if isinstance(source, nib.Nifti1Pair) else None
-    kind = nib.Nifti2Image if isinstance(source, nib.Nifti2Pair | nib.Nifti2Image) else nib.Nifti1Image
+    wide = isinstance(source, nib.Nifti2Pair | nib.Nifti2Image)
+    kind: type[nib.Nifti1Image] = nib.Nifti2Image if wide else nib.Nifti1Image
     image = kind(data, source.affine, header)
     image.set_data_dtype(np.float32)
     # The file's own display range would show the map as black or white.
