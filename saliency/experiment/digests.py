@@ -7,7 +7,7 @@ nothing of its own, so that a new kind of thing does not make everything anew.
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -42,10 +42,12 @@ class Digests:
         The experiment.
     page
         Fingerprint of the files of this package that the report's page consists of.
+    findings
+        Version of each kind of finding, by name.
     """
 
-    def __init__(self, plan: Plan, page: str = "") -> None:
-        self.plan, self.config, self.page = plan, plan.config, page
+    def __init__(self, plan: Plan, page: str = "", findings: Mapping[str, int] | None = None) -> None:
+        self.plan, self.config, self.page, self.findings = plan, plan.config, page, dict(findings or {})
         self.selection, self.sources = Selection(plan), Sources(plan)
         self._of_shard = lru_cache(maxsize=None)(self._uncached_of_shard)
         self._of_model = lru_cache(maxsize=None)(self._uncached_of_model)
@@ -221,9 +223,10 @@ class Digests:
         return digest("audit", step("audit").version, self.of("metrics", model), settings)
 
     def _findings(self, model: str, target: str | None) -> str:
-        version, settings = step("findings").version, self.config["audit"]["findings"]
+        # A new kind has to be looked for as well, so that those in their first version are named too.
+        kinds, settings = self.findings, self.config["audit"]["findings"]
         drawn = self.selection.chosen["id"].tolist()
-        return digest("findings", version, self.of("audit", model), target, settings, drawn)
+        return digest("findings", step("findings").version, self.of("audit", model), target, kinds, settings, drawn)
 
     def _mean_maps(self, model: str, target: str | None) -> str:
         audit, leading = self.config["audit"], self.plan.leading
