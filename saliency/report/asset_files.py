@@ -8,36 +8,55 @@ from pathlib import Path
 from saliency.exceptions import DataError
 from saliency.files.paths import resolve
 
-FOLDER = Path(__file__).parent / "assets"
-# In the order in which the page loads them: each may use those before it.
-SCRIPTS = (
+PACKAGE = Path(__file__).parent
+FOLDER = PACKAGE / "assets"
+# Each may use those before it while it is loaded.
+BASE_SCRIPTS = (
     "data.js",
     "elements.js",
+    "views.js",
+    "methods.js",
     "state.js",
     "colours.js",
     "pictures.js",
     "samples.js",
+    "class_data.js",
     "controls.js",
-    "overview.js",
     "filters.js",
-    "gallery.js",
-    "classes.js",
     "volume.js",
-    "sample.js",
-    "table.js",
-    "app.js",
 )
-# Loaded when the table is opened.
+
+
+def view_scripts(folder: Path = FOLDER) -> tuple[str, ...]:
+    """Scripts of the page's views, one file each: a new file in ``views/`` is all that a new view takes.
+
+    Examples
+    --------
+    >>> view_scripts()[:2]
+    ('views/class.js', 'views/classes.js')
+    """
+    return tuple(sorted(path.relative_to(folder).as_posix() for path in (folder / "views").glob("*.js")))
+
+
+# In the order in which the page loads them.
+SCRIPTS = (*BASE_SCRIPTS, *view_scripts(), "app.js")
+# Made from the package itables; the page loads them when the table is opened.
 TABLE_FILES = ("datatables.js", "datatables.css", "licences.txt")
 ASSETS = (*SCRIPTS, *TABLE_FILES)
 
 
-def assets_fingerprint() -> str:
-    """Digest of everything in this package that the page consists of: an edited script makes the page again."""
-    files = sorted(path for folder in ("assets", "templates") for path in (FOLDER.parent / folder).rglob("*.*"))
+def assets_fingerprint(package: Path = PACKAGE) -> str:
+    """Digest of all scripts, styles and templates that the page is made from: an edited one makes the page again.
+
+    Parameters
+    ----------
+    package
+        Folder with ``assets/`` and ``templates/``.
+    """
+    files = sorted(path for folder in ("assets", "templates") for path in (package / folder).rglob("*.*"))
     content = hashlib.sha256()
     for path in files:
-        content.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+        content.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return content.hexdigest()[:32]
 
 

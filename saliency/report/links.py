@@ -1,18 +1,29 @@
 """Addresses within the page: the part after ``#`` says what is shown, and how."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from urllib.parse import quote, urlencode
 
 
-def page_link(view: str, item: str | None = None, settings: Mapping[str, str] | None = None) -> str:
+def page_link(view: str, item: str | None = None, settings: Mapping[str, str | Sequence[str]] | None = None) -> str:
     """Write an address as ``assets/state.js`` reads it.
+
+    Parameters
+    ----------
+    view
+        Its route.
+    item
+        What the view shows one of.
+    settings
+        By name: a value, or several, of which a sample has to have one (filters of the manifest's columns only).
 
     Examples
     --------
     >>> page_link("gallery", None, {"class": "3", "col.site": "a b"})
     '#/gallery?class=3&col.site=a%20b'
+    >>> page_link("gallery", None, {"col.site": ["a", "b"]})
+    '#/gallery?col.site=a&col.site=b'
     >>> page_link("sample", "s/1")
     '#/sample/s%2F1'
     """
     path = f"#/{view}" if item is None else f"#/{view}/{quote(item, safe='')}"
-    return f"{path}?{urlencode(settings, quote_via=quote)}" if settings else path
+    return f"{path}?{urlencode(settings, doseq=True, quote_via=quote)}" if settings else path

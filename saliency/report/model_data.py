@@ -65,7 +65,7 @@ def cluster_data(
     clusters
         ``clusters.csv``.
     grids
-        ``(n, *grid)``: their Grad-CAMs, pooled.
+        ``(n, *grid)``: their maps of the leading method, pooled.
     exemplars
         How many samples stand for a cluster: those nearest to its mean map.
 

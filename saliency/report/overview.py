@@ -1,7 +1,6 @@
 """What the report's first page says: numbers of each model, findings, samples without a result."""
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,6 @@ from saliency.report.links import page_link
 
 # Rows of the list of failed samples; further ones are counted.
 MOST_FAILURES = 200
-INTERVAL = re.compile(r"[(\[]([^,]+), ([^\])]+)[\])]")
 
 
 def model_summary(plan: Plan, model: str, predictions: pd.DataFrame) -> dict[str, Any]:
@@ -72,10 +70,9 @@ def target_findings(plan: Plan, model: str, target: str, document: Mapping[str, 
         ``model``, ``target``, ``left_out``, ``tested``, and ``findings``: ``title``, ``sentence``, ``samples``,
         ``pictures`` (link to the gallery) and ``class_page`` (link, or None).
     """
-    where = plan.config["audit"]["where"]
     base = {} if model == plan.models[0] else {"model": model}
     base |= {} if target == plan.targets[0] else {"target": target}
-    chosen = {f"col.{column}": value for column, value in where.items() if isinstance(value, str)}
+    chosen = {f"col.{column}": value for column, value in plan.config["audit"]["where"].items()}
     findings = []
     for number, finding in enumerate(document["findings"]):
         numbers = finding["numbers"]
@@ -104,14 +101,9 @@ def target_findings(plan: Plan, model: str, target: str, document: Mapping[str, 
 
 
 def _group_filter(plan: Plan, numbers: Mapping[str, Any]) -> dict[str, str]:
-    """Settings of the gallery that show a group of the manifest: a value, or an interval of numbers."""
-    column, group = str(numbers.get("column", "")), str(numbers.get("group", ""))
-    if column not in plan.samples:
-        return {}
-    interval = INTERVAL.fullmatch(group)
-    if interval and not (plan.samples[column] == group).any():
-        return {"measure": column, "min": interval[1], "max": interval[2]}
-    return {f"col.{column}": group}
+    """Settings of the gallery that show a group of the manifest: those with a value, or in an interval of numbers."""
+    column = str(numbers.get("column", ""))
+    return {f"col.{column}": str(numbers["group"])} if column in plan.samples else {}
 
 
 def page_findings(document: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -4,11 +4,11 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import ndimage
 
 from saliency.audit.grid import pool
 from saliency.figures.display import display_image, display_map
 from saliency.figures.slices import AXIAL, slice_plane, window
+from saliency.methods.upsampling import upsample_array
 
 # Longest side of a picture that holds many tiles.
 SHEET = 1024
@@ -47,8 +47,7 @@ def map_levels(values: np.ndarray, shape: tuple[int, ...], signed: bool) -> tupl
     values
         ``(c, *spatial)``, finite; channels are summed.
     shape
-        Of the picture. A map of another layer's resolution is upsampled, as
-        `saliency.methods.upsampling.upsample` does.
+        Of the picture. A map of another layer's resolution is upsampled (`upsample_array`).
     signed
         Level 128 is 0; the 0.5 % of largest magnitudes are clipped (`saliency.figures.display.display_map`).
 
@@ -59,10 +58,7 @@ def map_levels(values: np.ndarray, shape: tuple[int, ...], signed: bool) -> tupl
     """
     total = values.sum(axis=0, dtype=np.float64)
     reduced = pool(total, shape)
-    if reduced.shape != tuple(shape):
-        factors = [wanted / size for wanted, size in zip(shape, reduced.shape, strict=True)]
-        reduced = ndimage.zoom(reduced, factors, order=1, mode="nearest", grid_mode=True)
-    flat, low, high = display_map(reduced[np.newaxis], signed)
+    flat, low, high = display_map(upsample_array(reduced[np.newaxis], shape), signed)
     return _bytes((flat - low) / (high - low) * 255), low, high
 
 

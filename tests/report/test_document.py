@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -15,13 +16,16 @@ from saliency.experiment.plan import Plan
 from saliency.experiment.report_size import report_shape, report_side
 from saliency.experiment.validation import complete_config
 from saliency.figures.slices import slice_plane
+from saliency.methods.registered import methods
 from saliency.methods.upsampling import upsample
+from saliency.report.asset_files import PACKAGE, SCRIPTS, assets_fingerprint, view_scripts
 from saliency.report.links import page_link
 from saliency.report.overview import target_findings
 from saliency.report.scripts import script_json
 from saliency.report.sprites import webp
 from saliency.report.tiles import map_levels, mosaic, sample_levels, sheets
-from tests.helpers.workflow_project import Project
+from tests.helpers.package_copy import PackageCopy
+from tests.helpers.workflow_project import Project, jobs
 
 
 def test_nothing_in_a_script_ends_it():
@@ -32,7 +36,7 @@ def test_nothing_in_a_script_ends_it():
 
 
 @pytest.mark.parametrize("shape", [(28, 28), (20, 31), (9, 8, 14)])
-def test_gradcam_is_enlarged_as_elsewhere(shape):
+def test_maps_are_upsampled_as_elsewhere(shape):
     cam = np.random.default_rng(0).random((1, *[5] * len(shape)))
     expected = upsample(torch.from_numpy(cam[np.newaxis][:, 0]), shape)[0, 0].numpy()
     levels, low, high = map_levels(cam, shape, signed=False)
@@ -116,17 +120,80 @@ def test_settings_of_the_report_make_only_its_files_again(tmp_path, monkeypatch)
     [
         ({"class": 3}, {"class": "3"}),
         ({"column": "site", "group": "a"}, {"col.site": "a"}),
-        ({"column": "age", "group": "(1.0, 2.5]"}, {"measure": "age", "min": "1.0", "max": "2.5"}),
+        ({"column": "age", "group": "(1.0, 2.5]"}, {"col.age": "(1.0, 2.5]"}),
     ],
 )
 def test_findings_link_to_pictures_of_their_samples(tmp_path, monkeypatch, numbers, link):
     plan = plan_of(tmp_path, monkeypatch, 5)
+    assert pictures_of_finding(plan, numbers) == page_link("gallery", None, {"finding": "0"} | link)
+
+
+@pytest.mark.parametrize(
+    ("where", "link"),
+    [
+        ({"site": "a"}, "#/gallery?finding=0&col.site=a&class=3"),
+        ({"site": ["a", "b c"]}, "#/gallery?finding=0&col.site=a&col.site=b%20c&class=3"),
+    ],
+)
+def test_findings_link_to_audited_samples_only(tmp_path, monkeypatch, where, link):
+    plan = plan_of(tmp_path, monkeypatch, 5)
+    plan.config["audit"]["where"] = where
+    assert pictures_of_finding(plan, {"class": 3}) == link
+
+
+def pictures_of_finding(plan, numbers):
     finding = {"kind": "group", "score": 1, "sentence": "…", "numbers": numbers, "samples": []}
     found = target_findings(plan, "tiny", "predicted", {"findings": [finding], "left_out": 0, "tested": {}})
-    assert found["findings"][0]["pictures"] == page_link("gallery", None, {"finding": "0"} | link)
+    return found["findings"][0]["pictures"]
 
 
-def test_shapes_are_never_enlarged():
+@pytest.fixture
+def copied(tmp_path):
+    """Copy of what the page is made from."""
+    for folder in ("assets", "templates"):
+        shutil.copytree(PACKAGE / folder, tmp_path / "package" / folder)
+    return tmp_path / "package"
+
+
+@pytest.mark.parametrize(
+    "name", ["assets/app.js", "assets/views/gallery.js", "assets/report.css", "templates/index.html"]
+)
+def test_edited_file_makes_the_page_again_and_nothing_else(copied, tmp_path, monkeypatch, name):
+    plan = plan_of(tmp_path, monkeypatch, 5)
+
+    def digests():
+        every = Digests(plan, assets_fingerprint(copied))
+        page = {"report_page": every.of("report_page"), "findings": every.of("findings", "tiny", None, "predicted")}
+        return page | {name: every.of(name, "tiny") for name in ("model_data", "metrics")}
+
+    assert assets_fingerprint(copied) == assets_fingerprint()
+    before = digests()
+    path = copied / name
+    path.write_bytes(path.read_bytes() + b" ")
+    after = digests()
+    assert [step for step in before if before[step] != after[step]] == ["report_page"]
+
+
+def test_new_file_in_the_folder_is_a_view(copied):
+    before, fingerprint = view_scripts(copied / "assets"), assets_fingerprint(copied)
+    assert set(before) < set(SCRIPTS)
+    (copied / "assets/views/atlas.js").write_text("")
+    assert view_scripts(copied / "assets") == ("views/atlas.js", *before)
+    assert assets_fingerprint(copied) != fingerprint
+
+
+def test_every_script_of_the_folder_is_loaded():
+    folder = PACKAGE / "assets"
+    assert sorted(SCRIPTS) == sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.js"))
+    assert (SCRIPTS[0], SCRIPTS[-1]) == ("data.js", "app.js")
+
+
+def test_scripts_name_no_method():
+    for path in (PACKAGE / "assets").rglob("*.js"):
+        assert not [name for name in methods() if name in path.read_text()], path
+
+
+def test_shapes_never_grow():
     assert report_shape([300, 3, 60], 30) == [30, 1, 6]
 
 
@@ -136,6 +203,12 @@ def test_report_is_a_part_of_runs(tmp_path):
     project.write_config(audit={"min_count": 2}, report={})
     project.run()
     assert project.planned() == {}
+    # An edited script of the page makes the page again, and nothing else.
+    package = PackageCopy(tmp_path / "package")
+    assert jobs(package.run(project, "--dry-run")) == {}
+    view = package.folder / "saliency/report/assets/views/groups.js"
+    view.write_text(view.read_text().replace("Groups", "Tests"))
+    assert list(jobs(package.run(project, "--dry-run"))) == ["Write the report's page"]
     report = project.results / "report"
     page = (report / "index.html").read_text()
     assert "Findings" in page

@@ -1,6 +1,7 @@
 """The report in a real browser: every control, addresses, keys, hostile names, no requests, no barriers."""
 
 import re
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -8,6 +9,8 @@ import pytest
 from matplotlib import colormaps
 
 from saliency import open_maps
+from saliency.report.links import page_link
+from saliency.report.scripts import script_json
 from tests.helpers.report_browser import Page, browser
 from tests.helpers.report_project import CLOSES, EXECUTES, VOLUME_SHAPE, build_report, photographs, volume, volumes
 
@@ -242,6 +245,174 @@ def test_addresses_hold_everything(report):
     assert "No such sample" in page.locator("h1:visible").inner_text()
     report.open("#/nowhere?model=none&method=toString&colours=constructor&%E0%A4%A=1")
     assert page.locator("#overview").is_visible()
+    said = page.locator(".banner[role=alert]").all_inner_texts()
+    assert all("does not have" in text for text in said)
+    assert [text.split("”")[0].split("“")[1] for text in sorted(said)] == [
+        "constructor", "toString", "none", "nowhere",
+    ]  # fmt: skip
+    report.open("#/gallery")
+    assert page.locator(".banner[role=alert]").count() == 0
+
+
+@pytest.fixture
+def copied(project, tmp_path):
+    """A copy of the report, which a test may change."""
+    shutil.copytree(project.index.parent, tmp_path / "report")
+    return tmp_path / "report"
+
+
+@pytest.fixture
+def copied_report(copied, chromium):
+    page = Page(chromium, copied / "index.html")
+    yield page
+    page.close()
+
+
+MISSING, DAMAGED = None, b"report."
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "address", "shown"),
+    [
+        ("data/tiny/predicted/classes.js", MISSING, "#/classes", ".classes li"),
+        ("data/tiny/predicted/measures.js", DAMAGED, "#/gallery", ".cell"),
+        ("data/tiny/predicted/gradcam/0.js", MISSING, "#/sample/s0", "[data-method=gradcam] canvas[data-drawn]"),
+        *(
+            pytest.param(*case, marks=pytest.mark.slow)
+            for case in [
+                ("data/tiny/label/measures.js", MISSING, "#/sample/s0", "figure canvas[data-drawn]"),
+                ("data/tiny/inputs/0.js", MISSING, "#/gallery", ".cell canvas[data-drawn]"),
+                ("data/tiny/predicted/gradcam/0.js", DAMAGED, "#/gallery", ".cell canvas[data-drawn]"),
+                ("assets/datatables.js", MISSING, "#/table", ".datatable tbody tr"),
+                ("assets/datatables.css", MISSING, "#/table", ".datatable tbody tr"),
+            ]
+        ),
+    ],
+)
+def test_a_file_that_came_back_is_read(copied, copied_report, name, content, address, shown):
+    """A failed load is forgotten: the next visit, or a click, tries again."""
+    page, path = copied_report.page, copied / name
+    whole = path.read_bytes()
+    for again in ("visit", "click"):
+        path.unlink() if content is MISSING else path.write_bytes(content)
+        copied_report.open(address)
+        assert name in page.locator(".banner.bad").inner_text()
+        path.write_bytes(whole)
+        if again == "visit":
+            page.evaluate("location.hash = '#/groups'")
+            copied_report.settle()
+            page.evaluate(f"location.hash = '{address}'")
+        else:
+            page.get_by_role("button", name="Try again").click()
+        copied_report.settle()
+        assert page.locator(shown).count() > 0
+        assert page.locator(".banner.bad").count() == 0
+
+
+def test_pictures_of_findings_come_back(copied, copied_report):
+    page, path = copied_report.page, copied / "data/samples.js"
+    path.rename(copied / "away.js")
+    copied_report.open()
+    assert "data/samples.js" in page.locator("#overview .banner.bad").inner_text()
+    assert page.locator(".strip canvas").count() == 0
+    (copied / "away.js").rename(path)
+    copied_report.page.evaluate("location.hash = '#/gallery'")
+    copied_report.settle()
+    copied_report.page.evaluate("location.hash = '#/'")
+    copied_report.settle()
+    assert page.locator(".strip canvas[data-drawn]").count() == page.locator(".strip [data-sample]").count() > 0
+    assert page.locator(".banner.bad").count() == 0
+
+
+TOY_VIEW = """
+report.views.register({
+  route: "atlas", title: "Atlas", navigation: 2.5,
+  data: async ({ model }) => (await report.load("samples")).ids.length,
+  make: (main) => ({ update: ({ data }) => main.replaceChildren(`${data} samples`) }),
+});
+"""
+
+
+def test_a_view_is_one_file(copied, copied_report):
+    """A script that registers a view is all that its page, its title and its link take."""
+    (copied / "assets/views/atlas.js").write_text(TOY_VIEW)
+    index = copied / "index.html"
+    # As the template does for each file of the folder.
+    last = '<script src="assets/app.js" defer></script>'
+    index.write_text(index.read_text().replace(last, f'<script src="assets/views/atlas.js" defer></script>{last}'))
+    copied_report.open()
+    links = copied_report.page.locator("nav a")
+    assert links.all_inner_texts() == ["Overview", "Gallery", "Atlas", "Classes", "Groups", "Table"]
+    links.nth(2).click()
+    copied_report.settle()
+    assert copied_report.page.locator("#view").inner_text() == "60 samples"
+    assert links.nth(2).get_attribute("aria-current") == "page"
+    assert copied_report.page.title() == "Atlas · test: saliency report"
+    assert copied_report.problems == []
+
+
+def test_navigation_marks_where_one_is(report):
+    for address, current in [
+        ("", "Overview"),
+        ("#/gallery", "Gallery"),
+        ("#/sample/s0", "Gallery"),
+        ("#/class/1?model=wide", "Classes"),
+        ("#/groups", "Groups"),
+    ]:
+        report.open(address)
+        assert report.page.locator("nav a[aria-current]").all_inner_texts() == [current]
+    report.open("#/class/1?model=wide")
+    report.page.locator("nav a", has_text="Gallery").click()
+    report.settle()
+    assert report.hash == "#/gallery?model=wide"
+
+
+def test_unknown_methods_are_errors(report):
+    report.open()
+    for call in ("methods.of('toString')", "colours.legend('none', report.state.read().settings)"):
+        found = report.page.evaluate(
+            f"(() => {{ try {{ report.{call}; }} catch (error) {{ return error.message; }} }})()"
+        )
+        assert "has no method" in found
+
+
+def test_gallery_filters_by_several_values_of_a_column(report):
+    """As a finding's link does where `audit.where` has a list."""
+    wanted = [f"{CLOSES} 0", f"{CLOSES} 2"]
+    report.open(page_link("gallery", None, {f"col.{CLOSES}": wanted, "col.site": EXECUTES}))
+    page = report.page
+    expected = [number for number in range(60) if number % 3 != 1 and number % 2 == 0]
+    assert report.count().startswith(f"{len(expected)} of 60")
+    assert report.ids() == [f"s{number}" for number in expected][: len(report.ids())]
+    assert " or ".join(wanted) in page.locator(".chips").inner_text()
+    assert page.locator("select[name=value] option:checked").inner_text() == " or ".join(wanted)
+    # Both values stay where the reader goes on.
+    page.locator(".cell a").first.click()
+    report.settle()
+    assert f"1 of {len(expected)}" in page.locator(".crumbs").inner_text()
+    page.keyboard.press("Escape")
+    report.settle()
+    assert report.count().startswith(f"{len(expected)} of 60")
+    choose(report, "value", f"{CLOSES} 1")
+    assert report.count().startswith("10 of 60")
+
+
+def test_gallery_filters_by_an_interval_of_numbers(report):
+    """As the audit names quarters of a column of numbers: its lower end does not belong to it."""
+    report.open(page_link("gallery", None, {"col.__proto__": "(1.0, 3.5]"}))
+    assert report.ids() == [f"s{number}" for number in range(5, 15)]
+
+
+def test_links_of_classes_and_groups_keep_to_the_audited_samples(copied, copied_report):
+    index = copied / "index.html"
+    where = {CLOSES: [f"{CLOSES} 0", f"{CLOSES} 1"], "__proto__": ["0.25", "1.0", "1.25", "1.5", "10.0"]}
+    index.write_text(index.read_text().replace('"where":{}', f'"where":{script_json(where)}'))
+    copied_report.open("#/class/1")
+    # 4 s1, 6 (1.5) and 40 (10.0), of which 5 is left out by the first column.
+    link = copied_report.page.get_by_role("link", name=re.compile("See the .* picture")).first
+    copied_report.page.goto(copied_report.address + re.sub("class=1&", "", link.get_attribute("href")))
+    copied_report.settle()
+    assert copied_report.ids() == ["s1", "s4", "s6", "s40"]
 
 
 def test_keys(report):

@@ -1,102 +1,126 @@
 "use strict";
 
-// From the address to a page; keys and colours that hold everywhere.
+// From the address to a view; keys and colours that hold everywhere.
 (() => {
   const main = document.getElementById("main");
-  const overview = document.getElementById("overview");
+  const navigation = document.getElementById("navigation");
   const holder = document.getElementById("view");
-  const views = {
-    gallery: report.gallery,
-    classes: report.classes.all,
-    class: report.classes.one,
-    groups: report.classes.tests,
-    table: report.samplesTable,
-    sample: report.sample,
-  };
+  const keys = document.getElementById("keys");
   let shown = { view: null, item: null, page: null };
   let order = 0;
-  let left = null; // the sample that was looked at last
   const scrolled = new Map();
   let address = location.hash;
 
-  report.typing = ({ target }) => target.matches?.("input, select, textarea, [contenteditable]") || document.querySelector("dialog[open]") !== null;
+  function tell(kind, text, ...more) {
+    const notice = report.element(
+      "div",
+      { class: `banner ${kind}`, role: "alert" },
+      report.element("p", {}, text),
+      more,
+    );
+    (shown.view?.element ?? holder).prepend(notice);
+  }
+
+  function forget() {
+    for (const notice of main.querySelectorAll(".banner[role=alert]")) notice.remove();
+  }
 
   report.fail = (error) => {
-    const notice = report.element("p", { class: "banner bad", role: "alert" }, error.message);
-    holder.querySelector(".banner.bad[role=alert]")?.remove();
-    (holder.hidden ? overview : holder).prepend(notice);
+    forget();
+    tell("bad", error.message, report.element("button", { type: "button", onclick: go }, "Try again"));
   };
+
+  const go = () => report.track(route());
+
+  const links = report.views.navigation().map((view) => [view, report.element("a", {}, view.title)]);
+  navigation.replaceChildren(...links.map(([, link]) => link));
+
+  function mark(shownView, settings) {
+    for (const [view, link] of links) {
+      link.href = report.state.link(view.route, null, report.state.keep(settings));
+      if (view.route === (shownView.under ?? shownView.route)) link.setAttribute("aria-current", "page");
+      else link.removeAttribute("aria-current");
+    }
+  }
+
+  // The part of the document that a view fills; the others are hidden.
+  function place(view) {
+    for (const { element } of report.views.navigation()) if (element) element.hidden = element !== view.element;
+    holder.hidden = Boolean(view.element);
+    const own = view.element ?? report.element("div", { class: `page-${view.route}` });
+    holder.replaceChildren(...(view.element ? [] : [own]));
+    return own;
+  }
 
   async function route() {
     scrolled.set(address.split("?")[0], scrollY);
     address = location.hash;
-    const { view, item, settings } = report.state.read();
-    if (shown.view === view && shown.item === item && shown.page) {
-      await shown.page.update({ settings });
-      return;
-    }
     order += 1;
     const mine = order;
-    shown.page?.leave?.();
+    const { view: name, item, settings, unknown } = report.state.read();
+    const home = report.views.get("");
+    const view = report.views.get(name) ?? home;
+    if (view.route !== name) {
+      unknown.unshift(
+        `The address names the view “${name}”, which this report does not have. The report shows “${home.title}” instead.`,
+      );
+    }
     const before = shown;
-    shown = { view, item, page: null };
-    for (const link of document.querySelectorAll("nav [data-view]")) {
-      const current = link.dataset.view === view || (link.dataset.view === "classes" && view === "class") || (link.dataset.view === "gallery" && view === "sample");
-      if (current) link.setAttribute("aria-current", "page");
-      else link.removeAttribute("aria-current");
-      const kept = report.state.keep(settings);
-      link.href = report.state.link(link.dataset.view, null, kept);
+    if (view !== before.view || item !== before.item) {
+      before.page?.leave?.();
+      shown = { view, item, page: null, element: place(view) };
+      const title = view === home ? [] : [report.views.title(view, item)];
+      document.title = [...title, `${report.settings.experiment}: saliency report`].join(" · ");
+      scrollTo(0, view.element ? (scrolled.get(address.split("?")[0]) ?? 0) : 0);
     }
-    const make = Object.hasOwn(views, view) ? views[view] : null;
-    overview.hidden = Boolean(make);
-    holder.hidden = !make;
-    const name = { gallery: "Gallery", classes: "Classes", class: `Class ${item}`, groups: "Groups", table: "Table", sample: item }[view];
-    document.title = `${name ? `${name} · ` : ""}${report.settings.experiment}: saliency report`;
-    if (!make) {
-      holder.replaceChildren();
-      report.overview();
-      scrollTo(0, scrolled.get(address.split("?")[0]) ?? 0);
-      return;
+    mark(view, settings);
+    forget();
+    unknown.forEach((text) => tell("", text));
+    try {
+      const data = await view.data(settings);
+      if (mine !== order) return;
+      const made = !shown.page;
+      shown.page ??= view.make(shown.element, { item, settings, data });
+      await shown.page.update({ settings, data });
+      if (mine === order && made && before.view) arrive(before);
+    } catch (error) {
+      if (mine === order) report.fail(error);
     }
-    const page = report.element("div", { class: `page-${view}` });
-    holder.replaceChildren(page);
-    scrollTo(0, 0);
-    const made = await make(page, { item, settings });
-    if (mine !== order) {
-      made.leave?.();
-      return;
-    }
-    shown.page = made;
-    // The address may have changed while the page was made.
-    const now = report.state.read();
-    if (now.view === view && now.item === item) await made.update({ settings: now.settings });
-    if (before.view === "sample") left = before.item;
-    if (view === "gallery" && before.view === "sample" && left) made.shown(left);
-    else if (before.view !== null) page.querySelector("h1")?.focus({ preventScroll: true });
   }
 
-  function keydown(event) {
-    if (report.typing(event) || event.ctrlKey || event.metaKey || event.altKey) return;
-    const { settings } = report.state.read();
-    const methods = [...report.settings.methods, "none"];
-    if (event.key === "?") document.getElementById("keys").showModal();
-    if (event.key === "/") {
-      const find = document.getElementById("find");
-      if (!find) return;
-      event.preventDefault();
-      find.closest("details").open = true;
-      find.focus();
-    }
-    if (event.key === "m") report.state.change({ method: methods[(methods.indexOf(settings.method) + 1) % methods.length] });
-    if (event.key === "o") {
-      if (shown.view === "sample") {
-        const none = Number(settings.opacity) === 0 && settings.opacity !== undefined && settings.opacity !== "";
-        report.state.change({ opacity: none ? null : "0" });
-      } else {
-        report.state.change({ method: settings.method === "none" ? report.settings.methods[0] : "none" });
-      }
-    }
+  // Where the keyboard goes on: at what the reader comes back from, or at the heading.
+  function arrive({ view, item }) {
+    if (view.under === shown.view.route && shown.page.returned) shown.page.returned(item);
+    else if (!shown.view.element) shown.element.querySelector("h1")?.focus({ preventScroll: true });
   }
+
+  const toggleMap = () => {
+    const { method } = report.state.read().settings;
+    report.state.change({ method: method === "none" ? report.methods.leading : "none" });
+  };
+
+  const nextMethod = () => {
+    const methods = [...report.methods.names, "none"];
+    const { method } = report.state.read().settings;
+    report.state.change({ method: methods[(methods.indexOf(method) + 1) % methods.length] });
+  };
+
+  const search = (event) => {
+    const find = document.getElementById("find");
+    if (!find) return;
+    event.preventDefault();
+    find.closest("details").open = true;
+    find.focus();
+  };
+
+  // A view may have keys of its own.
+  const everywhere = { "?": () => keys.showModal(), "/": search, m: nextMethod, o: toggleMap };
+
+  document.addEventListener("keydown", (event) => {
+    const typing = event.target.matches?.("input, select, textarea, [contenteditable]");
+    if (typing || document.querySelector("dialog[open]") || event.ctrlKey || event.metaKey || event.altKey) return;
+    (shown.page?.keys?.[event.key] ?? everywhere[event.key])?.(event);
+  });
 
   const system = matchMedia("(prefers-color-scheme: dark)");
   const isDark = () => (document.documentElement.dataset.theme ?? (system.matches ? "dark" : "light")) === "dark";
@@ -123,13 +147,12 @@
     kept.set(chosen);
   });
   system.addEventListener("change", () => paint());
-  document.getElementById("help").addEventListener("click", () => document.getElementById("keys").showModal());
+  document.getElementById("help").addEventListener("click", () => keys.showModal());
   document.querySelector(".skip").addEventListener("click", (event) => {
     event.preventDefault();
     main.focus();
   });
   document.getElementById("no-scripts").remove();
-  document.addEventListener("keydown", keydown);
-  addEventListener("hashchange", () => report.track(route()).catch(report.fail));
-  report.track(route()).catch(report.fail);
+  addEventListener("hashchange", go);
+  go();
 })();

@@ -2,15 +2,16 @@
 
 // What is drawn: of model, target, method, opacity and colours those that a page has, with the legend of its map.
 report.controls = (fields, extra = []) => {
-  const { models, targets, methods, sequential, diverging } = report.settings;
+  const { models, targets, sequential, diverging } = report.settings;
   const pairs = (names) => names.map((name) => [name, name]);
-  const change = (name) => (value) => report.state.change({ [name]: value, ...(name === "model" || name === "target" ? { cluster: null } : {}) });
+  const change = (name) => (value) =>
+    report.state.change({ [name]: value, ...(name === "model" || name === "target" ? { cluster: null } : {}) });
   const model = report.select("Model", "model", pairs(models), change("model"));
   const target = report.select("Explained class", "target", pairs(targets), change("target"));
   const method = report.select(
     "Map",
     "method",
-    [...methods, "none"].map((name) => [name, report.colours.titles[name]]),
+    [...report.methods.names.map((name) => [name, report.methods.title(name)]), ["none", "None"]],
     change("method"),
   );
   const colours = report.select("Colours", "colours", Object.entries(sequential), change("colours"));
@@ -45,18 +46,22 @@ report.controls = (fields, extra = []) => {
     colours.control.value = settings.colours;
     signed.control.value = settings.signed;
     // Where all methods are drawn, each has a legend of its own.
-    const shown = has("method") ? settings.method : "gradcam";
-    slider.value = report.colours.opacity(shown, settings);
+    const shown = has("method") ? settings.method : report.methods.leading;
+    const none = shown === "none";
+    const isSigned = !none && report.methods.of(shown).signed;
+    slider.value = none ? 0 : report.colours.opacity(shown, settings);
     value.textContent = `${slider.value} %`;
     if (has("method")) {
-      opacity.hidden = shown === "none";
-      colours.hidden = shown === "none" || report.colours.isSigned(shown);
-      signed.hidden = shown === "none" || !report.colours.isSigned(shown);
+      opacity.hidden = none;
+      colours.hidden = none || isSigned;
+      signed.hidden = none || !isSigned;
     } else {
       signed.firstElementChild.textContent = "Colours of signed maps";
     }
-    legend.hidden = shown === "none";
-    if (shown !== "none") legend.replaceChildren(report.element("span", {}, "Legend"), report.colours.legend(shown, settings));
+    legend.hidden = none;
+    legend.replaceChildren(
+      ...(none ? [] : [report.element("span", {}, "Legend"), report.colours.legend(shown, settings)]),
+    );
   }
 
   return { element, update };

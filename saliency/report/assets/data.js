@@ -1,49 +1,67 @@
 "use strict";
 
-// What the page is about, and the data files beside it: scripts that call `report.add`, loaded when something asks for
-// them, because a browser that opens a file may not fetch others.
+// What the page is about, and the files beside it. Data files are scripts that call `report.add`, because a browser that
+// opens a file may not fetch others. They are loaded when something asks for them.
 const report = (() => {
   const settings = JSON.parse(document.getElementById("settings").textContent);
   const inserted = new Map();
   const added = new Map();
   const loaded = new Map();
 
+  // What was made for a key; what failed is forgotten, so that the next one who asks tries again.
+  function remember(kept, key, make) {
+    if (!kept.has(key)) {
+      const made = make();
+      kept.set(key, made);
+      made.catch(() => {
+        if (kept.get(key) === made) kept.delete(key);
+      });
+    }
+    return kept.get(key);
+  }
+
+  // Load a script or a style sheet.
   function insert(path) {
-    if (!inserted.has(path)) {
-      inserted.set(
-        path,
+    return remember(
+      inserted,
+      path,
+      () =>
         new Promise((resolve, reject) => {
-          const script = document.createElement("script");
-          script.onload = () => {
-            script.remove();
+          const style = path.endsWith(".css");
+          const node = document.createElement(style ? "link" : "script");
+          node.onload = () => {
+            if (!style) node.remove();
             resolve();
           };
-          script.onerror = () => reject(new Error(`${path} cannot be read: was the whole folder copied?`));
-          script.src = path;
-          document.head.append(script);
+          node.onerror = () => {
+            node.remove();
+            reject(new Error(`${path} cannot be read: copy the whole folder of the report, then try again.`));
+          };
+          if (style) Object.assign(node, { rel: "stylesheet", href: path });
+          else node.src = path;
+          document.head.append(node);
         }),
-      );
-    }
-    return inserted.get(path);
+    );
   }
 
   function add(name, content) {
     added.set(name, content);
   }
 
+  // Content of a data file by its name, such as "samples".
   function load(name) {
-    if (!loaded.has(name)) {
+    return remember(loaded, name, async () => {
       const path = `data/${name.split("/").map(encodeURIComponent).join("/")}.js`;
-      loaded.set(
-        name,
-        insert(path).then(() => {
-          const content = added.get(name);
-          added.delete(name);
-          return content;
-        }),
-      );
-    }
-    return loaded.get(name);
+      await insert(path);
+      if (!added.has(name)) {
+        // The script ran, so that it has to be inserted once more.
+        inserted.delete(path);
+        throw new Error(`${path} is damaged: copy the whole folder of the report again, then try again.`);
+      }
+      const content = added.get(name);
+      added.delete(name);
+      return content;
+    });
   }
 
   // Says, to assistive technology as well, whether something is still being read or drawn.
@@ -60,5 +78,5 @@ const report = (() => {
     return work;
   }
 
-  return { settings, insert, add, load, track };
+  return { settings, remember, insert, add, load, track };
 })();

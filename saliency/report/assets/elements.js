@@ -35,7 +35,15 @@ report.table = (caption, head, rows) =>
       "table",
       { class: "plain" },
       report.element("caption", { class: "hidden" }, caption),
-      report.element("thead", {}, report.element("tr", {}, head.map((text) => report.element("th", { scope: "col" }, text)))),
+      report.element(
+        "thead",
+        {},
+        report.element(
+          "tr",
+          {},
+          head.map((text) => report.element("th", { scope: "col" }, text)),
+        ),
+      ),
       report.element(
         "tbody",
         {},

@@ -2,46 +2,102 @@
 
 // Which samples are shown, and in which order.
 report.filters = (data, update) => {
-  const change = (name, more = {}) => (value) => report.state.change({ [name]: value, ...more });
-  const count = (values) => values.reduce((counts, value) => counts.set(value, (counts.get(value) ?? 0) + 1), new Map());
+  // Keys of options that no cell of a manifest is equal to.
+  const [EMPTY, SEVERAL] = ["\0", "\0\0"];
+  const change =
+    (name, more = {}) =>
+    (value) =>
+      report.state.change({ [name]: value, ...more });
+  const count = (values) =>
+    values.reduce((counts, value) => counts.set(value, (counts.get(value) ?? 0) + 1), new Map());
 
-  const find = report.element("input", { type: "search", name: "find", id: "find", autocomplete: "off", spellcheck: "false", oninput: () => report.state.change({ find: find.value }, true) });
+  const find = report.element("input", {
+    type: "search",
+    name: "find",
+    id: "find",
+    autocomplete: "off",
+    spellcheck: "false",
+    oninput: () => report.state.change({ find: find.value }, true),
+  });
   const classes = report.select("Class explained", "class", [], change("class", { cluster: null }));
   const correct = report.select(
     "Prediction",
     "correct",
-    [["", "all"], ["right", "correct"], ["wrong", "wrong"], ["unlabelled", "without a label"]],
+    [
+      ["", "all"],
+      ["right", "correct"],
+      ["wrong", "wrong"],
+      ["unlabelled", "without a label"],
+    ],
     change("correct"),
   );
   const status = report.select("Status", "status", [], change("status"));
   const cluster = report.select("Cluster", "cluster", [], change("cluster"));
   const column = report.select("Column", "column", [], () => fillValues());
-  const value = report.select("Value", "value", [], () => addGroup(value.control.value));
-  const typed = report.element("input", { type: "text", name: "typed", onchange: () => addGroup(typed.value) });
-  const typedField = report.element("label", { class: "field" }, report.element("span", {}, "Value, then Enter"), typed);
+  const value = report.select("Value", "value", [], (key) => {
+    if (key !== SEVERAL) filterColumn(key && [key === EMPTY ? "" : key]);
+  });
+  const typed = report.element("input", {
+    type: "text",
+    name: "typed",
+    onchange: () => filterColumn(typed.value && [typed.value]),
+  });
+  const typedField = report.element(
+    "label",
+    { class: "field" },
+    report.element("span", {}, "Value, then Enter"),
+    typed,
+  );
   const measure = report.select("Measure", "measure", [], change("measure", { min: null, max: null }));
   const limit = (name, text) => {
-    const input = report.element("input", { type: "number", name, step: "any", onchange: () => report.state.change({ [name]: input.value }) });
+    const input = report.element("input", {
+      type: "number",
+      name,
+      step: "any",
+      onchange: () => report.state.change({ [name]: input.value }),
+    });
     return [input, report.element("label", { class: "field" }, report.element("span", {}, text), input)];
   };
   const [minimum, minimumField] = limit("min", "From");
   const [maximum, maximumField] = limit("max", "To");
   const range = report.element("p", { class: "hint" });
   const sort = report.select("Sort by", "sort", [], change("sort"));
-  const order = report.select("Order", "order", [["up", "smallest first"], ["down", "largest first"]], change("order"));
+  const order = report.select(
+    "Order",
+    "order",
+    [
+      ["up", "smallest first"],
+      ["down", "largest first"],
+    ],
+    change("order"),
+  );
   const reset = report.element("button", { type: "button", onclick: () => report.state.change(cleared()) }, "Show all");
 
   function cleared() {
     const { settings } = report.state.read();
-    const names = ["class", "correct", "status", "cluster", "measure", "min", "max", "find", "finding", ...Object.keys(settings).filter((name) => name.startsWith("col."))];
+    const names = [
+      "class",
+      "correct",
+      "status",
+      "cluster",
+      "measure",
+      "min",
+      "max",
+      "find",
+      "finding",
+      ...Object.keys(settings).filter(report.state.isColumn),
+    ];
     return Object.fromEntries(names.map((name) => [name, null]));
   }
 
-  function addGroup(chosen) {
-    if (column.control.value) report.state.change({ [`col.${column.control.value}`]: chosen });
+  function filterColumn(wanted) {
+    if (column.control.value) report.state.change({ [`col.${column.control.value}`]: wanted });
   }
 
-  function fillValues(chosen) {
+  const named = (text) => (text === "" ? "(empty)" : text);
+  const either = (wanted) => wanted.map(named).join(" or ");
+
+  function fillValues(wanted = []) {
     const name = column.control.value;
     const { values, codes } = data.columns[name] ?? { values: [], codes: [] };
     const few = values.length <= report.samples.FEW;
@@ -49,9 +105,11 @@ report.filters = (data, update) => {
     typedField.hidden = !name || few;
     if (!few) return;
     const counts = count(codes);
-    const entries = values.map((text, code) => [text, `${text === "" ? "(empty)" : text} · ${counts.get(code)}`]);
+    const entries = values.map((text, code) => [text || EMPTY, `${named(text)} · ${counts.get(code)}`]);
     entries.sort((a, b) => a[0].localeCompare(b[0], "en", { numeric: true }));
-    value.fill([["", "all"], ...entries.filter(([text]) => text !== "")], chosen ?? "");
+    if (wanted.length > 1) entries.push([SEVERAL, either(wanted)]);
+    const [one] = wanted.map((text) => text || EMPTY);
+    value.fill([["", "all"], ...entries], wanted.length > 1 ? SEVERAL : (one ?? ""));
   }
 
   const explained = count(data.explained.filter((index) => index !== null));
@@ -59,20 +117,38 @@ report.filters = (data, update) => {
   const measures = Object.keys(data.measures);
 
   function fill(settings) {
-    classes.fill([["", "all"], ...byClass.map(([index, number]) => [String(index), `${data.className(index)} · ${number}`])], settings.class ?? "");
+    classes.fill(
+      [["", "all"], ...byClass.map(([index, number]) => [String(index), `${data.className(index)} · ${number}`])],
+      settings.class ?? "",
+    );
     const broken = data.status.values.filter((text) => text !== "ok");
-    status.fill([["", "all"], ["ok", "with a result"], ["failed", "without a result"], ...broken.map((text) => [text, text])], settings.status ?? "");
+    status.fill(
+      [["", "all"], ["ok", "with a result"], ["failed", "without a result"], ...broken.map((text) => [text, text])],
+      settings.status ?? "",
+    );
     status.hidden = broken.length === 0 && !settings.status;
     correct.control.value = settings.correct ?? "";
-    const clusters = [...new Set(data.explained.flatMap((index, row) => (String(index) === settings.class && data.cluster[row] !== null ? [data.cluster[row]] : [])))].sort((a, b) => a - b);
-    cluster.fill([["", "all"], ...clusters.map((number) => [String(number), `cluster ${number + 1}`])], settings.cluster ?? "");
+    const clusters = [
+      ...new Set(
+        data.explained.flatMap((index, row) =>
+          String(index) === settings.class && data.cluster[row] !== null ? [data.cluster[row]] : [],
+        ),
+      ),
+    ].sort((a, b) => a - b);
+    cluster.fill(
+      [["", "all"], ...clusters.map((number) => [String(number), `cluster ${number + 1}`])],
+      settings.cluster ?? "",
+    );
     cluster.hidden = clusters.length < 2 && !settings.cluster;
-    const groups = Object.keys(settings).filter((name) => name.startsWith("col.") && data.columns[name.slice(4)]);
+    const groups = Object.keys(settings).filter((name) => report.state.isColumn(name) && data.columns[name.slice(4)]);
     const current = column.control.value;
-    column.fill([["", "none"], ...Object.keys(data.columns).map((name) => [name, name])], current || (groups[0] ?? "").slice(4));
-    const chosen = settings[`col.${column.control.value}`];
-    fillValues(chosen);
-    if (document.activeElement !== typed) typed.value = chosen ?? "";
+    column.fill(
+      [["", "none"], ...Object.keys(data.columns).map((name) => [name, name])],
+      current || (groups[0] ?? "").slice(4),
+    );
+    const wanted = settings[`col.${column.control.value}`] ?? [];
+    fillValues(wanted);
+    if (document.activeElement !== typed) typed.value = either(wanted);
     measure.fill([["", "none"], ...measures.map((name) => [name, name])], settings.measure ?? "");
     minimumField.hidden = maximumField.hidden = range.hidden = !data.measures[settings.measure];
     if (document.activeElement !== minimum) minimum.value = settings.min ?? "";
@@ -80,7 +156,9 @@ report.filters = (data, update) => {
     const values = (data.measures[settings.measure] ?? []).filter((number) => number !== null);
     const least = values.reduce((a, b) => Math.min(a, b), Infinity);
     const most = values.reduce((a, b) => Math.max(a, b), -Infinity);
-    range.textContent = values.length ? `${settings.measure} lies between ${report.number(least)} and ${report.number(most)}.` : "";
+    range.textContent = values.length
+      ? `${settings.measure} lies between ${report.number(least)} and ${report.number(most)}.`
+      : "";
     sort.fill([["", "manifest"], ["id", "id"], ...measures.map((name) => [name, name])], settings.sort ?? "");
     order.control.value = settings.order;
     order.hidden = !settings.sort;
@@ -94,17 +172,34 @@ report.filters = (data, update) => {
     const found = [];
     if (settings.class) found.push([data.className(Number(settings.class)), ["class", "cluster"]]);
     if (settings.cluster) found.push([`cluster ${Number(settings.cluster) + 1}`, ["cluster"]]);
-    if (settings.correct) found.push([{ right: "correct", wrong: "wrong", unlabelled: "without a label" }[settings.correct] ?? settings.correct, ["correct"]]);
-    if (settings.status) found.push([{ ok: "with a result", failed: "without a result" }[settings.status] ?? settings.status, ["status"]]);
-    for (const [name, chosen] of Object.entries(settings)) if (name.startsWith("col.")) found.push([`${name.slice(4)} = ${chosen}`, [name]]);
-    if (settings.measure && (settings.min || settings.max)) found.push([`${settings.measure} ${settings.min || "…"} to ${settings.max || "…"}`, ["min", "max"]]);
+    if (settings.correct)
+      found.push([
+        { right: "correct", wrong: "wrong", unlabelled: "without a label" }[settings.correct] ?? settings.correct,
+        ["correct"],
+      ]);
+    if (settings.status)
+      found.push([{ ok: "with a result", failed: "without a result" }[settings.status] ?? settings.status, ["status"]]);
+    for (const name of Object.keys(settings).filter(report.state.isColumn)) {
+      found.push([`${name.slice(4)} = ${either(settings[name])}`, [name]]);
+    }
+    if (settings.measure && (settings.min || settings.max))
+      found.push([`${settings.measure} ${settings.min || "…"} to ${settings.max || "…"}`, ["min", "max"]]);
     if (settings.find) found.push([`id has “${settings.find}”`, ["find"]]);
     return found;
   }
 
   function chip(text, names) {
     const remove = () => report.state.change(Object.fromEntries(names.map((name) => [name, null])));
-    return report.element("li", {}, report.element("button", { type: "button", class: "chip", "aria-label": `Remove the filter ${text}`, onclick: remove }, text, report.element("span", { "aria-hidden": "true" }, "×")));
+    return report.element(
+      "li",
+      {},
+      report.element(
+        "button",
+        { type: "button", class: "chip", "aria-label": `Remove the filter ${text}`, onclick: remove },
+        text,
+        report.element("span", { "aria-hidden": "true" }, "×"),
+      ),
+    );
   }
 
   const chips = report.element("ul", { class: "chips", "aria-label": "Filters" });
@@ -128,5 +223,5 @@ report.filters = (data, update) => {
     reset,
   );
   fill(update);
-  return { form, chips, fill, describe: (settings) => active(settings).map(([text]) => text).join(", ") };
+  return { form, chips, fill };
 };

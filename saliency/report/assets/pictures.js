@@ -19,7 +19,8 @@ report.pictures = (() => {
   }
 
   function sheet(key, text) {
-    const found = sheets.get(key) ?? decode(text);
+    const found = report.remember(sheets, key, () => decode(text));
+    // The sheets that were used last stay.
     sheets.delete(key);
     sheets.set(key, found);
     if (sheets.size > MOST_SHEETS) sheets.delete(sheets.keys().next().value);
@@ -65,7 +66,11 @@ report.pictures = (() => {
 
   // Slice of a volume as a picture: left is left, front and top are at the top.
   function slice({ shape, levels }, axis, index) {
-    const [across, upward] = [[1, 2], [0, 2], [0, 1]][axis];
+    const [across, upward] = [
+      [1, 2],
+      [0, 2],
+      [0, 1],
+    ][axis];
     const strides = [shape[1] * shape[2], shape[2], 1];
     const [width, height] = [shape[across], shape[upward]];
     const image = new ImageData(width, height);
@@ -78,9 +83,8 @@ report.pictures = (() => {
     return image;
   }
 
-  // Lay a map over a picture: `opacity` in percent.
+  // Colour a map and lay it over a picture, if there is one: `opacity` in percent.
   function compose(picture, map, colours, opacity) {
-    if (!map) return picture;
     const share = picture ? opacity / 100 : 1;
     const image = new ImageData(map.width, map.height);
     for (let at = 0; at < image.data.length; at += 4) {
@@ -119,8 +123,15 @@ report.pictures = (() => {
       canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height);
       return null;
     }
-    const opacity = report.colours.opacity(method, settings);
-    put(canvas, compose(picture?.image, map?.image, method === "none" ? null : report.colours.of(method, settings), opacity));
+    const drawn = map
+      ? compose(
+          picture?.image,
+          map.image,
+          report.colours.of(method, settings),
+          report.colours.opacity(method, settings),
+        )
+      : picture.image;
+    put(canvas, drawn);
     canvas.dataset.drawn = `${row}/${target}/${method}`;
     return map ?? picture;
   }
@@ -131,11 +142,11 @@ report.pictures = (() => {
   }
 
   // Draw a mean map, in which all values are small levels.
-  function drawMean(canvas, map, settings, index = null) {
+  function drawMean(canvas, map, settings) {
     const levels = Uint8Array.from(atob(map.levels), (letter) => letter.charCodeAt(0));
     let image;
     if (map.shape.length === 3) {
-      image = slice({ shape: map.shape, levels }, 2, index ?? peak(levels) % map.shape[2]);
+      image = slice({ shape: map.shape, levels }, 2, peak(levels) % map.shape[2]);
     } else {
       image = new ImageData(map.shape[1], map.shape[0]);
       levels.forEach((level, at) => image.data.set([level, level, level, 255], 4 * at));
@@ -149,12 +160,12 @@ report.pictures = (() => {
   }
 
   // Outline of a finding's place, over a picture of `canvas`'s parent.
-  function place(finding, axes = null) {
+  function place(finding) {
     if (!finding?.begin) return null;
     const { begin, end } = finding;
     const mark = report.element("span", { class: "place", "aria-hidden": "true" });
     // Rows run down; of volumes, y and z run up.
-    const [across, down, up] = begin.length === 2 ? [1, 0, false] : [...(axes ?? [0, 1]), true];
+    const [across, down, up] = begin.length === 2 ? [1, 0, false] : [0, 1, true];
     mark.style.left = `${100 * begin[across]}%`;
     mark.style.width = `${100 * (end[across] - begin[across])}%`;
     mark.style.top = `${100 * (up ? 1 - end[down] : begin[down])}%`;
@@ -162,5 +173,18 @@ report.pictures = (() => {
     return mark;
   }
 
-  return { tile, volume, slice, compose, put, draw, show, drawMean, peak, place };
+  // A mean map in a frame, with the place of a finding.
+  function mean(map, settings, label, finding) {
+    if (!map) return report.element("span", { class: "frame blank" });
+    const canvas = report.element("canvas", { role: "img", "aria-label": label });
+    const [high, across] = map.shape.length === 3 ? [map.shape[1], map.shape[0]] : map.shape;
+    const frame = report.element("span", { class: "frame" }, canvas);
+    frame.style.aspectRatio = `${across} / ${high}`;
+    drawMean(canvas, map, settings);
+    const mark = place(finding);
+    if (mark) frame.append(mark);
+    return frame;
+  }
+
+  return { tile, volume, slice, compose, put, draw, show, mean, peak, place };
 })();

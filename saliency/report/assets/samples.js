@@ -5,17 +5,13 @@ report.samples = (() => {
   const FEW = 200; // values of a column that a list can hold
   const opened = new Map();
 
-  async function open(model, target) {
+  function open(model, target) {
     const key = `${model}/${target}`;
-    if (!opened.has(key)) {
-      opened.set(
-        key,
-        Promise.all([report.load("samples"), report.load(`${model}/predictions`), report.load(`${key}/measures`)]).then(
-          ([samples, predictions, measured]) => describe(model, samples, predictions, measured),
-        ),
-      );
-    }
-    return opened.get(key);
+    return report.remember(opened, key, async () => {
+      const names = ["samples", `${model}/predictions`, `${key}/measures`];
+      const [samples, predictions, measured] = await Promise.all(names.map(report.load));
+      return describe(model, samples, predictions, measured);
+    });
   }
 
   function describe(model, samples, predictions, measured) {
@@ -25,7 +21,8 @@ report.samples = (() => {
     for (const { name, values, codes } of samples.columns) {
       columns[name] = { values, codes };
       const filled = values.filter((value) => value !== "");
-      const texts = filled.length === 0 || filled.some((value) => value.trim() === "" || !Number.isFinite(Number(value)));
+      const texts =
+        filled.length === 0 || filled.some((value) => value.trim() === "" || !Number.isFinite(Number(value)));
       if (!texts && filled.length > 10 && !(name in measures)) {
         const decoded = values.map((value) => (value === "" ? null : Number(value)));
         measures[name] = codes.map((code) => decoded[code]);
@@ -46,13 +43,22 @@ report.samples = (() => {
       predicted: predictions.predicted,
       probability: predictions.probability,
       correct: predictions.correct,
-      status: { value: (row) => predictions.status.values[predictions.status.codes[row]], values: predictions.status.values },
+      status: {
+        value: (row) => predictions.status.values[predictions.status.codes[row]],
+        values: predictions.status.values,
+      },
       explained: measured.class,
       cluster: measured.cluster,
       measures,
       className,
       column: (name, row) => columns[name].values[columns[name].codes[row]],
     };
+  }
+
+  // Whether a cell lies in an interval such as "(1.5, 3.0]": the audit groups columns of numbers at their quartiles.
+  function inside(interval, value) {
+    const [, low, high] = /^\(([^,]+), ([^,]+)\]$/.exec(interval) ?? [];
+    return low !== undefined && value !== "" && Number(low) < Number(value) && Number(value) <= Number(high);
   }
 
   // Rows that the settings choose, in their order.
@@ -75,12 +81,11 @@ report.samples = (() => {
       const wanted = settings.find.toLowerCase();
       tests.push((row) => data.ids[row].toLowerCase().includes(wanted));
     }
-    for (const [name, value] of Object.entries(settings)) {
-      if (!name.startsWith("col.")) continue;
+    for (const [name, wanted] of Object.entries(settings).filter(([key]) => report.state.isColumn(key))) {
       const column = data.columns[name.slice(4)];
       if (!column) continue;
-      const code = column.values.indexOf(value);
-      tests.push((row) => column.codes[row] === code);
+      const fits = column.values.map((value) => wanted.some((one) => one === value || inside(one, value)));
+      tests.push((row) => fits[column.codes[row]]);
     }
     const values = data.measures[settings.measure];
     if (values && settings.min) tests.push((row) => values[row] !== null && values[row] >= Number(settings.min));
@@ -104,7 +109,23 @@ report.samples = (() => {
   }
 
   const finding = (settings) =>
-    settings.finding === undefined ? undefined : report.settings.findings[settings.model]?.[settings.target]?.[Number(settings.finding)];
+    settings.finding === undefined
+      ? undefined
+      : report.settings.findings[settings.model]?.[settings.target]?.[Number(settings.finding)];
 
-  return { open, choose, words, finding, FEW };
+  // The finding that led here, as elements: none without one.
+  function banner(found) {
+    if (!found) return [];
+    const hint = found.begin ? "The frame marks the place. " : "";
+    return [
+      report.element(
+        "div",
+        { class: "banner" },
+        report.element("p", {}, found.sentence),
+        report.element("p", { class: "hint" }, hint, report.element("a", { href: "#/" }, "All findings")),
+      ),
+    ];
+  }
+
+  return { open, choose, words, finding, banner, FEW };
 })();

@@ -5,14 +5,22 @@ report.state = (() => {
   const defaults = {
     model: report.settings.models[0],
     target: report.settings.targets[0],
-    method: "gradcam",
+    method: report.methods.leading,
     colours: "viridis",
     signed: "RdBu_r",
     order: "up",
     size: "160",
   };
-  // These stay when the reader goes from one page to another.
+  // These stay when the reader goes from one view to another.
   const lasting = ["model", "target", "method", "opacity", "colours", "signed"];
+  const choices = {
+    model: report.settings.models,
+    target: report.settings.targets,
+    method: [...report.methods.names, "none"],
+    colours: Object.keys(report.settings.sequential),
+    signed: Object.keys(report.settings.diverging),
+  };
+  const words = { target: "explained class", signed: "colours" };
 
   function decode(text) {
     try {
@@ -22,27 +30,37 @@ report.state = (() => {
     }
   }
 
+  // Filters of the manifest's columns may have several values, of which a sample has to have one.
+  const isColumn = (name) => name.startsWith("col.");
+
+  // `unknown` says, in sentences, which choices of the address do not exist.
   function read(hash = location.hash) {
     const [path, query = ""] = hash.replace(/^#\/?/, "").split(/\?(.*)/s);
     const [view, ...rest] = path.split("/");
     const settings = { ...defaults };
     for (const part of query.split("&").filter(Boolean)) {
-      const [name, value = ""] = part.split(/=(.*)/s);
-      settings[decode(name)] = decode(value);
+      const [name, value = ""] = part.split(/=(.*)/s).map(decode);
+      settings[name] = isColumn(name) ? [...(settings[name] ?? []), value] : value;
     }
-    if (!report.settings.models.includes(settings.model)) settings.model = defaults.model;
-    if (!report.settings.targets.includes(settings.target)) settings.target = defaults.target;
-    if (settings.method !== "none" && !report.settings.methods.includes(settings.method)) settings.method = defaults.method;
-    if (!Object.hasOwn(report.settings.sequential, settings.colours)) settings.colours = defaults.colours;
-    if (!Object.hasOwn(report.settings.diverging, settings.signed)) settings.signed = defaults.signed;
-    return { view: view || "overview", item: rest.length ? decode(rest.join("/")) : null, settings };
+    const unknown = [];
+    for (const [name, known] of Object.entries(choices)) {
+      if (known.includes(settings[name])) continue;
+      unknown.push(
+        `The address names the ${words[name] ?? name} “${settings[name]}”, which this report does not have. The report shows “${defaults[name]}” instead.`,
+      );
+      settings[name] = defaults[name];
+    }
+    return { view, item: rest.length ? decode(rest.join("/")) : null, settings, unknown };
   }
 
   function link(view, item = null, settings = {}) {
-    const path = view === "overview" ? "#/" : `#/${view}${item === null ? "" : `/${encodeURIComponent(item)}`}`;
+    const path = `#/${view}${item === null ? "" : `/${encodeURIComponent(item)}`}`;
+    const given = ([name, value]) => value !== null && value !== undefined && value !== "" && value !== defaults[name];
     const query = Object.entries(settings)
-      .filter(([name, value]) => value !== null && value !== undefined && value !== "" && value !== defaults[name])
-      .map(([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`);
+      .filter(given)
+      .flatMap(([name, value]) =>
+        [value].flat().map((one) => `${encodeURIComponent(name)}=${encodeURIComponent(one)}`),
+      );
     return query.length ? `${path}?${query.join("&")}` : path;
   }
 
@@ -62,5 +80,5 @@ report.state = (() => {
     return Object.fromEntries(lasting.filter((name) => name in settings).map((name) => [name, settings[name]]));
   }
 
-  return { read, link, change, keep };
+  return { read, link, change, keep, isColumn };
 })();

@@ -23,7 +23,12 @@ report.volume = (layers, shape, spacing, label) => {
       "aria-label": `${name} slice of ${label}`,
       oninput: () => move(axis, Number(input.value)),
     });
-    return { axis, input, output, element: element("label", { class: "slice" }, element("span", {}, `${name} `, output), input) };
+    return {
+      axis,
+      input,
+      output,
+      element: element("label", { class: "slice" }, element("span", {}, `${name} `, output), input),
+    };
   });
 
   function move(axis, index) {
@@ -32,13 +37,19 @@ report.volume = (layers, shape, spacing, label) => {
   }
 
   const canvases = [];
-  const head = element("div", { class: "planes heads" }, sliders.map((slider) => slider.element));
+  const head = element(
+    "div",
+    { class: "planes heads" },
+    sliders.map((slider) => slider.element),
+  );
   const rows = layers.map((layer) => {
     const cells = planes.map((plane) => {
       const { axis, name, letters, across, upward } = plane;
       const canvas = element("canvas", { role: "img" });
       const frame = element("div", { class: "frame plane", "data-layer": layer.key, "data-plane": name }, canvas);
-      ["left", "right", "top", "bottom"].forEach((side, at) => frame.append(element("span", { class: `side-letter ${side}`, "aria-hidden": "true" }, letters[at])));
+      ["left", "right", "top", "bottom"].forEach((side, at) =>
+        frame.append(element("span", { class: `side-letter ${side}`, "aria-hidden": "true" }, letters[at])),
+      );
       frame.style.aspectRatio = `${shape[across] * spacing[across]} / ${shape[upward] * spacing[upward]}`;
       let turned = 0;
       frame.addEventListener(
@@ -65,7 +76,15 @@ report.volume = (layers, shape, spacing, label) => {
       return frame;
     });
     const text = element("h3", { class: "layer" }, layer.title);
-    return element("div", { class: "layer-row" }, text, layer.legend ?? null, layer.volume || layer.map ? element("div", { class: "planes" }, cells) : element("p", { class: "empty" }, "There is no map."));
+    return element(
+      "div",
+      { class: "layer-row" },
+      text,
+      layer.legend ?? null,
+      layer.volume || layer.map
+        ? element("div", { class: "planes" }, cells)
+        : element("p", { class: "empty" }, "There is no map."),
+    );
   });
 
   function draw() {
@@ -74,9 +93,15 @@ report.volume = (layers, shape, spacing, label) => {
       const under = layer.volume ? report.pictures.slice(layer.volume, plane.axis, index) : null;
       const over = layer.map ? report.pictures.slice(layer.map, plane.axis, index) : null;
       if (!under && !over) continue;
-      const colours = layer.map ? report.colours.of(layer.method, settings) : null;
-      report.pictures.put(canvas, report.pictures.compose(under, over, colours, layer.map ? report.colours.opacity(layer.method, settings) : 0));
-      canvas.setAttribute("aria-label", `${layer.title} of ${label}, ${plane.name} slice ${index + 1} of ${shape[plane.axis]}`);
+      const { of, opacity } = report.colours;
+      const drawn = over
+        ? report.pictures.compose(under, over, of(layer.method, settings), opacity(layer.method, settings))
+        : under;
+      report.pictures.put(canvas, drawn);
+      canvas.setAttribute(
+        "aria-label",
+        `${layer.title} of ${label}, ${plane.name} slice ${index + 1} of ${shape[plane.axis]}`,
+      );
       frame.style.setProperty("--across", `${(100 * (position[plane.across] + 0.5)) / shape[plane.across]}%`);
       frame.style.setProperty("--down", `${100 - (100 * (position[plane.upward] + 0.5)) / shape[plane.upward]}%`);
     }
