@@ -26,7 +26,7 @@ def digest(*parts: Any) -> str:
 
     Examples
     --------
-    >>> digest("gradcam", 1) == digest("gradcam", 1) != digest("gradcam", 2)
+    >>> digest("predict", 1) == digest("predict", 1) != digest("predict", 2)
     True
     """
     text = json.dumps(parts, sort_keys=True, ensure_ascii=False, allow_nan=False)

@@ -84,9 +84,11 @@ def orthogonal_figure(
 
     Examples
     --------
+    >>> from saliency.methods.registered import leading_method, methods
+    >>> name = leading_method(list(methods()))
     >>> image, cam = np.random.default_rng(0).random((1, 8, 9, 10)), np.zeros((1, 8, 9, 10))
     >>> cam[0, 7, 6, 0] = 1
-    >>> figure = orthogonal_figure(image, {"gradcam": cam}, (1, 1, 2), "patient 7", "predicted glioma")
+    >>> figure = orthogonal_figure(image, {name: cam}, (1, 1, 2), "patient 7", "predicted glioma")
     >>> [axes.get_title() for axes in figure.axes[:3]]
     ['sagittal, x = 7', 'coronal, y = 6', 'axial, z = 0']
     """
@@ -150,8 +152,9 @@ def montage_figure(
 
     Examples
     --------
-    >>> image = np.random.default_rng(0).random((1, 8, 9, 10))
-    >>> figure = montage_figure(image, {"gradcam": image}, "patient 7", "predicted glioma", 2, (1, 1, 2.5))
+    >>> from saliency.methods.registered import leading_method, methods
+    >>> name, image = leading_method(list(methods())), np.random.default_rng(0).random((1, 8, 9, 10))
+    >>> figure = montage_figure(image, {name: image}, "patient 7", "predicted glioma", 2, (1, 1, 2.5))
     >>> [axes.get_xlabel() for axes in figure.axes[:2]]
     ['z = 2, 5 mm', 'z = 7, 17.5 mm']
     """
