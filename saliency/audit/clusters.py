@@ -4,17 +4,9 @@ Lapuschkin et al., "Unmasking Clever Hans predictors and assessing what machines
 https://doi.org/10.1038/s41467-019-08987-4
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
-from scipy import stats
-from scipy.linalg import eigh
-from scipy.sparse.csgraph import laplacian
-from sklearn.cluster import KMeans
-from sklearn.metrics import pairwise_distances, silhouette_samples
-from sklearn.neighbors import KNeighborsClassifier, kneighbors_graph
 
 from saliency.experiment.keys.audit import CLUSTER_KEYS, STATISTICS_KEYS
 from saliency.registry.key import default_of
@@ -64,6 +56,9 @@ class Clusters:
         https://doi.org/10.1016/0377-0427(87)90125-7); NaN where there is one cluster.
     exemplars
         For each cluster the positions of its medoid, and of the samples nearest to that.
+    centres
+        ``(clusters, axes)``: for each cluster the cell whose share of energy exceeds that of the class's other maps
+        most, as the relative position of its centre, 0 … 1 along each axis; NaN where there is one cluster.
     note
         Why there are no clusters, or "".
     """
@@ -72,6 +67,7 @@ class Clusters:
     eigenvalues: np.ndarray
     isolation: np.ndarray
     exemplars: list[np.ndarray]
+    centres: np.ndarray
     note: str
 
     @property
@@ -119,18 +115,27 @@ def cluster_maps(
     >>> clusters.count, np.bincount(clusters.labels).tolist()
     (2, [40, 20])
     """
+    from scipy.linalg import eigh
+    from scipy.sparse.csgraph import laplacian
+    from sklearn.cluster import KMeans
+    from sklearn.metrics import pairwise_distances, silhouette_samples
+    from sklearn.neighbors import KNeighborsClassifier, kneighbors_graph
+
     flat = shares.reshape(len(shares), -1)
     labels = np.full(len(flat), -1)
     rows = np.flatnonzero(valid)
+    none, nowhere = np.array([]), np.full((1, shares.ndim - 1), np.nan)
     if len(rows) < settings.min_count:
-        return Clusters(labels, np.array([]), np.array([]), [], f"{len(rows)} maps, fewer than {settings.min_count}")
+        note = f"{len(rows)} maps, fewer than {settings.min_count}"
+        return Clusters(labels, none, none, [], nowhere[:0], note)
     rng = np.random.default_rng(settings.seed)
     used = rows if len(rows) <= settings.cap else np.sort(rng.choice(rows, settings.cap, replace=False))
     points = flat[used]
     distances = pairwise_distances(points)
     if distances.max() < 1e-6:
         labels[rows] = 0
-        return Clusters(labels, np.array([]), np.array([np.nan]), [used[: settings.exemplars]], "all maps are the same")
+        exemplars = [used[: settings.exemplars]]
+        return Clusters(labels, none, np.array([np.nan]), exemplars, nowhere, "all maps are the same")
     neighbours = min(settings.neighbours, len(used) // 2)
     graph = kneighbors_graph(points, neighbours).toarray()
     most = min(settings.max_clusters, len(used) - 1)
@@ -148,58 +153,21 @@ def cluster_maps(
     if len(rest):
         labels[rest] = KNeighborsClassifier(neighbours).fit(points, found).predict(flat[rest])
     names = np.unique(found)
-    isolation = np.full(len(names), np.nan)
+    isolation, centres = np.full(len(names), np.nan), nowhere
     if len(names) > 1:
         silhouettes = silhouette_samples(distances, found, metric="precomputed")
         isolation = np.array([silhouettes[found == name].mean() for name in names])
+        centres = np.stack([_most_excess(shares, labels == name) for name in names])
     exemplars = []
     for name in names:
         members = np.flatnonzero(found == name)
         medoid = members[distances[np.ix_(members, members)].sum(axis=1).argmin()]
         exemplars.append(used[members[distances[medoid, members].argsort(kind="stable")[: settings.exemplars]]])
     note = "" if len(names) > 1 else "the largest gap follows the first eigenvalue: one cluster"
-    return Clusters(labels, eigenvalues, isolation, exemplars, note)
+    return Clusters(labels, eigenvalues, isolation, exemplars, centres, note)
 
 
-def over_represented(members: np.ndarray, groups: Mapping[str, pd.Series]) -> pd.DataFrame:
-    r"""Which groups of the metadata a cluster has more of than the rest of its class.
-
-    Parameters
-    ----------
-    members
-        ``(n,)``, bool: which of the class's samples are in the cluster.
-    groups
-        By column: each of these samples' group, as `groups.grouping_columns` gives them.
-
-    Returns
-    -------
-    DataFrame
-        One row per group: ``column, group, count`` (in the cluster), ``share`` of the cluster's samples, ``share_rest``
-        of the others, and ``p`` of Fisher's exact test, one-sided. Samples without a group do not count. The number of
-        tests is the number of rows over all clusters that are looked at: correct for that (`groups.holm`).
-
-    Examples
-    --------
-    >>> sites = pd.Series(["a"] * 5 + ["b"] * 5)
-    >>> table = over_represented(np.arange(10) < 5, {"site": sites})
-    >>> table[["group", "share", "share_rest"]].to_dict("records")[0], round(table["p"][0] * 252)
-    ({'group': 'a', 'share': 1.0, 'share_rest': 0.0}, 1)
-    """
-    rows = []
-    for column, group_of in groups.items():
-        known = group_of.notna().to_numpy()
-        inside, outside = int((members & known).sum()), int((~members & known).sum())
-        for group in sorted(group_of[known].unique()):
-            member = (group_of == group).to_numpy()
-            count, total = int((member & members).sum()), int(member.sum())
-            rows.append(
-                {
-                    "column": column,
-                    "group": group,
-                    "count": count,
-                    "share": count / inside if inside else np.nan,
-                    "share_rest": (total - count) / outside if outside else np.nan,
-                    "p": float(stats.hypergeom.sf(count - 1, inside + outside, total, inside)),
-                }
-            )
-    return pd.DataFrame(rows, columns=["column", "group", "count", "share", "share_rest", "p"])
+def _most_excess(shares: np.ndarray, member: np.ndarray) -> np.ndarray:
+    excess = shares[member].mean(axis=0) - shares[~member].mean(axis=0)
+    cell = np.unravel_index(excess.argmax(), excess.shape)
+    return (np.array(cell) + 0.5) / excess.shape

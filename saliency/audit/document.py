@@ -1,19 +1,25 @@
-"""findings.json and findings.md."""
+"""findings.json and findings.md: what was found in one target of a model, for programs and for readers."""
 
 import json
+import logging
+import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
-from saliency.audit.findings.kinds import Finding, escape_markdown
+from saliency.audit.evidence import Evidence
+from saliency.audit.findings.finding import Finding
+from saliency.audit.findings.ranking import ranked_findings
+from saliency.audit.findings.registered import finding_kind, finding_kinds
+from saliency.audit.findings.words import escape_markdown
+from saliency.audit.groups import grouping_columns
+from saliency.audit.samples import audited_samples
+from saliency.experiment.config import Config
+from saliency.experiment.plan import Plan
+from saliency.experiment.selection import Selection
+from saliency.files.atomic_files import write_atomically
 from saliency.files.json_values import plain
 
-TITLES = {
-    "shortcut": "candidate for a shortcut",
-    "cluster": "cluster",
-    "group": "group that differs",
-    "outside_mask": "energy outside the mask",
-    "zero_maps": "maps of zeros",
-    "accuracy": "accuracy of a class",
-}
+log = logging.getLogger(__name__)
 
 # JSON schema (2020-12) of findings.json.
 SCHEMA = {
@@ -30,7 +36,7 @@ SCHEMA = {
                 "required": ["kind", "score", "sentence", "numbers", "samples"],
                 "additionalProperties": False,
                 "properties": {
-                    "kind": {"enum": list(TITLES)},
+                    "kind": {"enum": list(finding_kinds())},
                     "score": {"type": "number", "minimum": 0},
                     "sentence": {"type": "string"},
                     "numbers": {"type": "object", "description": "what the sentence says; null is not known"},
@@ -43,12 +49,6 @@ SCHEMA = {
         "settings": {"type": "object", "description": "the thresholds"},
     },
 }
-
-
-def rank(findings: Sequence[Finding], most: int) -> tuple[list[Finding], int]:
-    """Sort by score, the highest first, and keep `most`; also return how many are left out."""
-    ranked = sorted(findings, key=lambda finding: -finding.score)
-    return ranked[:most], max(0, len(ranked) - most)
 
 
 def to_json(
@@ -109,22 +109,26 @@ def to_markdown(
     <BLANKLINE>
     Nothing was found.
     <BLANKLINE>
-    Looked at: classes 10.
+    ## What was looked at
     <BLANKLINE>
-    Thresholds: alpha 0.05.
+    - classes: 10
+    <BLANKLINE>
+    ## Thresholds
+    <BLANKLINE>
+    - alpha: 0.05
     <BLANKLINE>
     """
     lines = ["# Findings", ""]
     for number, finding in enumerate(findings, start=1):
-        lines += [f"{number}. **{TITLES[finding.kind]}** (score {finding.score:.2f}): {finding.markdown}"]
+        lines += [f"{number}. **{finding_kind(finding.kind).title}** (score {finding.score:.2f}): {finding.markdown}"]
         if finding.samples:
             lines += [f"   Samples: {', '.join(_link(name, links or {}) for name in finding.samples)}."]
     if not findings:
         lines += ["Nothing was found."]
     if left_out:
-        lines += ["", f"{left_out} findings of lower rank are left out."]
-    for title, entries in (("Looked at", tested), ("Thresholds", settings)):
-        lines += ["", f"{title}: {', '.join(_entries(entries))}."]
+        lines += ["", f"{left_out} more findings have a lower rank and are left out."]
+    for title, entries in (("What was looked at", tested), ("Thresholds", settings)):
+        lines += ["", f"## {title}", "", *(f"- {entry}" for entry in _entries(entries))]
     return "\n".join(lines) + "\n"
 
 
@@ -136,9 +140,53 @@ def _entries(entries: Mapping[str, object], prefix: str = "") -> list[str]:
             texts += _entries(value, f"{name} ")
         elif value is not None:
             text = f"{value:.3g}" if isinstance(value, float) else escape_markdown(str(value))
-            texts.append(f"{escape_markdown(name)} {text}")
+            texts.append(f"{escape_markdown(name)}: {text}")
     return texts
 
 
 def _link(name: str, links: Mapping[str, str]) -> str:
     return f"[{escape_markdown(name)}](<{links[name]}>)" if name in links else escape_markdown(name)
+
+
+def write_findings(
+    config: Config,
+    target: str,
+    metrics: Path,
+    evidence: Path,
+    figures: Sequence[Path],
+    *,
+    findings_json: Path,
+    findings_md: Path,
+) -> None:
+    """Look for findings in what `saliency.audit.files.write_audit` computed, and write them.
+
+    Parameters
+    ----------
+    config
+        The completed config.
+    target
+        Name.
+    metrics
+        The model's ``metrics.parquet``.
+    evidence
+        ``evidence.json`` of the target.
+    figures
+        Of single samples, ``ID.png``, to which the findings link.
+    findings_json, findings_md
+        Files to write.
+
+    Raises
+    ------
+    DataError
+        If no sample is audited.
+    """
+    plan, thresholds = Plan(config), config["audit"]["findings"]
+    samples, _ = audited_samples(plan, metrics, target)
+    groups, _ = grouping_columns(samples, Selection(plan).audit_columns, config["audit"]["min_count"])
+    known = Evidence.from_json(evidence.read_text(encoding="utf-8"), samples, groups)
+    findings, left_out = ranked_findings(known, thresholds)
+    links = {path.stem: os.path.relpath(path, findings_md.parent) for path in figures}
+    described = (findings, left_out, known.tested, {**known.settings, "findings": thresholds})
+    write_atomically(findings_json, to_json(*described).encode())
+    write_atomically(findings_md, to_markdown(*described, links).encode())
+    log.info("%d findings", len(findings))

@@ -1,7 +1,6 @@
 """The audit of one model and target: from the tables and grids of its shards to files."""
 
 import logging
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -9,14 +8,12 @@ import numpy as np
 import pandas as pd
 
 from saliency.audit.clusters import ClusterSettings
-from saliency.audit.document import to_json, to_markdown
-from saliency.audit.findings.kinds import FindingSettings
 from saliency.audit.grid_files import DiskArray, read_grids
 from saliency.audit.groups import grouping_columns
 from saliency.audit.mean_maps import MeanMaps
-from saliency.audit.run import Audit, AuditSettings, audit
+from saliency.audit.run import AuditSettings, audit
+from saliency.audit.samples import audited_rows, audited_samples
 from saliency.audit.shortcuts import ShortcutSettings
-from saliency.exceptions import DataError
 from saliency.experiment.config import Config
 from saliency.experiment.plan import Plan
 from saliency.experiment.selection import Selection
@@ -35,34 +32,11 @@ def audit_settings(config: Config) -> AuditSettings:
     return AuditSettings(
         ShortcutSettings(**given["shortcuts"], seed=seed),
         ClusterSettings(**given["clusters"], seed=seed),
-        FindingSettings(**given["findings"]),
         given["min_count"],
         given["resamples"],
         given["permutations"],
         seed,
     )
-
-
-def audited_rows(table: pd.DataFrame, where: Mapping[str, str | Sequence[str]]) -> np.ndarray:
-    """Which rows of a table are audited.
-
-    Parameters
-    ----------
-    table
-        Strings.
-    where
-        By column: a value, or several, of which a row has to have one.
-
-    Examples
-    --------
-    >>> table = pd.DataFrame({"split": ["train", "test", "test"], "site": ["a", "a", "b"]})
-    >>> audited_rows(table, {"split": "test", "site": ["a", "c"]}).tolist()
-    [False, True, False]
-    """
-    chosen = np.ones(len(table), dtype=bool)
-    for column, values in where.items():
-        chosen &= table[column].isin([values] if isinstance(values, str) else values).to_numpy()
-    return chosen
 
 
 def write_audit(
@@ -71,9 +45,8 @@ def write_audit(
     metrics: Path,
     grids: Sequence[Path],
     outputs: Mapping[str, Path],
-    figures: Sequence[Path],
 ) -> None:
-    """Audit one target of a model.
+    """Audit one target of a model; `saliency.audit.document.write_findings` tells what was found.
 
     Parameters
     ----------
@@ -86,40 +59,31 @@ def write_audit(
     grids
         The NPZ files of all shards.
     outputs
-        ``findings_json, findings_md, distributions, groups, maps, clusters``: files to write.
-    figures
-        Of single samples, ``ID.png``, to which the findings link.
+        ``evidence, distributions, groups, maps, clusters``: files to write.
+
+    Raises
+    ------
+    DataError
+        If no sample is audited.
     """
-    plan, settings = Plan(config), config["audit"]
-    table = pd.read_parquet(metrics)
-    table = table[table["target"] == target].reset_index(drop=True)
-    chosen = audited_rows(plan.samples, settings["where"])
-    if not chosen.any():
-        raise DataError("audit.where: no row of the manifest fits")
-    samples = table[chosen].reset_index(drop=True)
+    plan = Plan(config)
+    samples, chosen = audited_samples(plan, metrics, target)
     shards = np.split(chosen, range(plan.shard_size, len(chosen), plan.shard_size))
     maps = np.concatenate(list(read_grids(grids, target)))[chosen]
     inputs = (part[here] for part, here in zip(read_grids(grids, "inputs"), shards, strict=True))
     with DiskArray(inputs) as pictures:
         measures = measure_columns(plan.ndim)
         result = audit(samples, maps, pictures, measures, Selection(plan).audit_columns, audit_settings(config))
-    links = {path.stem: os.path.relpath(path, outputs["findings_md"].parent) for path in figures}
-    _write(result, samples, outputs, links)
-    log.info("%d findings", len(result.findings))
-
-
-def _write(result: Audit, samples: pd.DataFrame, outputs: Mapping[str, Path], links: Mapping[str, str]) -> None:
-    described = (result.findings, result.left_out, result.tested, result.settings)
-    write_atomically(outputs["findings_json"], to_json(*described).encode())
-    write_atomically(outputs["findings_md"], to_markdown(*described, links).encode())
     clusters = pd.DataFrame({"id": samples["id"], "class": samples["class"], "cluster": result.clusters})
     for name, table in (
         ("distributions", result.distributions),
-        ("groups", result.groups),
-        ("maps", result.maps),
+        ("groups", result.evidence.tests),
+        ("maps", result.evidence.map_tests),
         ("clusters", clusters),
     ):
         write_atomically(outputs[name], csv_bytes(table))
+    write_atomically(outputs["evidence"], result.evidence.to_json().encode())
+    log.info("%d samples, %d of them with a map", len(samples), result.evidence.tested["maps"])
 
 
 def write_mean_maps(

@@ -4,13 +4,18 @@ from collections.abc import Hashable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from saliency.experiment.keys.audit import STATISTICS_KEYS
 from saliency.registry.key import default_of
 
 # Values that are resampled at a time.
 BATCH = 2**20
+SUMMARY_COLUMNS = (
+    *("group", "measure", "count", "mean", "mean_low", "mean_high", "median", "median_low", "median_high"),
+    *("quartile_1", "quartile_3"),
+)
+_TESTED = ("column", "group", "measure", "count", "rest", "mean", "mean_rest", "effect", "p")
+TEST_COLUMNS = (*_TESTED, "p_adjusted")
 
 
 def grouping_columns(
@@ -109,6 +114,8 @@ def describe_groups(
     >>> summary[["group", "count", "mean"]].round(2).to_dict("list")
     {'group': ['a', 'b'], 'count': [2, 2], 'mean': [0.15, 0.55]}
     """
+    from scipy import stats
+
     rng = np.random.default_rng(seed)
     rows: list[dict[str, object]] = []
     for group, part in table.groupby(groups.to_numpy()):
@@ -131,8 +138,7 @@ def describe_groups(
                 row |= {"mean_low": interval.low[0], "mean_high": interval.high[0]}
                 row |= {"median_low": interval.low[1], "median_high": interval.high[1]}
             rows.append(row)
-    names = ["group", "measure", "count", "mean", "mean_low", "mean_high", "median", "median_low", "median_high"]
-    return pd.DataFrame(rows, columns=[*names, "quartile_1", "quartile_3"])
+    return pd.DataFrame(rows, columns=list(SUMMARY_COLUMNS))
 
 
 def compare_groups(
@@ -194,7 +200,7 @@ def compare_groups(
             found.insert(0, "group", names)
             found.insert(1, "measure", measure)
             parts.append(found.head(len(tested)).assign(column=column))
-    columns = ["column", "group", "measure", "count", "rest", "mean", "mean_rest", "effect", "p"]
+    columns = list(_TESTED)
     result = pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
     return result.assign(p_adjusted=holm(result["p"].to_numpy(dtype=float)))
 
@@ -227,6 +233,8 @@ def holm(p: np.ndarray) -> np.ndarray:
 
 def _rank_sum_tests(values: np.ndarray, group: np.ndarray, stratum: np.ndarray, groups: int) -> pd.DataFrame:
     """All groups against the rest at once; `group` and `stratum` are codes from 0 on."""
+    from scipy import stats
+
     strata = int(stratum.max(initial=0)) + 1
     order = np.lexsort((values, stratum))
     sorted_stratum, sorted_values = stratum[order], values[order]

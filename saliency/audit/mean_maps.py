@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from saliency.audit.grid import energy_shares
 from saliency.experiment.keys.audit import STATISTICS_KEYS
 from saliency.registry.key import default_of
 
@@ -17,39 +18,33 @@ class MeanMaps:
     """Means over maps that never lie in memory together.
 
     Each map is divided by its sum first, so that every sample counts the same. Maps that are zero everywhere or hold
-    NaN have no such form; they are counted, and left out.
+    NaN have no such form; they are left out.
 
     Attributes
     ----------
-    counts, zero, failed
-        By group: number of maps in the mean, of maps that are zero everywhere, and of maps with NaN.
+    counts
+        By group: number of maps in the mean.
 
     Examples
     --------
     >>> means = MeanMaps()
     >>> means.add(["a", "a", "b"], np.array([[[1.0, 3.0]], [[2.0, 2.0]], [[0.0, 0.0]]]))
-    >>> means.mean("a"), means.zero
-    (array([[0.375, 0.625]]), {'b': 1})
+    >>> means.mean("a"), means.counts
+    (array([[0.375, 0.625]]), {'a': 2})
     """
 
     counts: dict[Hashable, int] = field(default_factory=dict)
-    zero: dict[Hashable, int] = field(default_factory=dict)
-    failed: dict[Hashable, int] = field(default_factory=dict)
     _sums: dict[Hashable, np.ndarray] = field(default_factory=dict)
 
     def add(self, groups: Sequence[Hashable], maps: np.ndarray) -> None:
         """Add maps ``(n, *spatial)``, not negative, and each one's group."""
-        flat = maps.reshape(len(maps), -1).astype(np.float64)
-        total = flat.sum(axis=1)
+        # Sums of float32 that are made float64 as they are summed up depend on the size of NumPy's buffers.
+        shares, valid = energy_shares(maps.astype(np.float64))
         for group in dict.fromkeys(groups):
-            member = np.array([other == group for other in groups])
-            good = member & (total > 0) & np.isfinite(total)
-            _count(self.failed, group, int((member & ~np.isfinite(total)).sum()))
-            _count(self.zero, group, int((member & (total == 0)).sum()))
+            good = valid & np.array([other == group for other in groups])
             if good.any():
-                _count(self.counts, group, int(good.sum()))
-                added = (flat[good] / total[good, np.newaxis]).sum(axis=0).reshape(maps.shape[1:])
-                self._sums[group] = self._sums.get(group, 0) + added
+                self.counts[group] = self.counts.get(group, 0) + int(good.sum())
+                self._sums[group] = self._sums.get(group, 0) + shares[good].sum(axis=0)
 
     @property
     def groups(self) -> list[Hashable]:
@@ -59,11 +54,6 @@ class MeanMaps:
     def mean(self, group: Hashable) -> np.ndarray:
         """Mean map of a group, ``(*spatial)``, float64, with sum 1."""
         return self._sums[group] / self.counts[group]
-
-
-def _count(counts: dict[Hashable, int], group: Hashable, number: int) -> None:
-    if number:
-        counts[group] = counts.get(group, 0) + number
 
 
 def mean_map_test(
@@ -87,7 +77,7 @@ def mean_map_test(
     Parameters
     ----------
     maps
-        ``(n, *spatial)``, each with sum 1, on a small grid (`saliency.audit.clusters.pool`).
+        ``(n, *spatial)``, each with sum 1, on a small grid (`saliency.audit.grid.pool`).
     member
         ``(n,)``, bool: who is in the group.
     strata

@@ -1,4 +1,4 @@
-"""A whole audit: from a table, maps and pictures to findings."""
+"""A whole audit: from a table, maps and pictures to what findings are told from."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -7,15 +7,7 @@ import numpy as np
 import pandas as pd
 
 from saliency.audit.clusters import ClusterSettings, cluster_maps
-from saliency.audit.document import rank
-from saliency.audit.findings.kinds import (
-    Finding,
-    FindingSettings,
-    class_findings,
-    cluster_findings,
-    group_findings,
-    shortcut_findings,
-)
+from saliency.audit.evidence import MAP_TEST_COLUMNS, Evidence
 from saliency.audit.grid import energy_shares
 from saliency.audit.grid_files import DiskArray
 from saliency.audit.groups import compare_groups, describe_groups, grouping_columns
@@ -31,7 +23,7 @@ class AuditSettings:
 
     Attributes
     ----------
-    shortcuts, clusters, findings
+    shortcuts, clusters
         Of each part.
     min_count
         Smaller groups are not tested.
@@ -43,7 +35,6 @@ class AuditSettings:
 
     shortcuts: ShortcutSettings = field(default_factory=ShortcutSettings)
     clusters: ClusterSettings = field(default_factory=ClusterSettings)
-    findings: FindingSettings = field(default_factory=FindingSettings)
     min_count: int = default_of(STATISTICS_KEYS, "min_count")
     resamples: int = default_of(STATISTICS_KEYS, "resamples")
     permutations: int = default_of(STATISTICS_KEYS, "permutations")
@@ -56,29 +47,18 @@ class Audit:
 
     Attributes
     ----------
-    findings, left_out
-        Ranked, and the number of those that are not among them.
+    evidence
+        What findings are told from.
     clusters
         ``(n,)``: number of each sample's cluster in its class, -1 for those in none.
     distributions
         ``column``, then measures by group as of `groups.describe_groups`: of ``all`` samples, by ``class``, by whether
         they are ``correct``, by ``cluster`` (``class/number``), and by each of the manifest's columns.
-    groups
-        Tests of the manifest's columns (`groups.compare_groups`).
-    maps
-        ``column, group, distance, p``: tests of the groups' mean maps (`mean_maps.mean_map_test`), uncorrected.
-    tested, settings
-        For `document.to_json` and `document.to_markdown`.
     """
 
-    findings: list[Finding]
-    left_out: int
+    evidence: Evidence
     clusters: np.ndarray
     distributions: pd.DataFrame
-    groups: pd.DataFrame
-    maps: pd.DataFrame
-    tested: dict[str, object]
-    settings: dict[str, object]
 
 
 def audit(
@@ -128,15 +108,6 @@ def audit(
     distributions = _distributions(samples, {"cluster": clustered, **groups}, present, settings)
     summary = distributions[distributions["column"] == "class"].drop(columns="column")
     distributions["group"] = distributions["group"].map(str)
-    findings, left_out = rank(
-        [
-            *shortcut_findings(places, samples, groups, settings.findings),
-            *cluster_findings(clusters, shares, samples, groups, settings.findings),
-            *group_findings(tests, map_tests, settings.findings),
-            *class_findings(samples, summary, settings.findings),
-        ],
-        settings.findings.most,
-    )
     tested = {
         "samples": len(samples),
         "maps": int(valid.sum()),
@@ -150,7 +121,8 @@ def audit(
         "measures": len(present),
         "tests_of_groups": int(tests["p"].notna().sum()),
     }
-    return Audit(findings, left_out, numbers, distributions, tests, map_tests, tested, asdict(settings))
+    evidence = Evidence(samples, groups, places, clusters, tests, map_tests, summary, tested, asdict(settings))
+    return Audit(evidence, numbers, distributions)
 
 
 def _distributions(
@@ -181,4 +153,4 @@ def _map_tests(
             member = (members == group).to_numpy()[known]
             distance, p = mean_map_test(shares[known], member, classes[known], settings.permutations, settings.seed)
             rows.append({"column": column, "group": group, "distance": distance, "p": p})
-    return pd.DataFrame(rows, columns=["column", "group", "distance", "p"])
+    return pd.DataFrame(rows, columns=list(MAP_TEST_COLUMNS))

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.covariance import ledoit_wolf
 
 from saliency.audit.grid import place_name, window_sums
 from saliency.audit.grid_files import DiskArray
@@ -219,6 +218,8 @@ def content_contrast(patches: np.ndarray, others: np.ndarray) -> tuple[float, fl
     >>> content_contrast(others[:20], others[20:])[0] < 0
     True
     """
+    from sklearn.covariance import ledoit_wolf
+
     scores, reference, distances = [], [], []
     for half in (0, 1):
         fitted, known = patches[half::2], others[half::2]

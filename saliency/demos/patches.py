@@ -59,6 +59,13 @@ def patch_corner(mask: np.ndarray, size: int, inside: bool, generator: np.random
     return i, j, k
 
 
+def _volume(path: Path) -> nib.Nifti1Image:
+    image = nib.load(path)
+    if not isinstance(image, nib.Nifti1Image):
+        raise ValueError(f"is a {type(image).__name__}, not a NIfTI volume")
+    return image
+
+
 def cut_patches(samples: pd.DataFrame, volumes: Path, masks: Path, size: int, seed: int, outputs: list[Path]) -> None:
     """Write the patch of every sample, and the same patch of its mask, as NIfTI files in the volume's own space.
 
@@ -82,7 +89,7 @@ def cut_patches(samples: pd.DataFrame, volumes: Path, masks: Path, size: int, se
     problems = []
     for row, (name, label) in enumerate(zip(samples["volume"], samples["label"], strict=True)):
         try:
-            volume, mask = nib.load(volumes / name), nib.load(masks / name)
+            volume, mask = _volume(volumes / name), _volume(masks / name)
             chosen = np.asarray(mask.dataobj) != 0
             corner = patch_corner(chosen, size, label == "1", np.random.default_rng((seed, row)))
         # nibabel's readers raise what they like on broken files.

@@ -66,7 +66,7 @@ def digits() -> tuple[np.ndarray, np.ndarray]:
     """
     data = load_digits()
     small = (data.images / 16 * 255).astype(np.uint8)
-    large = [Image.fromarray(image).resize((DIGIT, DIGIT), Image.Resampling.BILINEAR) for image in small]
+    large = [np.asarray(Image.fromarray(image).resize((DIGIT, DIGIT), Image.Resampling.BILINEAR)) for image in small]
     margin = (SIDE - DIGIT) // 2
     return np.pad(np.stack(large), [(0, 0), (margin, margin), (margin, margin)]), data.target
 

@@ -42,8 +42,8 @@ class StoredArray:
 
         Examples
         --------
-        >>> stored_array("inputs").dimension_names(2), stored_array("predicted/gradcam").dimension_names(2)
-        (('channel', 'y', 'x'), ('feature_y', 'feature_x'))
+        >>> stored_array("inputs").dimension_names(2), stored_array("region").dimension_names(3)
+        (('channel', 'y', 'x'), ('x', 'y', 'z'))
         """
         names: list[str] = []
         for axis in self.axes:
@@ -106,8 +106,8 @@ def array_paths(ndim: int, region: bool, targets: Sequence[str], method_names: S
 
     Examples
     --------
-    >>> array_paths(2, False, ["predicted"], ["gradcam"])
-    ['inputs', 'status', 'logits', 'predicted/class', 'predicted/gradcam']
+    >>> array_paths(2, False, ["predicted", "label"], [])
+    ['inputs', 'status', 'logits', 'predicted/class', 'label/class']
     """
     left_out = {"affine": ndim != 3, "region": not region}
     shared = [array.name for array in ARRAYS if not array.per_target and not left_out.get(array.name, False)]
@@ -120,8 +120,8 @@ def shard_key(path: str, shard: int | str, ndim: int) -> str:
 
     Examples
     --------
-    >>> shard_key("predicted/gradcam", 3, 2), shard_key("status", 0, 3)
-    ('predicted/gradcam/c.3.0.0', 'status/c.0')
+    >>> shard_key("inputs", 3, 2), shard_key("predicted/class", 0, 3)
+    ('inputs/c.3.0.0.0', 'predicted/class/c.0')
     """
     return chunk_key(path, shard, len(stored_array(path).dimension_names(ndim)))
 

@@ -39,7 +39,7 @@ def input_shape(config: Config, model: str) -> tuple[int, ...]:
     """
     settings = input_config(config, model)
     channels = settings["channels"] if isinstance(settings["channels"], int) else len(settings["channels"])
-    size = settings.get("resize") if settings["crop"] is None else settings["crop"]
+    size: int | list[int] = settings["resize"] if settings["crop"] is None else settings["crop"]
     return channels, *([size] * int(settings["mode"][0]) if isinstance(size, int) else size)
 
 

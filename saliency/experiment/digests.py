@@ -7,7 +7,7 @@ nothing of its own, so that a new kind of thing does not make everything anew.
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -26,7 +26,7 @@ def digest(*parts: Any) -> str:
 
     Examples
     --------
-    >>> digest("gradcam", 1) == digest("gradcam", 1) != digest("gradcam", 2)
+    >>> digest("predict", 1) == digest("predict", 1) != digest("predict", 2)
     True
     """
     text = json.dumps(parts, sort_keys=True, ensure_ascii=False, allow_nan=False)
@@ -42,10 +42,12 @@ class Digests:
         The experiment.
     page
         Fingerprint of the files of this package that the report's page consists of.
+    findings
+        Version of each kind of finding, by name.
     """
 
-    def __init__(self, plan: Plan, page: str = "") -> None:
-        self.plan, self.config, self.page = plan, plan.config, page
+    def __init__(self, plan: Plan, page: str = "", findings: Mapping[str, int] | None = None) -> None:
+        self.plan, self.config, self.page, self.findings = plan, plan.config, page, dict(findings or {})
         self.selection, self.sources = Selection(plan), Sources(plan)
         self._of_shard = lru_cache(maxsize=None)(self._uncached_of_shard)
         self._of_model = lru_cache(maxsize=None)(self._uncached_of_model)
@@ -121,7 +123,7 @@ class Digests:
     def _prepare(self, model: str, shard: int, _: str | None) -> str:
         plan, inputs, columns = self.plan, input_config(self.config, model), file_columns(self.config, model)
         paths = zip(*(plan.values(column, shard) for column in columns), strict=True)
-        files = [[self.sources.fingerprint(plan.path(name)) for name in names] for names in paths]
+        files = [[self.sources.sample_fingerprint(name) for name in names] for names in paths]
         unused = ["mean", "std"] + ([] if "mask" in columns else ["mask_values"])
         settings = {key: value for key, value in inputs.items() if key not in unused}
         layout = [self.config["region"], plan.shard_size, self.config["precision"]]
@@ -156,7 +158,7 @@ class Digests:
         single = [name for name in plan.methods if not method(name).parts]
         maps = [self._of_shard(name, model, shard, target) for target in plan.targets for name in single]
         masks = plan.values(column, shard) if column else []
-        files = [self.sources.fingerprint(plan.path(name)) for name in masks] if column == "mask" else []
+        files = [self.sources.sample_fingerprint(name) for name in masks] if column == "mask" else []
         settings = {key: self.config["audit"][key] for key in ("tolerance", "border", "grid")}
         values = input_config(self.config, model).get("mask_values")
         return digest("measure", step("measure").version, maps, column, masks, files, values, settings)
@@ -221,9 +223,10 @@ class Digests:
         return digest("audit", step("audit").version, self.of("metrics", model), settings)
 
     def _findings(self, model: str, target: str | None) -> str:
-        version, settings = step("findings").version, self.config["audit"]["findings"]
+        # A new kind has to be looked for as well, so that those in their first version are named too.
+        kinds, settings = self.findings, self.config["audit"]["findings"]
         drawn = self.selection.chosen["id"].tolist()
-        return digest("findings", version, self.of("audit", model), target, settings, drawn)
+        return digest("findings", step("findings").version, self.of("audit", model), target, kinds, settings, drawn)
 
     def _mean_maps(self, model: str, target: str | None) -> str:
         audit, leading = self.config["audit"], self.plan.leading

@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
@@ -99,6 +99,7 @@ def manifest_problems(
     columns: Sequence[str] = ("path",),
     results: Path | None = None,
     optional: Sequence[str] = (),
+    exists: Callable[[Path], bool] = is_file,
 ) -> list[str]:
     r"""List everything that is wrong with a manifest, one line each.
 
@@ -118,6 +119,8 @@ def manifest_problems(
         The experiment's results folder: files in it are made by rules and need not exist.
     optional
         Columns that name files, and may be empty.
+    exists
+        Whether there is such a file, or a folder where a reader opens folders.
 
     Returns
     -------
@@ -163,10 +166,10 @@ def manifest_problems(
         wrong += [(row, "label", f"{table['label'][row]!r} is not a class index (0, 1, …) or empty") for row in bad]
     if files:
         for column in dict.fromkeys([*columns, *optional]):
-            for row, name in table[column].items():
+            for row, name in enumerate(table[column]):
                 try:
                     file = resolve(name, path.parent)
-                    if name and not (results and made_by_rule(file, results)) and not is_file(file):
+                    if name and not (results and made_by_rule(file, results)) and not exists(file):
                         wrong.append((row, column, f"there is no file '{name}'"))
                 except FileNotFoundError as error:
                     wrong.append((row, column, str(error)))

@@ -7,10 +7,9 @@ from saliency.files.paths import SCHEME
 
 def name_problem(plan: Plan, model: str, row: int, problem: str) -> str:
     """Say which sample and which files a problem is about, in one line."""
-    sample = plan.samples.loc[row]
-    names = sample[file_columns(plan.config, model)]
+    names = [plan.columns[column][row] for column in file_columns(plan.config, model)]
     files = (name if name.startswith(SCHEME) else str(plan.manifest.parent / name) for name in names)
-    return f"sample '{sample['id']}': {', '.join(files)}: {problem}"
+    return f"sample '{plan.columns['id'][row]}': {', '.join(files)}: {problem}"
 
 
 def label_problem(plan: Plan, label: int, classes: int, line: int) -> str:

@@ -94,7 +94,7 @@ class Plan:
     @cached_property
     def columns(self) -> dict[str, list[str]]:
         """The samples as lists: slicing a table once per shard takes most of the time of planning many shards."""
-        return {name: self.samples[name].tolist() for name in self.samples}
+        return {str(name): values.tolist() for name, values in self.samples.items()}
 
     def values(self, column: str, shard: int) -> list[str]:
         """A column of the manifest, of one shard."""

@@ -63,4 +63,4 @@ class Selection:
         if wanted is not None:
             return wanted
         others = ("id", "path", "label", "mask", "boxes", "volume", *self.config["audit"]["where"])
-        return [name for name in self.plan.samples if name not in others and not name.startswith("path_")]
+        return [name for name in self.plan.columns if name not in others and not name.startswith("path_")]

@@ -6,6 +6,9 @@ from pathlib import Path
 from saliency.experiment.config import file_columns
 from saliency.experiment.plan import Plan
 from saliency.files.paths import fingerprint, made_by_rule, resolve
+from saliency.readers.registered import reader_of
+
+MADE = "made by a rule"
 
 
 class Sources:
@@ -43,7 +46,15 @@ class Sources:
 
     def fingerprint(self, path: Path) -> str:
         """Fingerprint of a file that the user keeps; Snakemake itself notices when a rule makes its file again."""
-        return "made by a rule" if self._made(path) else fingerprint(path)
+        return MADE if self._made(path) else fingerprint(path)
+
+    def sample_fingerprint(self, name: str) -> str:
+        """Fingerprint of a sample's file, as the manifest names it, with what reads it."""
+        path = self.plan.path(name)
+        reader = reader_of(path, self.config["input"]["mode"])
+        found = MADE if self._made(path) else reader.fingerprint(path)
+        # What a mode's default read before there were other readers is not read again.
+        return f"{found} {reader.name} {reader.version}" if reader.suffixes or reader.version > 1 else found
 
     @property
     def patch_sources(self) -> list[str]:

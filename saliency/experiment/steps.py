@@ -88,7 +88,7 @@ def step(name: str) -> Step:
 
     Examples
     --------
-    >>> step("predict").version, step("gradcam").batch_copies
+    >>> step("predict").version, step("predict").batch_copies
     (3, 150)
     """
     if name in STEPS:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ from saliency.experiment.config import Config, file_columns, input_config, read_
 from saliency.experiment.schema import config_validator, error_lines, input_validator
 from saliency.files.one_line import one_line
 from saliency.files.paths import find_package, is_file, made_by_rule, resolve
+from saliency.readers.reader import Mode
+from saliency.readers.registered import reader_of
 
 # Jobs get a config that has been checked; those that need no table of samples do not wait for pandas.
 if TYPE_CHECKING:
@@ -185,6 +188,10 @@ def _patch_problems(config: Config, table: pd.DataFrame, path: Path) -> list[str
     ]
 
 
+def _sample_exists(mode: Mode) -> Callable[[Path], bool]:
+    return lambda path: reader_of(path, mode).exists(path)
+
+
 def _manifest_problems(config: Config) -> list[str]:
     from saliency.experiment.manifest import manifest_problems, read_manifest
 
@@ -205,6 +212,7 @@ def _manifest_problems(config: Config) -> list[str]:
         columns=list(dict.fromkeys(column for name in models if complete for column in file_columns(config, name))),
         results=results_folder(config) if "experiment" in config else None,
         optional=["mask"] if config.get("audit") and "mask" in table else [],
+        exists=_sample_exists(config["input"]["mode"]) if "input" in config else is_file,
     )
     if config.get("audit"):
         grouped = [*(config["audit"]["columns"] or []), *config["audit"]["where"]]

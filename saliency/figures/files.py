@@ -60,7 +60,7 @@ def draw_samples(
     table = read_predictions(predictions)
     for number, row in enumerate(chosen.index):
         sample, output = read(row), Path(samples[number])
-        text = describe_sample(table.loc[row], sample.class_index, read.class_names)
+        text = describe_sample(table.iloc[row], sample.class_index, read.class_names)
         if sample.voxel_size is None:
             save_figure(sample_figure(sample.image, sample.maps, *text), output)
         else:
@@ -112,7 +112,7 @@ def draw_contact_sheet(read: SampleReader, predictions: Path, selection: str, ou
                 level = peak(maps)[AXIAL]
                 maps = {method: slice_plane(values, AXIAL, level) for method, values in maps.items()}
                 image = slice_plane(window(image[:1]) if np.isfinite(image).all() else image[:1], AXIAL, level)
-            text = describe_sample(table.loc[rows[number]], sample.class_index, read.class_names)
+            text = describe_sample(table.iloc[rows[number]], sample.class_index, read.class_names)
             block.suptitle(wrapped("\n".join(text), 1.5 * width, 7), fontsize=7, parse_math=False)
             sample_panels(block.subplots(1, width, squeeze=False)[0], image, maps, titles=number < columns)
     save_figure(figure, output)

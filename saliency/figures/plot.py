@@ -115,22 +115,22 @@ def saliency_plot(
     signed = maps is None and bool(images.min() < 0)
     if not volume and (interactive or sl is not None):
         raise ValueError("sl and interactive are for volumes: pass x of shape [n, c, d, h, w]")
-    if volume:
-        depth = images.shape[2]
-        sl = depth // 2 if sl is None else sl
-        if not 0 <= sl < depth:
-            raise ValueError(f"sl is {sl}, but x has slices 0 … {depth - 1}")
+    depth = images.shape[2] if volume else 1
+    chosen = depth // 2 if sl is None else sl
+    if not 0 <= chosen < depth:
+        raise ValueError(f"sl is {sl}, but x has slices 0 … {depth - 1}")
 
-    def draw(sl: int | None) -> Figure:
-        shown, over = (values if sl is None or values is None else values[:, :, sl] for values in (images, maps))
+    def draw(sl: int) -> Figure:
+        shown = images[:, :, sl] if volume else images
+        over = maps[:, :, sl] if volume and maps is not None else maps
         figure = _grid(shown, over, alpha, scale, nrow or len(images), show_cb, signed)
         if save_fig:
             figure.savefig("saliency.png", bbox_inches="tight")
         return figure
 
     if interactive:
-        return _slider(draw, depth, sl)
-    figure = draw(sl)
+        return _slider(draw, depth, chosen)
+    figure = draw(chosen)
     if not save_fig and plt.get_backend().lower() != "agg":
         plt.show()
     return figure
@@ -166,7 +166,8 @@ def _grid(
             drawn = draw_map(axes, image, signed=True)
         else:
             drawn = draw_image(axes, image)
-        if show_cb and drawn.get_array().ndim == 2:
+        values = drawn.get_array()
+        if show_cb and values is not None and values.ndim == 2:
             figure.colorbar(drawn, ax=axes, shrink=0.8)
     return figure
 

@@ -59,11 +59,13 @@ def peak(maps: dict[str, np.ndarray]) -> tuple[int, int, int]:
 
     Examples
     --------
+    >>> from saliency.methods.registered import methods
+    >>> first, leading = list(methods())[:2]
     >>> cam = np.zeros((1, 3, 4, 5))
-    >>> peak({"gradcam": cam})
+    >>> peak({leading: cam})
     (1, 2, 2)
     >>> cam[0, 2, 3, 0] = 1
-    >>> peak({"guided_backprop": -cam - 9, "gradcam": cam})
+    >>> peak({first: -cam - 9, leading: cam})
     (2, 3, 0)
     """
     if not maps:

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
 from saliency.figures.display import display_map
 from saliency.figures.plot import OVERLAY, draw_image, draw_map, wrapped
@@ -84,9 +84,11 @@ def orthogonal_figure(
 
     Examples
     --------
+    >>> from saliency.methods.registered import leading_method, methods
+    >>> name = leading_method(list(methods()))
     >>> image, cam = np.random.default_rng(0).random((1, 8, 9, 10)), np.zeros((1, 8, 9, 10))
     >>> cam[0, 7, 6, 0] = 1
-    >>> figure = orthogonal_figure(image, {"gradcam": cam}, (1, 1, 2), "patient 7", "predicted glioma")
+    >>> figure = orthogonal_figure(image, {name: cam}, (1, 1, 2), "patient 7", "predicted glioma")
     >>> [axes.get_title() for axes in figure.axes[:3]]
     ['sagittal, x = 7', 'coronal, y = 6', 'axial, z = 0']
     """
@@ -150,8 +152,9 @@ def montage_figure(
 
     Examples
     --------
-    >>> image = np.random.default_rng(0).random((1, 8, 9, 10))
-    >>> figure = montage_figure(image, {"gradcam": image}, "patient 7", "predicted glioma", 2, (1, 1, 2.5))
+    >>> from saliency.methods.registered import leading_method, methods
+    >>> name, image = leading_method(list(methods())), np.random.default_rng(0).random((1, 8, 9, 10))
+    >>> figure = montage_figure(image, {name: image}, "patient 7", "predicted glioma", 2, (1, 1, 2.5))
     >>> [axes.get_xlabel() for axes in figure.axes[:2]]
     ['z = 2, 5 mm', 'z = 7, 17.5 mm']
     """
@@ -323,7 +326,9 @@ def _draw_scale_bar(axes: Axes) -> None:
 
 def _draw_colour_bar(figure: Figure, drawn: AxesImage, left: float, bottom: float, height: float) -> None:
     bar = figure.colorbar(drawn, cax=_add_axes(figure, left, bottom, 0.09, height), ticks=MaxNLocator(4))
-    bar.solids.set_alpha(1)
-    bar.formatter.set_powerlimits((-2, 3))
+    if bar.solids is not None:
+        bar.solids.set_alpha(1)
+    if isinstance(bar.formatter, ScalarFormatter):
+        bar.formatter.set_powerlimits((-2, 3))
     bar.ax.tick_params(labelsize=7)
     bar.ax.yaxis.get_offset_text().set(fontsize=7, ha="left")

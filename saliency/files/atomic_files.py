@@ -51,7 +51,7 @@ def write_atomically(path: Path, content: bytes) -> None:
             errno.EROFS: "make it writable",
             errno.EACCES: "make it writable",
             errno.EPERM: "make it writable",
-        }.get(error.errno, "mend this")
+        }.get(error.errno or 0, "mend this")
         raise DataError(
             f"{path}: cannot write {len(content)} bytes: {error.strerror}; {what_to_do} and run again: nothing that is "
             "finished is lost"

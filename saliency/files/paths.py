@@ -103,6 +103,34 @@ def fingerprint(path: Path) -> str:
     return f"{status.st_size}:{status.st_mtime_ns}"
 
 
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder; as `is_file`, it raises for no name.
+
+    Examples
+    --------
+    >>> is_folder(Path()), is_folder(Path("x" * 10_000))
+    (True, False)
+    """
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
+def folder_fingerprint(path: Path) -> str:
+    """Hash the names, sizes and modification times of all files in a folder and its subfolders; "missing" without one.
+
+    Examples
+    --------
+    >>> folder_fingerprint(Path("no such folder"))
+    'missing'
+    """
+    if not is_folder(path):
+        return "missing"
+    lines = sorted(f"{file.relative_to(path)} {fingerprint(file)}" for file in path.rglob("*") if is_file(file))
+    return hashlib.sha256(os.fsencode("\n".join(lines))).hexdigest()
+
+
 def file_sha256(path: Path) -> str:
     """SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as file:

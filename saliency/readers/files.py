@@ -6,6 +6,8 @@ from pathlib import Path
 from saliency.exceptions import InputError, Status
 
 REPLACE = "replace the file or remove the row"
+# Pillow refuses images of more pixels as decompression bombs; the limit also holds for what an image is enlarged to.
+LARGEST_IMAGE = 2 * 89_478_485
 
 
 def check_file(path: Path) -> None:
@@ -24,10 +26,7 @@ def check_file(path: Path) -> None:
     except FileNotFoundError:
         raise InputError(Status.MISSING, "there is no such file: correct the path or remove the row") from None
     except (OSError, ValueError) as error:  # a name with a null byte is a ValueError
-        reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(
-            Status.UNREADABLE, f"cannot be opened ({reason}): correct the path or its permissions, or remove the row"
-        ) from error
+        raise _unopened(error) from error
     if not stat.S_ISREG(found.st_mode):
         what = "a folder" if stat.S_ISDIR(found.st_mode) else "a device or pipe"
         raise InputError(Status.UNREADABLE, f"is {what}, not a file: correct the path or remove the row")
@@ -35,7 +34,34 @@ def check_file(path: Path) -> None:
         raise InputError(Status.UNREADABLE, f"is empty, it has 0 bytes: {REPLACE}")
 
 
-def words_of(error: Exception, path: Path) -> str:
+def check_folder(path: Path) -> None:
+    """Refuse what is no folder with something in it, as `check_file` does for files.
+
+    Raises
+    ------
+    InputError
+        If there is no such folder, or it may not be read, is empty, or is a file.
+    """
+    try:
+        empty = next(path.iterdir(), None) is None
+    except FileNotFoundError:
+        raise InputError(Status.MISSING, "there is no such folder: correct the path or remove the row") from None
+    except NotADirectoryError:
+        raise InputError(Status.UNREADABLE, "is a file, not a folder: correct the path or remove the row") from None
+    except (OSError, ValueError) as error:
+        raise _unopened(error) from error
+    if empty:
+        raise InputError(Status.UNREADABLE, "is an empty folder: fill the folder or remove the row")
+
+
+def _unopened(error: OSError | ValueError) -> InputError:
+    reason = getattr(error, "strerror", None) or str(error)
+    return InputError(
+        Status.UNREADABLE, f"cannot be opened ({reason}): correct the path or its permissions, or remove the row"
+    )
+
+
+def words_of(error: Exception, path: Path | None) -> str:
     r"""What another library says about a file, on one line and without the folder, which messages name already.
 
     Examples
@@ -43,4 +69,5 @@ def words_of(error: Exception, path: Path) -> str:
     >>> words_of(OSError("cannot read /data/a.png\n  at all"), Path("/data/a.png"))
     'cannot read a.png at all'
     """
-    return " ".join(str(error).replace(str(path), path.name).split()) or type(error).__name__
+    words = str(error) if path is None else str(error).replace(str(path), path.name)
+    return " ".join(words.split()) or type(error).__name__

@@ -1,20 +1,22 @@
-"""From a photograph to the array that the network sees, before normalisation."""
+"""From an image to the array that the network sees, before normalisation."""
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
 from saliency.exceptions import InputError, Status
-from saliency.readers.files import REPLACE, check_file, words_of
+from saliency.readers.files import LARGEST_IMAGE, REPLACE, words_of
 from saliency.readers.masks import chosen_labels
+from saliency.readers.registered import reader_of
 
-# Pillow refuses larger files as decompression bombs; here the limit also holds for what an image is enlarged to.
-LARGEST_IMAGE = 2 * 89_478_485
+# What a reader opens: an image of Pillow, or values (c, h, w).
+Opened = Image.Image | np.ndarray
 
 
 @dataclass(frozen=True)
@@ -58,40 +60,65 @@ class Preprocessing:
         InputError
             If the mask cannot be read, or does not have the photograph's size.
         """
-        with _opened(files["path"]) as photograph:
-            size = photograph.size
-        with _opened(files["mask"]) as image:
-            if image.size != size:
+        size = image_size(files["path"])
+        with _opened(files["mask"]) as mask:
+            width, height = _size(mask)
+            if (width, height) != size:
                 raise InputError(
                     Status.WRONG_SHAPE,
-                    f"mask has {image.height} x {image.width} pixels, but the image {size[1]} x {size[0]}: they have "
-                    "to lie on each other",
+                    f"mask has {height} x {width} pixels, but the image {size[1]} x {size[0]}: they have to lie on "
+                    "each other",
                 )
-            if len(image.getbands()) != 1:
-                raise InputError(
-                    Status.UNSUPPORTED, f"mask is {image.mode}: save it as an image with one number per pixel"
-                )
-            # As integers, a palette's numbers stay what they are and are not taken for colours.
-            labels = Image.fromarray(np.asarray(image).astype(np.int32))
-            if self.resize is not None:
-                labels = labels.resize(resized_size(labels.size, self.resize), Image.Resampling.NEAREST)
-            if self.crop is not None:
-                labels = labels.crop(crop_box(labels.size, pair(self.crop)))
+            labels = self._placed(_labels(mask), Image.Resampling.NEAREST)
             return chosen_labels(np.asarray(labels), self.mask_values)
 
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of a prepared sample, ``(c, *spatial)``.
+    def to_input(self, image: Opened) -> np.ndarray:
+        """Resize and crop an image.
 
-        Examples
-        --------
-        >>> Preprocessing(3, 256, 224, "bicubic").shape
-        (3, 224, 224)
+        Parameters
+        ----------
+        image
+            As a reader opens it. Colours of Pillow's images are converted to `channels`; a transparent pixel keeps its
+            colour. Arrays ``(c, h, w)`` are taken as they are, and one channel fills all.
+
+        Returns
+        -------
+        ndarray
+            ``(c, h, w)``, float32.
+
+        Raises
+        ------
+        InputError
+            If it is too large, smaller than the crop, or has not as many channels.
         """
-        size = self.resize if self.crop is None else self.crop
-        if size is None or (isinstance(size, int) and self.crop is None):
-            raise ValueError("set crop, or resize to [height, width], so that all samples get one shape")
-        return self.channels, *pair(size)
+        resampling = Image.Resampling[self.interpolation.upper()]
+        if isinstance(image, Image.Image):
+            converted, scale = _converted(image, self.channels)
+            pixels = np.asarray(self._placed(converted, resampling), dtype=np.float32) / np.float32(scale)
+            if scale != 1.0:
+                # Bicubic and Lanczos overshoot; Pillow clips 8-bit results by itself.
+                pixels = pixels.clip(0, 1)
+            pixels = pixels[np.newaxis] if pixels.ndim == 2 else np.moveaxis(pixels, -1, 0)
+        else:
+            pixels = np.stack(
+                [np.asarray(self._placed(channel, resampling)) for channel in _channels(image, self.channels)]
+            )
+        return np.ascontiguousarray(np.broadcast_to(pixels, (self.channels, *pixels.shape[1:])))
+
+    def _placed(self, image: Image.Image, resampling: Image.Resampling) -> Image.Image:
+        """The part of an image that the network sees, in its size."""
+        if self.resize is not None:
+            width, height = resized_size(image.size, self.resize)
+            if width * height > LARGEST_IMAGE:
+                raise InputError(
+                    Status.WRONG_SHAPE,
+                    f"is {image.height} x {image.width} pixels, which resizing would make {height} x {width}: crop the "
+                    "file, or set resize to [height, width]",
+                )
+            image = image.resize((width, height), resampling)
+        if self.crop is not None:
+            image = image.crop(crop_box(image.size, pair(self.crop)))
+        return image
 
 
 def pair(size: int | Sequence[int]) -> tuple[int, int]:
@@ -100,11 +127,10 @@ def pair(size: int | Sequence[int]) -> tuple[int, int]:
 
 
 def read_image(path: Path, preprocessing: Preprocessing) -> np.ndarray:
-    """Decode, turn upright, resize and crop a photograph.
+    """Open, resize and crop an image.
 
-    Any format that Pillow reads; of an animation the first frame, of a transparent pixel its colour. 8-bit and 16-bit
-    values are scaled to 0 … 1, floating point values are taken as they are. Sizes round as in torchvision's ``Resize``
-    and ``CenterCrop``.
+    8-bit and 16-bit values are scaled to 0 … 1, floating point values and those of an array are taken as they are.
+    Sizes round as in torchvision's ``Resize`` and ``CenterCrop``.
 
     Parameters
     ----------
@@ -125,7 +151,7 @@ def read_image(path: Path, preprocessing: Preprocessing) -> np.ndarray:
         not finite, or integers of more than 16 bits.
     """
     with _opened(path) as image:
-        array = _resized(image, preprocessing)
+        array = preprocessing.to_input(image)
     if not np.isfinite(array).all():
         raise InputError(Status.NOT_FINITE, "holds NaN or infinite values: replace them, or remove the row")
     return array
@@ -140,70 +166,81 @@ def image_size(path: Path) -> tuple[int, int]:
         If it cannot be opened.
     """
     with _opened(path) as image:
-        return image.size
+        return _size(image)
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
-    """Open an image and turn it upright; whatever fails inside the ``with`` block is an `InputError`."""
-    check_file(path)
+def _opened(path: Path) -> Iterator[Opened]:
+    """Open an image; whatever fails inside the ``with`` block is an `InputError`."""
+    reader = reader_of(path, "2D")
+    reader.check(path)
     try:
         with warnings.catch_warnings():
             # Pillow warns from half the size on at which it refuses.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            # Opened by name, an uncompressed TIFF that its orientation tag turns is read with swapped sides: Pillow 13.
-            with path.open("rb") as file, Image.open(file) as image:
-                yield ImageOps.exif_transpose(image)
+            image = reader.open(path)
+            if isinstance(image, np.ndarray):
+                _check_array(image)
+            yield image
     except InputError:
         raise
-    except Image.DecompressionBombError as error:
-        raise InputError(
-            Status.WRONG_SHAPE, f"has more than {LARGEST_IMAGE:,} pixels: scale the file down or cut it into tiles"
-        ) from error
-    except UnidentifiedImageError as error:
-        raise InputError(
-            Status.UNREADABLE,
-            "cannot be decoded (no format that Pillow reads): convert or replace the file, or remove the row",
-        ) from error
     # Decoders raise what they like on broken files: OSError, SyntaxError, struct.error, IndexError, …
     except Exception as error:
         raise InputError(Status.UNREADABLE, f"cannot be decoded ({words_of(error, path)}): {REPLACE}") from error
 
 
-def _resized(image: Image.Image, preprocessing: Preprocessing) -> np.ndarray:
-    scale = 255.0
+def _size(image: Opened) -> tuple[int, int]:
+    """Width and height."""
+    return image.size if isinstance(image, Image.Image) else (image.shape[2], image.shape[1])
+
+
+def _check_array(values: np.ndarray) -> None:
+    if values.ndim != 3 or min(values.shape) < 1:
+        raise InputError(Status.WRONG_SHAPE, f"has shape {values.shape}, which is no image: remove the row")
+    if values.dtype.kind not in "biuf":
+        raise InputError(Status.UNSUPPORTED, f"holds {values.dtype} values: save it with real numbers")
+
+
+def _channels(values: np.ndarray, count: int) -> list[Image.Image]:
+    """Channels of an array ``(c, h, w)`` as floating point images."""
+    if len(values) not in (1, count):
+        raise InputError(
+            Status.WRONG_SHAPE,
+            f"has {len(values)} channels instead of {count}: set input.channels, or convert the file",
+        )
+    # What float32 cannot hold becomes infinite, which is refused later.
+    with np.errstate(over="ignore"):
+        return [Image.fromarray(channel) for channel in values.astype(np.float32)]
+
+
+def _labels(image: Opened) -> Image.Image:
+    """A mask's numbers."""
+    bands = len(image.getbands()) if isinstance(image, Image.Image) else len(image)
+    if bands != 1:
+        what = image.mode if isinstance(image, Image.Image) else f"of {bands} channels"
+        raise InputError(Status.UNSUPPORTED, f"mask is {what}: save it as an image with one number per pixel")
+    # As integers, a palette's numbers stay what they are and are not taken for colours.
+    values = np.asarray(image) if isinstance(image, Image.Image) else image[0]
+    return Image.fromarray(values.astype(np.int32))
+
+
+def _converted(image: Image.Image, channels: int) -> tuple[Image.Image, float]:
+    """An image of Pillow in greyscale, RGB or floating point, and the value that stands for 1."""
     if image.mode.startswith(("I", "F")):
         # Deep greyscale stays in floating point; Pillow's own conversion to 8 bits would clip it.
         scale = 1.0 if image.mode == "F" else 65535.0
         image = image.convert("F")
-        low, high = image.getextrema()
+        low, high = cast("tuple[float, float]", image.getextrema())
         if scale != 1.0 and (low < 0 or high > scale):
             raise InputError(
                 Status.UNSUPPORTED,
                 f"holds integers from {low:.0f} to {high:.0f}, outside 0 … 65535: save it with 16 bits or as floating "
                 "point",
             )
-    else:
-        if "transparency" in image.info:
-            image = image.convert("RGBA")
-        image = image.convert("RGB" if preprocessing.channels == 3 else "L")
-    if preprocessing.resize is not None:
-        width, height = resized_size(image.size, preprocessing.resize)
-        if width * height > LARGEST_IMAGE:
-            raise InputError(
-                Status.WRONG_SHAPE,
-                f"is {image.height} x {image.width} pixels, which resizing would make {height} x {width}: crop the "
-                "file, or set resize to [height, width]",
-            )
-        image = image.resize((width, height), Image.Resampling[preprocessing.interpolation.upper()])
-    if preprocessing.crop is not None:
-        image = image.crop(crop_box(image.size, pair(preprocessing.crop)))
-    pixels = np.asarray(image, dtype=np.float32) / np.float32(scale)
-    if scale != 1.0:
-        # Bicubic and Lanczos overshoot; Pillow clips 8-bit results by itself.
-        pixels = pixels.clip(0, 1)
-    pixels = pixels[np.newaxis] if pixels.ndim == 2 else np.moveaxis(pixels, -1, 0)
-    return np.ascontiguousarray(np.broadcast_to(pixels, (preprocessing.channels, *pixels.shape[1:])))
+        return image, scale
+    if "transparency" in image.info:
+        image = image.convert("RGBA")
+    return image.convert("RGB" if channels == 3 else "L"), 255.0
 
 
 def resized_size(size: tuple[int, int], resize: int | Sequence[int]) -> tuple[int, int]:

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 
 def preprocessing_of(settings: dict[str, Any]) -> Preprocessing | VolumePreprocessing:
-    """Build what reads samples and knows their shape, from the config's ``input``.
+    """Build what reads samples, from the config's ``input``.
 
     Examples
     --------
     >>> settings = {"mode": "2D", "channels": 3, "resize": 256, "crop": 224, "interpolation": "bicubic"}
-    >>> preprocessing_of(settings).shape
-    (3, 224, 224)
+    >>> preprocessing_of(settings).crop
+    224
     """
     kind: type[Preprocessing | VolumePreprocessing] = Preprocessing
     if settings["mode"] == "3D":

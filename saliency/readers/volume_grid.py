@@ -38,12 +38,12 @@ class VolumeGrid:
         What the network sees.
     """
 
-    original_shape: tuple[int, int, int]
+    original_shape: tuple[int, ...]
     original_affine: Affine
-    resampled_shape: tuple[int, int, int]
+    resampled_shape: tuple[int, ...]
     resampled_affine: Affine
-    offset: tuple[int, int, int]
-    shape: tuple[int, int, int]
+    offset: tuple[int, ...]
+    shape: tuple[int, ...]
 
     @classmethod
     def of(
@@ -131,14 +131,14 @@ class VolumeGrid:
             ``(i, j, k)``, float32, of the file's shape; 0 where the network did not see anything.
         """
         inside, outside = self._overlap()
-        resampled = np.zeros(self.resampled_shape, dtype=np.float32)
+        resampled: np.ndarray = np.zeros(self.resampled_shape, dtype=np.float32)
         resampled[outside] = values[inside]
         canonical = _canonical_grid(self.original_shape, self.original_affine)
         if self.resampled:
             image = nib.Nifti1Image(resampled, self.resampled_affine)
-            resampled = _resample(image, (canonical.shape, canonical.affine), 1).dataobj
+            resampled = np.asarray(_resample(image, (canonical.shape, canonical.affine), 1).dataobj)
         back = ornt_transform(axcodes2ornt("RAS"), io_orientation(self.original_affine))
-        return np.ascontiguousarray(nib.apply_orientation(np.asarray(resampled), back), dtype=np.float32)
+        return np.ascontiguousarray(nib.apply_orientation(resampled, back), dtype=np.float32)
 
     def _overlap(self) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
         """Where both overlap: slices of the network's grid, slices of the resampled volume."""

@@ -13,8 +13,9 @@ from nibabel.orientations import io_orientation
 from nibabel.spatialimages import SpatialImage
 
 from saliency.exceptions import InputError, Status
-from saliency.readers.files import REPLACE, check_file, words_of
+from saliency.readers.files import REPLACE, words_of
 from saliency.readers.masks import chosen_labels
+from saliency.readers.registered import reader_of
 from saliency.readers.volume_grid import Affine, VolumeGrid
 
 SPLINE_ORDER = {"nearest": 0, "linear": 1, "cubic": 3}
@@ -59,16 +60,11 @@ class VolumePreprocessing:
     percentiles: Sequence[float]
     mask_values: Sequence[int] | None = None
 
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of a prepared sample, ``(c, x, y, z)``."""
-        count = self.channels if isinstance(self.channels, int) else len(self.channels)
-        return count, *([self.crop] * 3 if isinstance(self.crop, int) else self.crop)
-
     def grid(self, image: SpatialImage) -> VolumeGrid:
         """Where the network's voxels lie in a file."""
         size = [self.voxel_size] * 3 if isinstance(self.voxel_size, int | float) else self.voxel_size
-        return VolumeGrid.of(image.shape[:3], image.affine, size, self.shape[1:])
+        crop = [self.crop] * 3 if isinstance(self.crop, int) else self.crop
+        return VolumeGrid.of(image.shape[:3], image.affine, size, crop)
 
     def read(self, files: Mapping[str, Path]) -> tuple[np.ndarray, Affine]:
         """Read a sample.
@@ -168,23 +164,24 @@ def _naming(column: str, files: Mapping[str, Path]) -> Iterator[None]:
 
 
 def load_volume(path: Path) -> SpatialImage:
-    """Open a file with nibabel and check that it is a usable volume; its values are not read yet.
+    """Open a file and check that it is a usable volume; its values need not be read yet.
 
     Raises
     ------
     InputError
         If it is missing, cannot be read, or holds RGB or complex values.
     """
-    check_file(path)
+    reader = reader_of(path, "3D")
+    reader.check(path)
     try:
-        image = nib.load(path)
-    # nibabel's readers raise what they like on broken headers.
+        image = reader.open(path)
+    except InputError:
+        raise
+    # Readers raise what they like on broken headers.
     except Exception as error:
         raise InputError(
             Status.UNREADABLE, f"cannot be read as a volume ({words_of(error, path)}): {REPLACE}"
         ) from error
-    if not isinstance(image, SpatialImage):
-        raise InputError(Status.UNSUPPORTED, f"is a {type(image).__name__}, not a volume: convert it to NIfTI")
     kind = np.dtype(image.get_data_dtype())
     if kind.names is not None or kind.kind == "c":
         what = "RGB" if kind.names is not None else "complex"
@@ -212,7 +209,10 @@ def _check_size(image: SpatialImage, kind: np.dtype) -> None:
     """Refuse a header that claims more than the file can hold, before memory is taken for it."""
     if not isinstance(image, nib.AnalyzeImage | nib.MGHImage):
         return
-    file = Path(image.file_map["image"].filename)
+    name = image.file_map["image"].filename
+    if name is None:  # made by a reader, of values that it holds already
+        return
+    file = Path(name)
     ratio = {".gz": DEFLATE_RATIO, ".mgz": DEFLATE_RATIO, ".nii": 1, ".img": 1, ".mgh": 1}.get(file.suffix.lower())
     size, found = math.prod(image.shape) * kind.itemsize, file.stat().st_size
     if ratio and size > ratio * found:
@@ -227,7 +227,8 @@ def _values(image: SpatialImage) -> np.ndarray:
             values = image.get_fdata(dtype=np.float32, caching="unchanged")
     # Truncated data and broken compression surface here, as whatever the reader raises.
     except Exception as error:
-        words = words_of(error, Path(image.get_filename()))
+        name = image.get_filename()
+        words = words_of(error, Path(name) if name else None)
         raise InputError(Status.UNREADABLE, f"cannot be decoded ({words}): {REPLACE}") from error
     if not np.isfinite(values).all():
         raise InputError(Status.NOT_FINITE, "holds NaN or infinite values: replace them, or remove the row")

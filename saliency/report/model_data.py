@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from saliency.audit.files import audited_rows
 from saliency.audit.grid import energy_shares, pool
 from saliency.audit.grid_files import read_grids
+from saliency.audit.samples import audited_rows
 from saliency.experiment.config import Config
 from saliency.experiment.plan import Plan
 from saliency.files.atomic_files import write_atomically

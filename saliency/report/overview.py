@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from saliency.audit.document import TITLES
-from saliency.audit.files import audited_rows
+from saliency.audit.findings.registered import finding_kind
+from saliency.audit.samples import audited_rows
 from saliency.experiment.plan import Plan
 from saliency.report.links import page_link
 
@@ -81,7 +81,7 @@ def target_findings(plan: Plan, model: str, target: str, document: Mapping[str, 
         filters = {"class": name} if name is not None else _group_filter(plan, numbers)
         findings.append(
             {
-                "title": TITLES[finding["kind"]],
+                "title": finding_kind(finding["kind"]).title,
                 "sentence": finding["sentence"],
                 "samples": finding["samples"],
                 "pictures": page_link("gallery", None, settings | filters),

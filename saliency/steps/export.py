@@ -7,6 +7,7 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+from nibabel.spatialimages import SpatialImage
 
 from saliency.exceptions import InputError
 from saliency.experiment.config import Config, input_config
@@ -14,7 +15,7 @@ from saliency.experiment.plan import Plan
 from saliency.files.atomic_files import write_atomically
 from saliency.readers.samples import preprocessing_of
 from saliency.readers.volume_grid import VolumeGrid
-from saliency.readers.volumes import load_volume
+from saliency.readers.volumes import VolumePreprocessing, load_volume
 from saliency.store.sample_maps import SampleReader
 
 log = logging.getLogger(__name__)
@@ -50,19 +51,22 @@ def export_sample(
     found = read(row)
     original = next(iter(plan.files(plan.samples.iloc[[row]], model)[0].values()))
     preprocessing = preprocessing_of(input_config(config, model))
+    if not isinstance(preprocessing, VolumePreprocessing):
+        raise ValueError("export: is for volumes (input.mode 3D)")
     try:
-        grid = preprocessing.grid(load_volume(original))
+        source = load_volume(original)
+        grid = preprocessing.grid(source)
     except InputError as error:
         log.warning("%s: %s: there is no grid to write on, NaN is written", original, error)
         for name, output in outputs.items():
             save_image(nib.Nifti1Image(found.maps[name][0], np.eye(4)), Path(output))
         return
     for name, output in outputs.items():
-        save_map(found.maps[name], grid, original, Path(output))
+        save_map(found.maps[name], grid, source, Path(output))
         log.info("%s", output)
 
 
-def save_map(values: np.ndarray, grid: VolumeGrid, original: Path, output: Path) -> None:
+def save_map(values: np.ndarray, grid: VolumeGrid, source: SpatialImage, output: Path) -> None:
     """Write a map as NIfTI on the grid of the original file.
 
     Parameters
@@ -71,16 +75,16 @@ def save_map(values: np.ndarray, grid: VolumeGrid, original: Path, output: Path)
         ``(c, x, y, z)`` on the network's grid; several channels become the fourth axis.
     grid
         From `VolumePreprocessing.grid`.
-    original
-        The file that was read; its affine, and a NIfTI header's units and codes, are taken over.
+    source
+        The original volume; its affine, and a NIfTI header's units and codes, are taken over.
     output
         ``.nii`` or ``.nii.gz``.
     """
-    source = nib.load(original)
     channels = [grid.to_original(channel) for channel in values]
     data = channels[0] if len(channels) == 1 else np.stack(channels, axis=-1)
     header = source.header if isinstance(source, nib.Nifti1Pair) else None
-    kind = nib.Nifti2Image if isinstance(source, nib.Nifti2Pair | nib.Nifti2Image) else nib.Nifti1Image
+    wide = isinstance(source, nib.Nifti2Pair | nib.Nifti2Image)
+    kind: type[nib.Nifti1Image] = nib.Nifti2Image if wide else nib.Nifti1Image
     image = kind(data, source.affine, header)
     image.set_data_dtype(np.float32)
     # The file's own display range would show the map as black or white.

@@ -61,7 +61,7 @@ def failed_samples(plan: Plan, model: str, predictions: Path, classes: int) -> p
         return f"could not be used, but can be read now: run again; if that changes nothing, delete {shard} first"
 
     samples = plan.samples.loc[failed.index]
-    files = [name for name in samples if name == "path" or name.startswith("path_")]
+    files = [name for name in plan.columns if name == "path" or name.startswith("path_")]
     table = samples[["id", *files]].assign(status=failed, problem=[problem(row) for row in failed.index])
     table.insert(0, "model", model)
     return table
@@ -94,8 +94,11 @@ def write_errors(
     }
 
     def lines(model: str) -> list[str]:
-        problems = failed[model]["problem"].items()
-        return [f"{model}: {name_problem(plan, model, row, problem)}" for row, problem in problems]
+        problems = failed[model]["problem"]
+        rows = map(int, problems.index)
+        return [
+            f"{model}: {name_problem(plan, model, row, problem)}" for row, problem in zip(rows, problems, strict=True)
+        ]
 
     errors = pd.concat(failed.values())
     summary = f"{errors['id'].nunique()} of {total} samples failed"

@@ -84,7 +84,7 @@ class StoreCheck:
 
     def _stored_ids(self) -> list[str] | None:
         try:
-            found = zarr.open_array(self.root / "id", mode="r")[...].tolist()
+            found = np.asarray(zarr.open_array(self.root / "id", mode="r")[...]).tolist()
         # Zarr raises what it likes on what is broken.
         except Exception as error:
             log.debug("%s: %s", self.root / "id", error)
@@ -122,7 +122,8 @@ class StoreCheck:
 
     def _check_descriptions(self) -> None:
         """Compare ``model.json`` and ``target_layer.json`` with what the provenance has of them."""
-        recorded, found = self.record["models"][self.model], {}
+        recorded: dict[str, Any] = self.record["models"][self.model]
+        found: dict[str, Any] = {}
         for name in ["model.json"] + (["target_layer.json"] if "target_layer" in recorded else []):
             path = self.experiment / self.model / name
             if not path.is_file():

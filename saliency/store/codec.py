@@ -130,7 +130,7 @@ def read_shard(path: Path, samples: int, spec: ArraySpec, rows: Sequence[int] | 
     """
     array = _open_shard(path, samples, spec)
     with _decoding(path):
-        return array[...] if rows is None else array.oindex[np.asarray(rows, dtype=np.int64)]
+        return np.asarray(array[...] if rows is None else array.oindex[np.asarray(rows, dtype=np.int64)])
 
 
 def read_blocks(path: Path, samples: int, spec: ArraySpec) -> Iterator[np.ndarray]:
@@ -139,7 +139,7 @@ def read_blocks(path: Path, samples: int, spec: ArraySpec) -> Iterator[np.ndarra
     step = max(1, BLOCK_BYTES // spec.sample_bytes) if spec.sharded else samples
     for begin in range(0, samples, step):
         with _decoding(path):
-            block = array[begin : begin + step]
+            block = np.asarray(array[begin : begin + step])
         yield block
 
 

@@ -58,7 +58,7 @@ class Maps:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.group = zarr.open_group(path, mode="r")
-        self.ids: list[str] = self["id"][...].tolist()
+        self.ids: list[str] = np.asarray(self["id"][...]).tolist()
         self.targets = tuple(sorted(self.group.group_keys()))
 
     def __getitem__(self, name: str) -> zarr.Array:

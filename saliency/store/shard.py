@@ -45,7 +45,7 @@ def files_by_path(
     {'status': 's', 'predicted/class': 'a'}
     """
     names = {path.rpartition("/")[2] for path in arrays}
-    found = {}
+    found: dict[str, Path] = {}
     for name, given in files.items():
         paths = [given] if isinstance(given, str | Path) else list(given)
         if name not in names or not paths:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from saliency.exceptions import DataError
 from saliency.experiment.plan import Plan
+from saliency.experiment.validation import complete_config
 from saliency.files.atomic_files import temporaries
 from saliency.store.check import StoreCheck
 from saliency.store.layout import described_specs
@@ -84,8 +85,9 @@ def _read_record(experiment: Path) -> tuple[dict[str, Any], Plan | None, list[Pr
         return {}, None, [Problem(path, "missing", "layouts are taken from zarr.json, digests are not compared")]
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-        # Paths in a config start at the folder in which Snakemake ran.
-        plan = Plan(record["config"], experiment.resolve().parents[1])
+        # An earlier version did not know all keys. Paths in a config start at the folder in which Snakemake ran.
+        completed, _ = complete_config(record["config"], check=False)
+        plan = Plan(completed, experiment.resolve().parents[1])
         if not all(NAME.fullmatch(name) for name in [*plan.models, *plan.targets]):
             raise ValueError("it holds other names than a config can")
         for model in plan.models:

@@ -5,7 +5,8 @@ from scipy import stats
 from sklearn.cluster import SpectralClustering
 from sklearn.metrics import adjusted_rand_score, silhouette_score
 
-from saliency.audit.clusters import ClusterSettings, cluster_maps, over_represented
+from saliency.audit.clusters import ClusterSettings, cluster_maps
+from saliency.audit.findings.comparison import over_represented
 
 
 def planted(counts, seed=0, cells=64):

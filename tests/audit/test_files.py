@@ -12,6 +12,7 @@ import yaml
 import zarr
 from PIL import Image
 
+from saliency.audit.document import write_findings
 from saliency.audit.files import audit_settings, write_audit, write_mean_maps
 from saliency.audit.grid_files import DiskArray, read_grids
 from saliency.audit.measure import measure, metrics_table, pooling_grids, write_parquet
@@ -149,9 +150,12 @@ def test_planted_place_is_found_and_only_chosen_rows_count(tmp_path, monkeypatch
     table["zero_map"] = 0.0
     write_parquet(table, tmp_path / "metrics.parquet")
     np.savez(tmp_path / "0.npz", inputs=inputs, predicted=maps)
-    names = ["findings_json", "findings_md", "distributions", "groups", "maps", "clusters"]
+    names = ["findings_json", "findings_md", "distributions", "groups", "maps", "clusters", "evidence"]
     outputs = {name: tmp_path / "out" / name for name in names}
-    write_audit(config, "predicted", tmp_path / "metrics.parquet", [tmp_path / "0.npz"], outputs, [])
+    metrics = tmp_path / "metrics.parquet"
+    write_audit(config, "predicted", metrics, [tmp_path / "0.npz"], outputs)
+    documents = {name: outputs[name] for name in ("findings_json", "findings_md")}
+    write_findings(config, "predicted", metrics, outputs["evidence"], [], **documents)
     document = json.loads(outputs["findings_json"].read_text())
     assert document["tested"]["samples"] == count // 2
     best = document["findings"][0]

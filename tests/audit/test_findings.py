@@ -6,12 +6,16 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from saliency.audit.clusters import ClusterSettings
-from saliency.audit.document import SCHEMA, rank, to_json, to_markdown
-from saliency.audit.findings.kinds import Finding, FindingSettings, class_findings, escape_markdown, group_findings
+from saliency.audit.document import SCHEMA, to_json, to_markdown
+from saliency.audit.evidence import Evidence
+from saliency.audit.findings.finding import Finding
+from saliency.audit.findings.ranking import rank, ranked_findings
+from saliency.audit.findings.registered import finding_keys, finding_kind
+from saliency.audit.findings.words import escape_markdown
 from saliency.audit.groups import describe_groups
 from saliency.audit.run import AuditSettings, audit
 
-SETTINGS = FindingSettings()
+THRESHOLDS = {key.name: key.default for key in finding_keys()}
 FAST = AuditSettings(clusters=ClusterSettings(max_clusters=4), resamples=100, permutations=199)
 
 
@@ -41,49 +45,52 @@ def dataset(seed=0, grid=(6, 6), marked=0.9, count=600):
     return samples, maps, inputs
 
 
-def run(samples, maps, inputs, settings=FAST):
-    return audit(samples, maps, inputs, ["correct", "spread", "energy_ratio"], ["scanner", "id"], settings)
+def run(samples, maps, inputs):
+    """The evidence, as it is written and read again, the findings, and how many are left out."""
+    found = audit(samples, maps, inputs, ["correct", "spread", "energy_ratio"], ["scanner", "id"], FAST).evidence
+    kept = Evidence.from_json(found.to_json(), found.samples, found.groups)
+    return kept, *ranked_findings(kept, THRESHOLDS)
 
 
 @pytest.mark.parametrize(("grid", "place"), [((6, 6), "upper left corner"), ((5, 5, 5), "left back bottom corner")])
 def test_the_first_finding_is_the_planted_shortcut(grid, place):
     samples, maps, inputs = dataset(grid=grid)
-    first = run(samples, maps, inputs).findings[0]
+    _, (first, *_), _ = run(samples, maps, inputs)
     assert first.kind == "shortcut"
     assert first.numbers["class"] == 1
     assert first.numbers["place"] == place
     bears = (samples["class"] == 1) & (inputs[(slice(None), 0, *[0] * (len(grid) - 1), 1)] == 1)
     assert first.numbers["members"] == pytest.approx(bears.sum(), abs=5)
     assert first.numbers["accuracy"] > 0.97 > 0.8 > first.numbers["accuracy_others"]
-    assert "scanner new_one: " in first.sentence
+    assert "scanner is new_one in 100 % of them" in first.sentence
     assert set(first.samples) <= set(samples.loc[samples["class"] == 1, "id"])
 
 
 def test_half_a_class_is_a_cluster_too():
-    found = run(*dataset(marked=0.5)).findings
+    _, found, _ = run(*dataset(marked=0.5))
     assert {finding.kind for finding in found if finding.numbers.get("class") == 1} >= {"shortcut", "cluster"}
 
 
 def test_without_anything_planted_nothing_is_found_and_the_report_says_what_was_tested():
     quiet = 0
     for seed in range(5):
-        result = run(*dataset(seed, marked=0.0))
-        quiet += not result.findings
+        evidence, found, _ = run(*dataset(seed, marked=0.0))
+        quiet += not found
     assert quiet == 5
-    text = to_markdown(result.findings, 0, result.tested, result.settings)
+    text = to_markdown(found, 0, evidence.tested, {"findings": THRESHOLDS})
     assert "Nothing was found." in text
-    assert "samples 600, maps 600, classes 3" in text
-    assert "findings alpha 0.05" in text
+    for line in ("- samples: 600", "- maps: 600", "- classes: 3", "- findings alpha: 0.05"):
+        assert line in text.splitlines()
 
 
 def test_documents_are_valid_and_hold_the_same_findings():
-    result = run(*dataset())
-    document = json.loads(to_json(result.findings, result.left_out, result.tested, result.settings))
-    sample = result.findings[0].samples[0]
+    evidence, found, left_out = run(*dataset())
+    document = json.loads(to_json(found, left_out, evidence.tested, THRESHOLDS))
+    sample = found[0].samples[0]
     Draft202012Validator(SCHEMA).validate(document)
     scores = [finding["score"] for finding in document["findings"]]
     assert scores == sorted(scores, reverse=True)
-    text = to_markdown(result.findings, result.left_out, result.tested, result.settings, {sample: "figures/a.png"})
+    text = to_markdown(found, left_out, evidence.tested, THRESHOLDS, {sample: "figures/a.png"})
     assert r"Class 1 \(\<one\>\): " in text
     assert f"[{sample}](<figures/a.png>)" in text
     assert r"new\_one" in text
@@ -95,10 +102,10 @@ def test_failed_and_unlabelled_samples_are_left_out():
     maps[failed], inputs[failed] = np.nan, np.nan
     samples.loc[failed, ["class", "correct", "spread", "zero_map"]] = pd.NA
     samples.loc[1::5, "correct"] = pd.NA
-    result = run(samples, maps, inputs)
-    assert result.tested["maps"] == (~failed).sum()
-    assert result.findings[0].kind == "shortcut"
-    json.loads(to_json(result.findings, result.left_out, result.tested, result.settings))
+    evidence, found, left_out = run(samples, maps, inputs)
+    assert evidence.tested["maps"] == (~failed).sum()
+    assert found[0].kind == "shortcut"
+    json.loads(to_json(found, left_out, evidence.tested, THRESHOLDS))
 
 
 def test_maps_of_zeros_masks_and_accuracy():
@@ -113,8 +120,11 @@ def test_maps_of_zeros_masks_and_accuracy():
         }
     )
     summary = describe_groups(samples, samples["class"], ["energy_ratio"])
-    found = {finding.kind: finding for finding in class_findings(samples, summary, SETTINGS)}
-    assert found["zero_maps"].sentence == "Class 1: the map is zero everywhere in 10 % of 100 samples."
+    evidence = Evidence(samples, summary=summary)
+    found = {
+        name: finding_kind(name).find(evidence, THRESHOLDS)[0] for name in ("zero_maps", "outside_mask", "accuracy")
+    }
+    assert found["zero_maps"].sentence.startswith("Class 1: the map is zero everywhere in 10 % of 100 samples: ")
     assert found["zero_maps"].samples == ["s100", "s101", "s102", "s103", "s104"]
     assert found["outside_mask"].numbers["class"] == 0
     assert found["outside_mask"].score == pytest.approx(0.6, abs=0.05)
@@ -135,10 +145,14 @@ def test_one_finding_for_each_group():
     maps = pd.DataFrame(
         {"column": "site", "group": ["a", "b", "c"], "distance": [0.05, 0.3, 0.3], "p": [0.001, 0.5, 0.001]}
     )
-    a, c = group_findings(tests, maps, SETTINGS)
-    assert a.sentence.startswith("site a: y is on average 5 in 10 samples and 2 in the other 30 (Cliff's delta 0.80")
-    assert a.sentence.endswith("Further measures that differ: x.")
-    assert c.sentence.startswith("site c: The mean map has 30 % of its energy at other places")
+    evidence = Evidence(pd.DataFrame({"id": [], "class": [], "correct": []}), tests=tests, map_tests=maps)
+    a, c = finding_kind("group").find(evidence, THRESHOLDS)
+    assert a.sentence == (
+        "Where site is a, the maps differ from those of the other samples: y is 5 on average in these 10 samples and 2 "
+        "in the other 30 (Cliff's delta 0.80, corrected p 1e-05). These measures differ as well: x."
+    )
+    assert "Where site is c, " in c.sentence
+    assert "the mean map has 30 % of its energy at other places" in c.sentence
 
 
 def test_ranking_keeps_the_highest_scores():

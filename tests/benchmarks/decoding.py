@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from saliency.readers.images import Preprocessing, _resized, read_image, resized_size
+from saliency.readers.images import Preprocessing, read_image, resized_size
 from tests.benchmarks.markdown import markdown
 
 PREPROCESSING = Preprocessing(3, 256, 224, "bilinear")
@@ -22,7 +22,7 @@ PREPROCESSING = Preprocessing(3, 256, 224, "bilinear")
 def read_draft(path: Path, preprocessing: Preprocessing) -> np.ndarray:
     with Image.open(path) as image:
         image.draft("RGB", resized_size(image.size, preprocessing.resize))
-        return _resized(image, preprocessing)
+        return preprocessing.to_input(image)
 
 
 def main() -> None:

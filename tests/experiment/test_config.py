@@ -7,7 +7,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from saliency.experiment.config import input_config, read_class_names
+from saliency.experiment.config import input_config, input_shape, read_class_names
 from saliency.experiment.keys import methods as method_keys
 from saliency.experiment.keys.experiment import experiment_keys
 from saliency.experiment.keys.inputs import IMAGE_KEYS, VOLUME_KEYS
@@ -234,6 +234,21 @@ def test_input_must_give_one_shape_and_fit_the_channels(config):
         "config: input.std: has 4 values for 3 channels",
         "config: models.net.input.std: has 4 values for 3 channels",
     ]
+
+
+@pytest.mark.parametrize(
+    ("settings", "shape"),
+    [
+        ({"mode": "2D", "channels": 3, "resize": 256, "crop": 224}, (3, 224, 224)),
+        ({"mode": "2D", "channels": 3, "resize": None, "crop": [20, 30]}, (3, 20, 30)),
+        ({"mode": "2D", "channels": 1, "resize": [40, 50], "crop": None}, (1, 40, 50)),
+        ({"mode": "2D", "channels": 3, "resize": [9, 9], "crop": 7}, (3, 7, 7)),
+        ({"mode": "3D", "channels": 2, "crop": 8}, (2, 8, 8, 8)),
+        ({"mode": "3D", "channels": ["t1", "flair"], "crop": [8, 9, 10]}, (2, 8, 9, 10)),
+    ],
+)
+def test_shape_of_an_input_is_that_of_the_last_step(settings, shape):
+    assert input_shape({"input": settings, "models": {"net": {"input": {}}}}, "net") == shape
 
 
 def test_model_overrides_the_input(config):

@@ -8,6 +8,7 @@ import pytest
 from saliency.experiment.digests import Digests
 from saliency.experiment.plan import Plan
 from saliency.experiment.resources import memory_mb, minutes
+from saliency.experiment.steps import STEPS
 from saliency.experiment.validation import complete_config
 
 # Of version 0.1.0, for the experiment below: an update must not recompute shards.
@@ -62,3 +63,8 @@ def test_unknown_steps_and_arrays_raise(plan):
             estimate(plan, "predikt", "net")
     with pytest.raises(ValueError, match="a store has no array 'gradcamm'"):
         plan.shard_key("predicted/gradcamm", 0)
+
+
+def test_every_step_has_a_rule_of_its_name():
+    rules = "\n".join(path.read_text() for path in Path(__file__).parents[2].joinpath("workflow/rules").glob("*.smk"))
+    assert {step for step in STEPS if f"rule {step}:" not in rules} == set()

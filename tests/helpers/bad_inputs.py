@@ -24,10 +24,9 @@ from PIL import Image
 from torch import nn
 
 from saliency.exceptions import Status
-from saliency.experiment.config import file_columns
+from saliency.experiment.config import file_columns, input_shape
 from saliency.experiment.validation import complete_config
 from saliency.networks.describe import write_descriptions
-from saliency.readers.samples import preprocessing_of
 from saliency.steps.failures import write_errors
 from saliency.steps.fused import fused
 from saliency.steps.predictions import write_predictions
@@ -432,7 +431,7 @@ def make_dataset(kind, replaced=False):
         "on_error": "skip",
     }
     completed, _ = complete_config(config, check=False)
-    shape = preprocessing_of(completed["input"]).shape
+    shape = input_shape(completed, "net")
     completed["models"]["net"]["kwargs"] = {"channels": shape[0], "ndim": len(shape) - 1}
     columns = file_columns(completed, "net")
     Path("data").mkdir()

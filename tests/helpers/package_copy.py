@@ -32,7 +32,7 @@ class PackageCopy:
         command = [sys.executable, *arguments]
         done = subprocess.run(command, cwd=cwd or self.folder, env=self.environment, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
-        return done.stdout
+        return done.stdout + done.stderr
 
     def run(self, project: Project, *arguments: str) -> str:
         """Run this copy's workflow on a project."""

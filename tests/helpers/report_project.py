@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from saliency.audit.document import write_findings
 from saliency.audit.files import write_audit, write_mean_maps
 from saliency.audit.measure import measure, write_metrics
 from saliency.experiment.plan import Plan
@@ -87,16 +88,18 @@ def build_report(project: Project) -> Path:
             audits = {"mean_maps": []}
             for target in plan.targets:
                 audit = folder / "audit" / target
-                names = ["findings_json", "findings_md", "distributions", "groups", "maps", "clusters"]
+                names = ["evidence", "distributions", "groups", "maps", "clusters"]
                 outputs = {name: audit / name for name in names}
-                write_audit(config, target, metrics, grids, outputs, [])
+                write_audit(config, target, metrics, grids, outputs)
+                documents = {"findings_json": audit / "findings.json", "findings_md": audit / "findings.md"}
+                write_findings(config, target, metrics, outputs["evidence"], [], **documents)
                 files = files_of_shards(plan, store, target)
                 shards = {"class": files["class"], "maps": files[plan.leading]}
                 write_mean_maps(config, model, target, shards, descriptions, audit / "mean_maps.zarr")
                 audits["mean_maps"].append(audit / "mean_maps.zarr" / "zarr.json")
                 for name in ("distributions", "groups", "clusters"):
                     audits.setdefault(name, []).append(outputs[name])
-                findings.append(outputs["findings_json"])
+                findings.append(documents["findings_json"])
             outputs = {"predictions": [report / f"data/{model}/predictions.js"]}
             for kind in ("measures", "classes"):
                 outputs[kind] = [report / f"data/{model}/{target}/{kind}.js" for target in plan.targets]

@@ -8,7 +8,6 @@ from torchvision import transforms
 
 from saliency.exceptions import InputError, Status
 from saliency.readers.images import Preprocessing, read_image
-from saliency.readers.samples import preprocessing_of
 
 AS_IT_IS = Preprocessing(channels=3, resize=None, crop=None, interpolation="bicubic")
 GREY = Preprocessing(channels=1, resize=None, crop=None, interpolation="bicubic")
@@ -182,21 +181,6 @@ def test_image_smaller_than_the_crop_has_the_wrong_shape(tmp_path, height, width
     with pytest.raises(InputError, match=f"is {height} x {width} pixels .* crop of 32 x 32") as error:
         read(tmp_path, Image.fromarray(noise(height, width)), Preprocessing(1, None, 32, "bilinear"))
     assert error.value.status is Status.WRONG_SHAPE
-
-
-@pytest.mark.parametrize(
-    ("resize", "crop", "shape"),
-    [(256, 224, (3, 224, 224)), (None, [20, 30], (3, 20, 30)), ([40, 50], None, (3, 40, 50)), ([9, 9], 7, (3, 7, 7))],
-)
-def test_shape_is_that_of_the_last_step(resize, crop, shape):
-    settings = {"channels": 3, "resize": resize, "crop": crop, "interpolation": "bilinear", "mean": [0], "mode": "2D"}
-    assert preprocessing_of(settings).shape == shape
-
-
-@pytest.mark.parametrize("resize", [None, 256])
-def test_shape_is_refused_where_samples_would_differ(resize):
-    with pytest.raises(ValueError, match="set crop, or resize"):
-        _ = Preprocessing(3, resize, None, "bilinear").shape
 
 
 def test_deep_images_do_not_overshoot_when_they_are_resized(tmp_path):

@@ -70,8 +70,8 @@ def test_channels_from_two_files_are_scaled_each_by_itself(tmp_path):
         "path_flair": write(tmp_path / "flair.nii.gz", (1000 - 5 * data)),
     }
     reader = preprocessing([5, 4, 3], channels=["t1", "flair"], intensity="minmax")
-    assert reader.shape == (2, 5, 4, 3)
     values, _ = reader.read(files)
+    assert values.shape == (2, 5, 4, 3)
     expected = (data - data.min()) / (data.max() - data.min())
     np.testing.assert_allclose(values, [expected, 1 - expected], atol=1e-5)
 
@@ -82,7 +82,8 @@ def test_channels_from_the_fourth_axis(tmp_path):
     reader = preprocessing([5, 4, 3], channels=2)
     values, _ = reader.read({"path": path})
     np.testing.assert_array_equal(values, np.moveaxis(data[::-1], -1, 0))
-    save_map(values, reader.grid(load_volume(path)), path, tmp_path / "map.nii")
+    source = load_volume(path)
+    save_map(values, reader.grid(source), source, tmp_path / "map.nii")
     np.testing.assert_array_equal(nib.load(tmp_path / "map.nii").get_fdata(dtype=np.float32), data)
     single = write(tmp_path / "single.nii", data[..., :1], affine)
     np.testing.assert_array_equal(preprocessing([5, 4, 3]).read({"path": single})[0][0], data[::-1, :, :, 0])
@@ -137,7 +138,8 @@ def test_formats(tmp_path, name, kind):
     reader = preprocessing([5, 4, 3])
     values, _ = reader.read({"path": path})
     np.testing.assert_array_equal(values[0], data[::-1, :, ::-1])
-    save_map(values, reader.grid(load_volume(path)), path, output)
+    source = load_volume(path)
+    save_map(values, reader.grid(source), source, output)
     saved = nib.load(output)
     np.testing.assert_array_equal(saved.get_fdata(dtype=np.float32), data)
     np.testing.assert_allclose(saved.affine, affine, atol=1e-5)
@@ -152,7 +154,7 @@ def test_header_of_a_nifti_pair_is_taken_over(tmp_path, kind):
     image.header.set_xyzt_units("mm", "sec")
     nib.save(image, path)
     source = load_volume(path)
-    save_map(noise(1, 5, 4, 3), preprocessing([5, 4, 3]).grid(source), path, output)
+    save_map(noise(1, 5, 4, 3), preprocessing([5, 4, 3]).grid(source), source, output)
     saved = nib.load(output)
     assert saved.header.get_xyzt_units() == ("mm", "sec")
     assert (int(saved.header["sform_code"]), int(saved.header["qform_code"])) == (4, 1)

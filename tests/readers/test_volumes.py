@@ -120,7 +120,7 @@ def test_saved_map_lies_on_the_grid_of_the_file(tmp_path, case):
     for voxel_size in (None, 1.5):
         grid = preprocessing([4, 9, 5], voxel_size=voxel_size).grid(source)
         values = noise(4, 9, 5)
-        save_map(values[np.newaxis], grid, path, output)
+        save_map(values[np.newaxis], grid, source, output)
         saved = nib.load(output)
         assert saved.shape == source.shape
         np.testing.assert_array_equal(saved.affine, source.affine)
@@ -153,7 +153,7 @@ def test_map_lands_on_its_millimetre(tmp_path, case):
     for voxel in [(4, 5, 7), (1, 9, 11), (7, 2, 4)]:
         values = np.zeros((1, 9, 12, 16), dtype=np.float32)
         values[0][voxel] = 1
-        save_map(values, grid, path, output)
+        save_map(values, grid, load_volume(path), output)
         saved = nib.load(output)
         weights = saved.get_fdata()
         positions = apply_affine(saved.affine, np.moveaxis(np.indices(weights.shape), 0, -1))
@@ -163,10 +163,8 @@ def test_map_lands_on_its_millimetre(tmp_path, case):
 
 def test_map_reaches_the_rim_of_the_file(tmp_path):
     """Centres of the outermost voxels of the file lie beyond those of the larger ones that the network saw."""
-    path, output = write(tmp_path / "v.nii", noise(12, 9, 10)), tmp_path / "map.nii"
-    save_map(
-        np.ones((1, 4, 3, 5)), preprocessing([4, 3, 5], voxel_size=[3, 3, 2]).grid(load_volume(path)), path, output
-    )
+    source, output = load_volume(write(tmp_path / "v.nii", noise(12, 9, 10))), tmp_path / "map.nii"
+    save_map(np.ones((1, 4, 3, 5)), preprocessing([4, 3, 5], voxel_size=[3, 3, 2]).grid(source), source, output)
     np.testing.assert_allclose(nib.load(output).get_fdata(), 1, rtol=1e-6)
 
 

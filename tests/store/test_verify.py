@@ -8,7 +8,6 @@ import sys
 import nibabel as nib
 import numpy as np
 import pytest
-import yaml
 
 from saliency import open_maps
 from saliency.__main__ import main
@@ -31,13 +30,29 @@ DENSE = ["inputs/c.1.0.0.0", "predicted/guided_backprop/c.0.0.0.0", "predicted/g
 SMALL = ["status/c.4", "logits/c.2.0", "predicted/class/c.3", "predicted/gradcam/c.0.0.0"]
 
 
+def make_store(project):
+    """What the workflow's jobs leave in a store, and beside it what `verify` reads; made in the working directory."""
+    config, problems = complete_config(project.config)
+    assert problems == []
+    descriptions = [project.results / "tiny" / name for name in ("model.json", "target_layer.json")]
+    write_descriptions(config, "tiny", dict(zip(("model", "target_layer"), descriptions, strict=True)))
+    plan = Plan(config)
+    write_metadata(plan, "tiny", project.store, descriptions)
+    for number in plan.shards:
+        fused(stored_shard(config, "tiny", number, project.store, descriptions))
+    write_json(provenance(config, [[path] for path in descriptions]), project.results / "provenance.json")
+    return plan
+
+
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """Nine samples in five shards of seven arrays, made by Snakemake."""
+    """Nine samples in five shards of seven arrays."""
     plots = {"count": 1, "contact_sheets": []}
     folder = tmp_path_factory.mktemp("finished")
     project = Project.create(folder, samples=9, input=LARGE, execution="fused", plots=plots)
-    project.run()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        make_store(project)
     return project
 
 
@@ -123,6 +138,8 @@ def test_flipped_bit_is_found_and_deleted(project, tries):
 @pytest.mark.slow
 def test_thirty_damaged_shards_are_made_again(project, capsys):
     before = project.digests()
+    project.run()
+    assert project.digests() == before
     generator = np.random.default_rng(0)
     paths = shards(project)
     chosen = sorted(paths[number] for number in generator.permutation(len(paths))[:30])
@@ -343,7 +360,7 @@ def test_provenance_cannot_point_outside_its_folder(project):
 def test_nothing_is_deleted_while_snakemake_holds_its_lock(project, capsys):
     flip(project.store / "status" / "c.0", 3)
     lock = project.folder / ".snakemake" / "locks" / "0.output.lock"
-    lock.parent.mkdir(exist_ok=True)
+    lock.parent.mkdir(parents=True, exist_ok=True)
     lock.touch()
     assert main(["verify", str(project.results), "--delete-bad"]) == 2
     assert "a run is going on" in capsys.readouterr().err
@@ -371,17 +388,7 @@ def test_volumes_in_double_precision_with_failed_samples(tmp_path, monkeypatch):
         on_error="skip",
         targets=["predicted", "label", 2],
     )
-    config, problems = complete_config(yaml.safe_load((tmp_path / "config.yaml").read_text()))
-    assert problems == []
-    results = project.results
-    descriptions = [results / "tiny" / name for name in ("model.json", "target_layer.json")]
-    write_descriptions(config, "tiny", dict(zip(("model", "target_layer"), descriptions, strict=True)))
-    plan = Plan(config)
-    write_metadata(plan, "tiny", project.store, descriptions)
-    for number in plan.shards:
-        fused(stored_shard(config, "tiny", number, project.store, descriptions))
-    write_json(provenance(config, [[path] for path in descriptions]), results / "provenance.json")
-
+    plan, results = make_store(project), project.results
     counts, problems = verify(results)
     assert problems == []
     assert {count.array: (count.shards, count.samples) for count in counts} == dict.fromkeys(plan.arrays, (2, 3))
@@ -391,6 +398,15 @@ def test_volumes_in_double_precision_with_failed_samples(tmp_path, monkeypatch):
     kinds = set(found(project))
     assert ("damaged", "tiny.zarr/affine/c.0.0.0") in kinds
     assert ("damaged", "tiny.zarr/label/class/c.0") in kinds
+
+
+def test_store_of_an_earlier_version_is_in_order(project):
+    """A key that this version added is not in its record, and has its default."""
+    record = project.results / "provenance.json"
+    content = json.loads(record.read_text())
+    del content["config"]["method_settings"]
+    record.write_text(json.dumps(content))
+    assert found(project) == []
 
 
 def test_working_directory_stays_as_it_is(project, tmp_path, monkeypatch):

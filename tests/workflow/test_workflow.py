@@ -218,6 +218,7 @@ def test_fused_gives_the_same_bytes(finished, tmp_path):
     assert (planned["Inspect tiny"], len(shard_jobs(planned))) == (1, 3)
 
 
+@pytest.mark.slow
 def test_bad_samples_of_all_shards_are_named_at_once_and_cost_only_their_own_shards(finished, project):
     project.image(1).write_bytes(b"")
     project.image(2).write_bytes(project.image(2).read_bytes()[:300])
@@ -234,6 +235,7 @@ def test_bad_samples_of_all_shards_are_named_at_once_and_cost_only_their_own_sha
     assert shard_jobs(project.planned()) == {0, 1}
 
 
+@pytest.mark.slow
 def test_skipped_sample_is_nan_and_listed(finished, project):
     project.image(3).unlink()
     project.write_config(on_error="skip")

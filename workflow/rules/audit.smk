@@ -57,16 +57,12 @@ rule audit:
     input:
         metrics=f"{RESULTS}/{{model}}/metrics.parquet",
         grids=every_shard(GRIDS),
-        figures=SAMPLE_FIGURES,
     output:
-        **{name: path for name, path in AUDIT.items() if name != "findings_md"},
-        findings_md=report(
-            AUDIT["findings_md"],
-            caption="../report/findings.rst",
-            category="Audit",
-            subcategory="{model}",
-            labels={"target": "{target}", "table": "findings"},
-        ),
+        **{
+            name: path
+            for name, path in AUDIT.items()
+            if not name.startswith("findings")
+        },
     log:
         f"{RESULTS}/logs/{{model}}/{{target}}/audit.log",
     conda:
@@ -75,11 +71,40 @@ rule audit:
         mem_mb=memory("audit"),
         runtime=runtime("audit"),
     params:
+        digest=step_digest("audit"),
+    message:
+        "Audit the maps ({wildcards.model}, {wildcards.target})"
+    script:
+        "../scripts/audit.py"
+
+
+rule findings:
+    input:
+        metrics=f"{RESULTS}/{{model}}/metrics.parquet",
+        evidence=AUDIT["evidence"],
+        figures=SAMPLE_FIGURES,
+    output:
+        findings_json=AUDIT["findings_json"],
+        findings_md=report(
+            AUDIT["findings_md"],
+            caption="../report/findings.rst",
+            category="Audit",
+            subcategory="{model}",
+            labels={"target": "{target}", "table": "findings"},
+        ),
+    log:
+        f"{RESULTS}/logs/{{model}}/{{target}}/findings.log",
+    conda:
+        "../envs/saliency.yaml"
+    resources:
+        mem_mb=memory("findings"),
+        runtime=runtime("findings"),
+    params:
         digest=step_digest("findings"),
     message:
         "Look for findings ({wildcards.model}, {wildcards.target})"
     script:
-        "../scripts/audit.py"
+        "../scripts/findings.py"
 
 
 rule mean_maps:

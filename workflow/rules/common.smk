@@ -3,6 +3,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
+from saliency.audit.findings.registered import finding_versions
 from saliency.experiment.arrays import chunk_key, stored_array
 from saliency.experiment.digests import Digests
 from saliency.experiment.plan import Plan
@@ -37,7 +38,7 @@ config.update(completed)
 PLAN = Plan(config)
 SELECTION = Selection(PLAN)
 SOURCES = Sources(PLAN)
-DIGESTS = Digests(PLAN, assets_fingerprint())
+DIGESTS = Digests(PLAN, assets_fingerprint(), finding_versions())
 RESULTS = f"results/{config['experiment']}"
 MODEL = f"{RESULTS}/{{model}}/model.json"
 WEIGHTS = f"{RESULTS}/{{model}}/weights.safetensors"
@@ -72,6 +73,7 @@ AUDIT = {
     for name, file in {
         "findings_json": "findings.json",
         "findings_md": "findings.md",
+        "evidence": "evidence.json",
         "distributions": "distributions.csv",
         "groups": "groups.csv",
         "maps": "group_maps.csv",

@@ -7,5 +7,4 @@ with job_log(snakemake.log[0]):
 
     grids = list(map(Path, snakemake.input.grids))
     outputs = {name: Path(path) for name, path in snakemake.output.items()}
-    figures = list(map(Path, snakemake.input.figures))
-    write_audit(snakemake.config, snakemake.wildcards.target, Path(snakemake.input.metrics), grids, outputs, figures)
+    write_audit(snakemake.config, snakemake.wildcards.target, Path(snakemake.input.metrics), grids, outputs)

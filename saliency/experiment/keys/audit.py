@@ -1,5 +1,7 @@
 """Keys of ``audit``: what is measured on the maps, and from which numbers on something is a finding."""
 
+from importlib import import_module
+
 from saliency.registry.fits import (
     MAPPING,
     NULL,
@@ -21,17 +23,6 @@ MEASURE_KEYS = (
         number(0),
     ),
     Key("border", "Width of the frame of `border_energy`, as a share of the image.", 0.1, number(above=0, below=0.5)),
-)
-
-FINDING_KEYS = (
-    Key("alpha", "Largest p-value, after correction.", 0.05, number(above=0, below=1)),
-    Key("min_effect", "Smallest difference between groups, as Cliff's delta.", 0.33, number(0, 1)),
-    Key("min_distance", "Smallest distance between mean maps.", 0.1, number(0, 1)),
-    Key("min_difference", "Smallest difference between shares.", 0.2, number(0, 1)),
-    Key("min_isolation", "Smallest silhouette of a cluster.", 0.5, number(0, 1)),
-    Key("max_zero", "Largest share of maps that are zero everywhere.", 0.05, number(0, 1)),
-    Key("most", "How many findings are listed at most.", 20, integer(1)),
-    Key("exemplars", "Samples that are named with each finding.", 5, integer(1)),
 )
 
 SELECTION_KEYS = (
@@ -125,33 +116,37 @@ RANDOMISATION_KEYS = (
     ),
 )
 
-PART_KEYS = (
-    Key("shortcuts", "From which numbers on a place is a shortcut of a class.", {}, keys=SHORTCUT_KEYS),
-    Key("clusters", "How the maps of each class are clustered.", {}, keys=CLUSTER_KEYS),
-    Key("findings", "From which numbers on something is a finding.", {}, keys=FINDING_KEYS),
-    Key(
-        "faithfulness",
-        "Takes pixels away in the order of a map, and brings them back; `{}` takes the defaults.",
-        None,
-        OPTIONAL_MAPPING,
-        "a mapping with samples, or null",
-        FAITHFULNESS_KEYS,
-    ),
-    Key(
-        "randomisation",
-        "Compares the maps with those of a model with random weights; `{}` takes the defaults.",
-        None,
-        OPTIONAL_MAPPING,
-        "a mapping with samples, or null",
-        RANDOMISATION_KEYS,
-    ),
-)
 
-AUDIT = Key(
-    "audit",
-    "What is measured on the maps, and from which numbers on something is a finding; `null` leaves it out.",
-    {},
-    OPTIONAL_MAPPING,
-    "what is measured on the maps, and from which numbers on something is a finding; a mapping, or null",
-    (*SELECTION_KEYS, *MEASURE_KEYS, *STATISTICS_KEYS, *PART_KEYS),
-)
+def audit_key() -> Key:
+    """The key ``audit``; thresholds of findings are those of the registered kinds."""
+    # By name, since that room stands above this one.
+    findings = import_module("saliency.audit.findings.registered").finding_keys()
+    parts = (
+        Key("shortcuts", "From which numbers on a place is a shortcut of a class.", {}, keys=SHORTCUT_KEYS),
+        Key("clusters", "How the maps of each class are clustered.", {}, keys=CLUSTER_KEYS),
+        Key("findings", "From which numbers on something is a finding.", {}, keys=findings),
+        Key(
+            "faithfulness",
+            "Takes pixels away in the order of a map, and brings them back; `{}` takes the defaults.",
+            None,
+            OPTIONAL_MAPPING,
+            "a mapping with samples, or null",
+            FAITHFULNESS_KEYS,
+        ),
+        Key(
+            "randomisation",
+            "Compares the maps with those of a model with random weights; `{}` takes the defaults.",
+            None,
+            OPTIONAL_MAPPING,
+            "a mapping with samples, or null",
+            RANDOMISATION_KEYS,
+        ),
+    )
+    return Key(
+        "audit",
+        "What is measured on the maps, and from which numbers on something is a finding; `null` leaves it out.",
+        {},
+        OPTIONAL_MAPPING,
+        "what is measured on the maps, and from which numbers on something is a finding; a mapping, or null",
+        (*SELECTION_KEYS, *MEASURE_KEYS, *STATISTICS_KEYS, *parts),
+    )

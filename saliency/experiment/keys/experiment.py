@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from saliency.experiment.keys.audit import AUDIT
+from saliency.experiment.keys.audit import audit_key
 from saliency.experiment.keys.inputs import INPUT
 from saliency.experiment.keys.methods import method_settings_key, methods_key
 from saliency.experiment.keys.models import MODELS
@@ -124,4 +124,4 @@ COMPUTATION_KEYS = (
 def experiment_keys() -> tuple[Key, ...]:
     """All keys at the top of a config."""
     how = (methods_key(), method_settings_key(), *COMPUTATION_KEYS)
-    return (*SUBJECT_KEYS, *how, PATCHES, DIGITS, AUDIT, REPORT, EXPORT, PLOTS)
+    return (*SUBJECT_KEYS, *how, PATCHES, DIGITS, audit_key(), REPORT, EXPORT, PLOTS)

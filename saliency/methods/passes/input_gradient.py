@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import FunctionCtx
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
@@ -85,13 +84,13 @@ def strided_convolution_gradient(
 class _StridedConvolution(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: FunctionCtx, x: Tensor, weight: Tensor, bias: Tensor | None, stride: Sequence[int], padding: Sequence[int]
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, stride: Sequence[int], padding: Sequence[int]
     ) -> Tensor:
         ctx.weight, ctx.stride, ctx.padding, ctx.size = weight, stride, padding, x.shape[2:]
         return CONVOLUTIONS[f"conv{len(stride)}d"](x, weight, bias, stride, padding)
 
     @staticmethod
-    def backward(ctx: FunctionCtx, gradient: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         # Under autocast, the convolution has run in another precision than the weights'.
         weight = ctx.weight.to(gradient.dtype)
         found = strided_convolution_gradient(gradient, weight, ctx.stride, ctx.padding, ctx.size)
@@ -103,7 +102,7 @@ class _FrozenBatchNorm(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: FunctionCtx,
+        ctx: Any,
         x: Tensor,
         mean: Tensor,
         variance: Tensor,
@@ -116,7 +115,7 @@ class _FrozenBatchNorm(torch.autograd.Function):
         return functional.batch_norm(x, mean, variance, weight, bias, eps=eps)
 
     @staticmethod
-    def backward(ctx: FunctionCtx, gradient: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         return gradient * ctx.scale, None, None, None, None, None
 
 

@@ -8,12 +8,8 @@ from torch import Tensor, nn
 
 from saliency.methods.passes.scores import model_scores
 
-Convolution = (
-    nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.ConvTranspose1d | nn.ConvTranspose2d | nn.ConvTranspose3d
-)  # fmt: skip
-AdaptivePooling = (
-    nn.AdaptiveAvgPool2d | nn.AdaptiveAvgPool3d | nn.AdaptiveMaxPool2d | nn.AdaptiveMaxPool3d
-)  # fmt: skip
+Convolution = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+AdaptivePooling = (nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d, nn.AdaptiveMaxPool2d, nn.AdaptiveMaxPool3d)
 
 
 def spatial_ndim(model: nn.Module, mode: str | None = None) -> int:
@@ -87,20 +83,15 @@ def find_sections(model: nn.Module, section_names: Sequence[str] | None = None) 
         modules = dict(model.named_modules())
         missing = [name for name in section_names if name not in modules or not name]
         if missing:
-            children = ", ".join(name for name, _ in model.named_children())
-            raise ValueError(f"section_names: the model has no module {missing}; its children are: {children}")
+            known = ", ".join(name for name, _ in model.named_children())
+            raise ValueError(f"section_names: the model has no module {missing}; its children are: {known}")
         return section_names[0], section_names[1]
     children = dict(model.named_children())
     if len(children) != 2:
         return None
-    first, second = children.values()
-    divided = (
-        _contains(first, Convolution) and _contains(second, nn.Linear) and not _contains(second, Convolution)
-    )  # fmt: skip
-    if not divided:
-        return None
-    convolutional, linear = children
-    return convolutional, linear
+    (convolutional, first), (linear, second) = children.items()
+    divided = _contains(first, Convolution) and _contains(second, nn.Linear) and not _contains(second, Convolution)
+    return (convolutional, linear) if divided else None
 
 
 def find_target_layer(

@@ -1,0 +1,49 @@
+"""How findings say things: shares, classes, and text from the user's files."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from saliency.audit.evidence import Evidence
+
+
+def percent(share: float) -> str:
+    """Write a share in percent.
+
+    Examples
+    --------
+    >>> percent(0.256), percent(float("nan"))
+    ('26 %', 'unknown')
+    """
+    return "unknown" if math.isnan(share) else f"{100 * share:.0f} %"
+
+
+def class_words(evidence: Evidence, index: int) -> tuple[str, dict[str, str]]:
+    """Begin a sentence about a class: a template, and the names that belong into it.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from saliency.audit.evidence import Evidence
+    >>> template, names = class_words(Evidence(pd.DataFrame({"class": [3], "name": ["wolf"]})), 3)
+    >>> template, template.format(**names)
+    ('Class 3{class}', 'Class 3 (wolf)')
+    """
+    samples = evidence.samples
+    found = samples["name"].iloc[evidence.rows_of_class(index)] if "name" in samples else []
+    name = f" ({found.iloc[0]})" if len(found) and found.iloc[0] else ""
+    return f"Class {int(index)}{{class}}", {"class": name}
+
+
+def escape_markdown(text: str) -> str:
+    r"""Make text from a file stand for itself in Markdown: no emphasis, links, HTML or line breaks.
+
+    Examples
+    --------
+    >>> print(escape_markdown("<b>site_1</b> [x](y)"))
+    \<b\>site\_1\<\/b\> \[x\]\(y\)
+    """
+    return re.sub(r"([!-+./:-@\[-`{-~])", r"\\\1", re.sub(r"\s+", " ", text))

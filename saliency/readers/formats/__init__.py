@@ -1,0 +1,1 @@
+"""The formats in which samples can lie: one reader in one file each."""
