@@ -93,7 +93,7 @@ def table_library() -> dict[str, bytes]:
 def _licences(module: str) -> str:
     package = distribution("itables")
     texts = [
-        package.locate_file(path).read_text(encoding="utf-8")
+        Path(str(package.locate_file(path))).read_text(encoding="utf-8")
         for path in package.files or []
         if "license" in path.name.lower()
     ]

@@ -77,16 +77,16 @@ def cluster_data(
     shares, valid = energy_shares(grids)
     rows = pd.Series(table.index, index=table["id"])
     found: dict[int, list[dict[str, object]]] = {}
-    for (name, cluster), members in clusters[clusters["cluster"] >= 0].groupby(["class", "cluster"]):
+    for _, members in clusters[clusters["cluster"] >= 0].groupby(["class", "cluster"]):
         of_cluster = rows[members["id"]].to_numpy()
         used = of_cluster[valid[of_cluster]]
         if not len(used):
             continue
         mean = shares[used].mean(axis=0)
         distance = np.abs(shares[used] - mean).reshape(len(used), -1).sum(axis=1)
-        found.setdefault(int(name), []).append(
+        found.setdefault(int(members["class"].iloc[0]), []).append(
             {
-                "cluster": int(cluster),
+                "cluster": int(members["cluster"].iloc[0]),
                 "count": len(of_cluster),
                 "exemplars": used[distance.argsort(kind="stable")[:exemplars]].tolist(),
                 "map": small_map(mean),
@@ -118,7 +118,9 @@ def mean_maps_data(root: Path) -> dict[str, object]:
     maps = open_maps(root)
     names = [str(name) for name in maps.ids]
     return {
-        name: small_map(mean) for name, mean in zip(names, maps["mean"][...], strict=True) if np.isfinite(mean).all()
+        name: small_map(mean)
+        for name, mean in zip(names, np.asarray(maps["mean"]), strict=True)
+        if np.isfinite(mean).all()
     }
 
 
@@ -178,11 +180,11 @@ def _by_class(distributions: pd.DataFrame) -> dict[int, list[dict[str, object]]]
     wanted = ["measure", "count", "mean", "mean_low", "mean_high", "median"]
     # Accuracy is shown by itself.
     classes = distributions[(distributions["column"] == "class") & (distributions["measure"] != "correct")]
-    return {int(name): _records(part[wanted]) for name, part in classes.groupby("group")}
+    return {int(str(name)): _records(part[wanted]) for name, part in classes.groupby("group")}
 
 
 def _records(table: pd.DataFrame) -> list[dict[str, object]]:
     rounded = table.copy()
     for name in rounded.select_dtypes("number"):
         rounded[name] = pd.Series(numbers(rounded[name]), index=rounded.index, dtype=object)
-    return rounded.to_dict("records")
+    return [{str(name): value for name, value in row.items()} for row in rounded.to_dict("records")]

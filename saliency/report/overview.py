@@ -121,7 +121,8 @@ def page_findings(document: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def read_findings(path: Path) -> dict[str, Any]:
     """Read ``findings.json``."""
-    return json.loads(path.read_text(encoding="utf-8"))
+    document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return document
 
 
 def failures(path: Path, models: Sequence[str]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -37,7 +38,7 @@ def data_script(name: str, content: object) -> bytes:
     return f"report.add({script_json(name)},{script_json(content)});\n".encode()
 
 
-def codes(values: Sequence[str]) -> dict[str, list]:
+def codes(values: Sequence[str]) -> dict[str, list[Any]]:
     """Write a column of texts that repeat: the different ones, and for each row which it is.
 
     Examples

@@ -134,7 +134,8 @@ def _sprite(pictures: list[np.ndarray | None], shape: tuple[int, ...], exact: bo
 
 
 def _volumes(volumes: list[np.ndarray | None], exact: bool) -> dict[str, object]:
-    found, columns = [], 0
+    found: list[str | None] = []
+    columns = 0
     for volume in volumes:
         if volume is None:
             found.append(None)

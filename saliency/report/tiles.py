@@ -136,4 +136,5 @@ def mosaic(volume: np.ndarray) -> tuple[np.ndarray, int]:
 
 def axial_slice(volume: np.ndarray, index: int) -> np.ndarray:
     """Axial slice of a volume ``(x, y, z)``, anterior at the top and left at the left."""
-    return slice_plane(volume[np.newaxis], AXIAL, index)[0]
+    picture: np.ndarray = slice_plane(volume[np.newaxis], AXIAL, index)[0]
+    return picture

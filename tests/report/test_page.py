@@ -324,6 +324,19 @@ def test_pictures_of_findings_come_back(copied, copied_report):
     assert page.locator(".banner.bad").count() == 0
 
 
+def test_copy_without_scripts_has_no_dead_navigation(project, chromium, tmp_path):
+    """As `snakemake --report` embeds the page: alone."""
+    shutil.copy(project.index, tmp_path / "index.html")
+    copy = Page(chromium, tmp_path / "index.html")
+    copy.page.goto(copy.address)
+    assert "overview only" in copy.page.locator("#no-scripts").inner_text()
+    link = copy.page.locator("nav a")
+    assert link.all_inner_texts() == ["Overview"]
+    link.click()
+    assert copy.page.locator("#overview .finding").first.is_visible()
+    copy.close()
+
+
 TOY_VIEW = """
 report.views.register({
   route: "atlas", title: "Atlas", navigation: 2.5,

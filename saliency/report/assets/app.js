@@ -60,11 +60,7 @@
     const { view: name, item, settings, unknown } = report.state.read();
     const home = report.views.get("");
     const view = report.views.get(name) ?? home;
-    if (view.route !== name) {
-      unknown.unshift(
-        `The address names the view “${name}”, which this report does not have. The report shows “${home.title}” instead.`,
-      );
-    }
+    if (view.route !== name) unknown.unshift(report.state.missing("view", name, home.title));
     const before = shown;
     if (view !== before.view || item !== before.item) {
       before.page?.leave?.();

@@ -2,20 +2,15 @@
 
 // What is drawn: of model, target, method, opacity and colours those that a page has, with the legend of its map.
 report.controls = (fields, extra = []) => {
-  const { models, targets, sequential, diverging } = report.settings;
-  const pairs = (names) => names.map((name) => [name, name]);
+  const { choices } = report.state;
   const change = (name) => (value) =>
     report.state.change({ [name]: value, ...(name === "model" || name === "target" ? { cluster: null } : {}) });
-  const model = report.select("Model", "model", pairs(models), change("model"));
-  const target = report.select("Explained class", "target", pairs(targets), change("target"));
-  const method = report.select(
-    "Map",
-    "method",
-    [...report.methods.names.map((name) => [name, report.methods.title(name)]), ["none", "None"]],
-    change("method"),
-  );
-  const colours = report.select("Colours", "colours", Object.entries(sequential), change("colours"));
-  const signed = report.select("Colours", "signed", Object.entries(diverging), change("signed"));
+  const choose = (label, name) => report.select(label, name, choices[name], change(name));
+  const model = choose("Model", "model");
+  const target = choose("Explained class", "target");
+  const method = choose("Map", "method");
+  const colours = choose("Colours", "colours");
+  const signed = choose("Colours", "signed");
   const value = report.element("output", {});
   const slider = report.element("input", {
     type: "range",
@@ -29,8 +24,8 @@ report.controls = (fields, extra = []) => {
   const legend = report.element("div", { class: "field" });
   const has = (name) => fields.includes(name);
   const element = report.element("div", { class: "controls", role: "group", "aria-label": "What is drawn" });
-  if (models.length > 1) element.append(model);
-  if (targets.length > 1 && has("target")) element.append(target);
+  if (choices.model.length > 1) element.append(model);
+  if (choices.target.length > 1 && has("target")) element.append(target);
   if (has("method")) element.append(method);
   if (has("opacity")) element.append(opacity);
   if (has("colours")) element.append(colours);

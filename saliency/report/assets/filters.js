@@ -207,7 +207,7 @@ report.filters = (data, update) => {
   const form = report.element(
     "form",
     { class: "filters", onsubmit: (event) => event.preventDefault() },
-    report.element("label", { class: "field" }, report.element("span", {}, "Search an id"), find),
+    report.element("label", { class: "field" }, report.element("span", {}, "Search for an id"), find),
     classes,
     cluster,
     correct,

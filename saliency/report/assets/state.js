@@ -13,14 +13,17 @@ report.state = (() => {
   };
   // These stay when the reader goes from one view to another.
   const lasting = ["model", "target", "method", "opacity", "colours", "signed"];
+  // What an address may choose from: pairs of a value and its title.
+  const same = (names) => names.map((name) => [name, name]);
+  const { names: methods, title } = report.methods;
   const choices = {
-    model: report.settings.models,
-    target: report.settings.targets,
-    method: [...report.methods.names, "none"],
-    colours: Object.keys(report.settings.sequential),
-    signed: Object.keys(report.settings.diverging),
+    model: same(report.settings.models),
+    target: same(report.settings.targets),
+    method: [...methods.map((name) => [name, title(name)]), ["none", "None"]],
+    colours: Object.entries(report.settings.sequential),
+    signed: Object.entries(report.settings.diverging),
   };
-  const words = { target: "explained class", signed: "colours" };
+  const words = { model: "model", target: "explained class", method: "map", colours: "colours", signed: "colours" };
 
   function decode(text) {
     try {
@@ -33,6 +36,9 @@ report.state = (() => {
   // Filters of the manifest's columns may have several values, of which a sample has to have one.
   const isColumn = (name) => name.startsWith("col.");
 
+  const missing = (what, wanted, shown) =>
+    `The address names the ${what} “${wanted}”, which this report does not have. The report shows “${shown}” instead.`;
+
   // `unknown` says, in sentences, which choices of the address do not exist.
   function read(hash = location.hash) {
     const [path, query = ""] = hash.replace(/^#\/?/, "").split(/\?(.*)/s);
@@ -44,10 +50,9 @@ report.state = (() => {
     }
     const unknown = [];
     for (const [name, known] of Object.entries(choices)) {
-      if (known.includes(settings[name])) continue;
-      unknown.push(
-        `The address names the ${words[name] ?? name} “${settings[name]}”, which this report does not have. The report shows “${defaults[name]}” instead.`,
-      );
+      const titles = new Map(known);
+      if (titles.has(settings[name])) continue;
+      unknown.push(missing(words[name], settings[name], titles.get(defaults[name])));
       settings[name] = defaults[name];
     }
     return { view, item: rest.length ? decode(rest.join("/")) : null, settings, unknown };
@@ -80,5 +85,5 @@ report.state = (() => {
     return Object.fromEntries(lasting.filter((name) => name in settings).map((name) => [name, settings[name]]));
   }
 
-  return { read, link, change, keep, isColumn };
+  return { read, link, change, keep, missing, choices, isColumn };
 })();

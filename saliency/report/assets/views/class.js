@@ -53,7 +53,7 @@ report.views.register({
               `Mean ${leading} of ${data.className(name)}`,
               finding,
             ),
-            element("p", { class: "note" }, `Mean ${leading}: each map is divided by its sum first`),
+            element("p", { class: "note" }, `Mean ${leading}. Each map is divided by its sum first.`),
           ),
           element(
             "div",

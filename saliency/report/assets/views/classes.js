@@ -38,7 +38,8 @@ report.views.register({
         count: (a, b) => b.members.length - a.members.length,
       };
       entries.sort((a, b) => orders[settings.by]?.(a, b) || a.name - b.name);
-      lead.textContent = `${report.count(entries.length, "class", "classes")}, each with the mean of its ${leading} maps. ${report.classData.audience(audited, data.ids.length)}`;
+      const number = report.count(entries.length, "class", "classes");
+      lead.textContent = `Mean ${leading} of ${number}. ${report.classData.audience(audited, data.ids.length)}`;
       list.replaceChildren(
         ...entries.map(({ name, members, known, right }) =>
           element(

@@ -42,7 +42,7 @@ report.views.register({
     const empty = report.element(
       "p",
       { class: "empty", hidden: true },
-      "No sample fits all of these filters. Remove one, or show all.",
+      "No sample fits all of these filters. Remove a filter, or show all samples.",
     );
     const chips = report.element("div", {}, filters.chips);
     main.replaceChildren(

@@ -15,7 +15,7 @@ report.views.register({
       element(
         "p",
         { class: "lead" },
-        "Do the maps of a group of samples differ from those of the other samples? The audit tests each column of the manifest against each measure, within classes. An effect (Cliff's delta) of 0 means no difference, one of 1 or -1 that the two do not overlap. p is corrected for the number of tests.",
+        "Do the maps of a group of samples differ from those of the other samples? The audit tests each column of the manifest against each measure, within classes. An effect (Cliff's delta) of 0 means that the two do not differ, an effect of 1 or -1 that their values do not overlap. p is corrected for the number of tests.",
       ),
       controls.element,
       body,
@@ -39,7 +39,7 @@ report.views.register({
         number(row.mean),
         number(row.mean_rest),
         number(row.effect, 2),
-        row.p_adjusted < 0.001 ? "< 0.001" : number(row.p_adjusted, 2),
+        row.p_adjusted < 0.001 ? "<\u00a00.001" : number(row.p_adjusted, 2),
       ]);
       const head = ["Column", "Group", "Measure", "Samples", "Mean", "Mean of the others", "Effect", "p"];
       body.replaceChildren(
