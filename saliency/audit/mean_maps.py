@@ -87,7 +87,7 @@ def mean_map_test(
     Parameters
     ----------
     maps
-        ``(n, *spatial)``, each with sum 1, on a small grid (`saliency.audit.clusters.pool`).
+        ``(n, *spatial)``, each with sum 1, on a small grid (`saliency.audit.grid.pool`).
     member
         ``(n,)``, bool: who is in the group.
     strata

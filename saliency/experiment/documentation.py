@@ -18,6 +18,8 @@ from saliency.experiment.keys.models import MODEL_KEYS
 from saliency.experiment.schema import config_schema
 from saliency.files.atomic_files import write_atomically
 from saliency.methods.registered import methods
+from saliency.readers.reader import Reader
+from saliency.readers.registered import OTHER_FILES, OTHER_FOLDERS, readers
 from saliency.registry.fits import in_words
 from saliency.registry.key import Key
 
@@ -115,7 +117,12 @@ def _inside(place: str, keys: Iterable[Key]) -> dict[str, tuple[Key, ...]]:
 def tables() -> dict[str, str]:
     """Tables of ``config/README.md`` by name, in Markdown."""
     keys = {name: _key_table(name, keys) for name, keys in key_tables().items()}
-    return {**keys, "methods": _methods_table(), "method_settings": _method_settings_table()}
+    return {
+        **keys,
+        "methods": _methods_table(),
+        "method_settings": _method_settings_table(),
+        "readers": _readers_table(),
+    }
 
 
 def _key_table(name: str, keys: Iterable[Key]) -> str:
@@ -143,6 +150,18 @@ def _method_settings_table() -> str:
     if not rows:
         return "No method has settings.\n"
     return markdown_table(["method", "setting", "default", "what fits", "meaning"], rows)
+
+
+def _readers_table() -> str:
+    rows = ([f"`{name}`", f"`{reader.mode}`", reader.title, _claim(reader)] for name, reader in readers().items())
+    return markdown_table(["reader", "mode", "what it opens", "names"], rows)
+
+
+def _claim(reader: Reader) -> str:
+    """Which names a reader claims."""
+    if reader.suffixes:
+        return ", ".join(f"`{suffix}`" for suffix in reader.suffixes)
+    return OTHER_FOLDERS if reader.folders else OTHER_FILES
 
 
 def markdown_table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
