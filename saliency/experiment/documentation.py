@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from saliency.audit.findings.registered import finding_kinds
 from saliency.exceptions import DataError
 from saliency.experiment.keys.experiment import experiment_keys
 from saliency.experiment.keys.inputs import INPUT_KEYS, MODE
@@ -18,6 +19,8 @@ from saliency.experiment.keys.models import MODEL_KEYS
 from saliency.experiment.schema import config_schema
 from saliency.files.atomic_files import write_atomically
 from saliency.methods.registered import methods
+from saliency.readers.reader import Reader
+from saliency.readers.registered import OTHER_FILES, OTHER_FOLDERS, readers
 from saliency.registry.fits import in_words
 from saliency.registry.key import Key
 
@@ -115,7 +118,13 @@ def _inside(place: str, keys: Iterable[Key]) -> dict[str, tuple[Key, ...]]:
 def tables() -> dict[str, str]:
     """Tables of ``config/README.md`` by name, in Markdown."""
     keys = {name: _key_table(name, keys) for name, keys in key_tables().items()}
-    return {**keys, "methods": _methods_table(), "method_settings": _method_settings_table()}
+    return {
+        **keys,
+        "methods": _methods_table(),
+        "method_settings": _method_settings_table(),
+        "readers": _readers_table(),
+        "findings": _findings_table(),
+    }
 
 
 def _key_table(name: str, keys: Iterable[Key]) -> str:
@@ -143,6 +152,24 @@ def _method_settings_table() -> str:
     if not rows:
         return "No method has settings.\n"
     return markdown_table(["method", "setting", "default", "what fits", "meaning"], rows)
+
+
+def _readers_table() -> str:
+    rows = ([f"`{name}`", f"`{reader.mode}`", reader.title, _claim(reader)] for name, reader in readers().items())
+    return markdown_table(["reader", "mode", "what it opens", "names"], rows)
+
+
+def _findings_table() -> str:
+    own = ((name, kind.title, [f"`{key.name}`" for key in kind.keys]) for name, kind in finding_kinds().items())
+    rows = ([f"`{name}`", title, ", ".join(keys) or "–"] for name, title, keys in own)
+    return markdown_table(["kind", "title", "thresholds of its own"], rows)
+
+
+def _claim(reader: Reader) -> str:
+    """Which names a reader claims."""
+    if reader.suffixes:
+        return ", ".join(f"`{suffix}`" for suffix in reader.suffixes)
+    return OTHER_FOLDERS if reader.folders else OTHER_FILES
 
 
 def markdown_table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

@@ -279,7 +279,7 @@ USED = [
         "one.png",
         image(RGB[:1, :1]),
         pixels=of_pixels(np.broadcast_to(RGB[0, 0][:, None, None] / 255, (3, 32, 32))),
-        seen="the one colour, enlarged",
+        seen="the one colour everywhere",
     ),
     Kind(
         "32 x 3200 pixels",
