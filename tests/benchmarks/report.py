@@ -19,6 +19,7 @@ import yaml
 from playwright.sync_api import sync_playwright
 
 from saliency.experiment.plan import Plan
+from saliency.experiment.report_size import report_side
 from saliency.experiment.validation import complete_config
 from saliency.files.atomic_files import write_atomically, write_json
 from saliency.files.spreadsheet import csv_bytes
@@ -26,7 +27,7 @@ from saliency.metrics.table import measure_columns
 from saliency.report.document import write_report
 from saliency.report.model_data import cluster_data, measures_data, predictions_data, small_map
 from saliency.report.scripts import data_script
-from saliency.report.sprites import write_sprites
+from saliency.report.sprites import layers, write_sprites
 from saliency.store.codec import write_shard
 from saliency.store.layout import plan_specs
 from tests.helpers.report_browser import Page, chromium
@@ -108,13 +109,14 @@ def write(project: Project, samples: int) -> tuple[Path, int, float]:
     specs = plan_specs(plan, "tiny", [description])
     seconds = 0.0
     for shard in plan.shards:
-        outputs = {name: report / f"data/tiny/{name}/{shard}.js" for name in arrays_names(plan)}
+        outputs = {name: report / f"data/tiny/{name}/{shard}.js" for name in layers(plan)}
         if shard < DIFFERENT:
             files = {name: folder / plan.shard_key(name, shard) for name in outputs}
             for name, values in arrays(generator).items():
                 write_shard(files[name], values[: len(plan.rows(shard))], specs[name])
+            of_target = {name.rpartition("/")[2]: path for name, path in files.items()}
             begin = time.process_time()
-            write_sprites(config, "tiny", shard, files, [str(description)], outputs)
+            write_sprites(config, "tiny", shard, of_target, [description], list(outputs.values()), [])
             seconds += time.process_time() - begin
             continue
         for name, path in outputs.items():
@@ -147,13 +149,8 @@ def write(project: Project, samples: int) -> tuple[Path, int, float]:
     write_json({"findings": [finding], "left_out": 0, "tested": {}}, folder / "findings.json")
     write_atomically(folder / "predictions.csv", csv_bytes(table))
     write_atomically(folder / "errors.csv", b"model,id,path,status,problem\n")
-    paths = {"tiny": folder / "predictions.csv"}
-    write_report(config, paths, {"tiny": {"predicted": folder / "findings.json"}}, folder / "errors.csv", report)
-    return report / "index.html", plan.report_side, seconds / min(DIFFERENT, len(plan.shards)) / SHARD
-
-
-def arrays_names(plan: Plan) -> list[str]:
-    return ["inputs", *(f"predicted/{method}" for method in plan.methods)]
+    write_report(config, [folder / "predictions.csv"], [folder / "findings.json"], folder / "errors.csv", report)
+    return report / "index.html", report_side(plan), seconds / min(DIFFERENT, len(plan.shards)) / SHARD
 
 
 def measure(page: Page, repeats: int) -> dict[str, float]:
