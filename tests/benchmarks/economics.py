@@ -21,6 +21,7 @@ import pandas as pd
 import yaml
 
 from saliency.experiment.plan import Plan
+from saliency.experiment.sources import Sources
 from saliency.experiment.validation import complete_config
 from tests.benchmarks.markdown import markdown
 from tests.helpers.workflow_project import ROOT, Project
@@ -110,7 +111,7 @@ def reading(folder: Path, samples: int) -> tuple[int, float]:
     os.chdir(project.folder)
     begin = time.process_time()
     plan = Plan(config)
-    plan.made_files(plan.models[0], 0)
+    Sources(plan).made_files(plan.models[0], 0)
     return plan.shard_size, READERS * (time.process_time() - begin) / samples
 
 

@@ -73,6 +73,7 @@ from torchvision import models
 from saliency import GuidedGradCAM
 from saliency.readers.images import Preprocessing, read_image
 from saliency.networks.memory_format import arrange_channels_last
+from saliency.experiment.arrays import array_paths
 from saliency.store.codec import write_shard
 from saliency.store.layout import array_specs
 
@@ -84,7 +85,8 @@ torch.manual_seed(0)
 model = arrange_channels_last(models.resnet18().eval(), torch.zeros(1, 3, 224, 224))
 explainer = GuidedGradCAM(model)
 methods = ["gradcam", "guided_backprop", "guided_gradcam"]
-specs = array_specs((3, 224, 224), 1000, (7, 7), ["predicted"], methods, size)
+paths = array_paths(2, False, ["predicted"], methods)
+specs = array_specs(paths, (3, 224, 224), 1000, (7, 7), size)
 for shard in range(-(-len(names) // size)):
     inputs = np.stack([read_image(Path(name), preprocessing) for name in names[shard * size : (shard + 1) * size]])
     parts = {{name: [] for name in ["logits", *methods]}}

@@ -34,7 +34,7 @@ def forward(model: nn.Module, x: Tensor) -> Tensor:
 
 def ours(model: nn.Module, x: Tensor, target: int) -> dict[str, Tool]:
     classes = torch.full((len(x),), target, device=x.device)
-    methods = {kind.map_name: kind(model) for kind in (GradCAM, GuidedBackprop, GuidedGradCAM)}
+    methods = {kind.name: kind(model) for kind in (GradCAM, GuidedBackprop, GuidedGradCAM)}
 
     def maps(name: str) -> dict[str, Tensor]:
         with methods[name].forward_pass(x) as done:

@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.profile_steps --images FOLDER
 
-A shard of 128 photographs, ResNet-18, one thread. Each step runs under cProfile as a program of its own, and does what
+A shard of up to 128 photographs, ResNet-18, one thread. Each step runs under cProfile as a program of its own, and does what
 the workflow's script does; Snakemake's own time comes on top. Percent of the job's time, and what is left.
 """
 
@@ -16,52 +16,57 @@ from pathlib import Path
 
 import pandas as pd
 
+from saliency.methods.registered import method, methods
 from tests.benchmarks.end_to_end import photographs, project
 from tests.benchmarks.markdown import markdown
 from tests.helpers.workflow_project import ROOT, Project
 
-STEPS = ["models", "prepare", "predict", "target_class", "gradcam", "guided_backprop", "guided_gradcam", "fused"]
+STEPS = ["models", "prepare", "predict", "classes", *methods(), "fused"]
 # By the function whose time, with all that it calls, a part is; none of these calls another.
 PARTS = {
     "imports": ("<frozen importlib._bootstrap>", "_find_and_load"),
     "decoding images": ("samples.py", "read_sample"),
     "forward pass": ("module.py", "_wrapped_call_impl"),
     "backward pass": ("~", "<method 'run_backward' of 'torch._C._EngineBase' objects>"),
-    "reading shards": ("shards.py", "read_shard"),
-    "writing shards": ("shards.py", "write_shard"),
+    "reading shards": ("codec.py", "read_shard"),
+    "writing shards": ("codec.py", "write_shard"),
 }
 
 
 def job(step: str) -> None:
     """Do what the workflow's script of a step does for shard 0, in the working directory."""
-    from saliency.experiment.plan import Plan
     from saliency.experiment.validation import complete_config
-    from saliency.store.shard import ShardJob
+    from tests.helpers.shards import stored_shard
 
     config, _ = complete_config(Project(Path()).config, check=False)
-    plan, descriptions = Plan(config), [Path("model.json"), Path("target_layer.json")]
+    descriptions = [Path("model.json"), Path("target_layer.json")]
     if step == "models":
         from saliency.networks.describe import write_descriptions
 
         write_descriptions(config, "resnet18", dict(zip(("model", "target_layer"), descriptions, strict=True)))
         return
-    from saliency import steps
-
-    files = {array: Path("store") / plan.shard_key(array, 0) for array in plan.arrays}
-    made = ShardJob(config, "resnet18", 0, files, descriptions)
+    shard = stored_shard(config, "resnet18", 0, Path("store"), descriptions)
     match step:
         case "prepare":
-            steps.prepare(made)
+            from saliency.steps.prepare import prepare
+
+            prepare(shard)
         case "predict":
-            steps.predict_shard(made)
-        case "target_class":
-            steps.target_class(made, "predicted")
-        case "gradcam" | "guided_backprop":
-            steps.explain_shard(made, step, "predicted")
-        case "guided_gradcam":
-            steps.multiply_shard(made, "predicted")
+            from saliency.steps.predict import predict_shard
+
+            predict_shard(shard)
+        case "classes":
+            from saliency.steps.classes import choose_classes
+
+            choose_classes(shard, "predicted")
         case "fused":
-            steps.fused(made)
+            from saliency.steps.fused import fused
+
+            fused(shard)
+        case _:
+            from saliency.steps.explain import combine_shard, explain_shard
+
+            (combine_shard if method(step).parts else explain_shard)(shard, step, "predicted")
 
 
 def shares(profile: Path, step: str) -> dict[str, object]:

@@ -47,19 +47,21 @@ def job(step: str) -> None:
             write_descriptions(config, "tiny", dict(zip(("model", "target_layer"), descriptions, strict=True)))
         case "fused":
             from saliency.steps.fused import fused
-            from saliency.store.shard import ShardJob
+            from tests.helpers.shards import stored_shard
 
             for shard in plan.shards:
-                files = {array: store / plan.shard_key(array, shard) for array in plan.arrays}
-                fused(ShardJob(config, "tiny", shard, files, descriptions))
+                fused(stored_shard(config, "tiny", shard, store, descriptions))
         case "zarr_metadata":
             write_metadata(plan, "tiny", store, descriptions)
         case "predictions":
-            write_predictions(config, "tiny", store, descriptions[0], table)
+            from tests.helpers.shards import files_of_shards
+
+            files = files_of_shards(plan, store, "predicted")
+            write_predictions(config, "tiny", files["status"], files["logits"], descriptions[0], table)
         case "errors":
             write_errors(config, {"tiny": table}, {"tiny": descriptions[0]}, results / "errors.csv")
         case "provenance":
-            write_json(provenance(config, descriptions), results / "provenance.json")
+            write_json(provenance(config, [[path] for path in descriptions]), results / "provenance.json")
 
 
 def measure(folder: Path, count: int) -> dict[str, object]:
