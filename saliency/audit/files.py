@@ -101,7 +101,7 @@ def write_audit(
     maps = np.concatenate(list(read_grids(grids, target)))[chosen]
     inputs = (part[here] for part, here in zip(read_grids(grids, "inputs"), shards, strict=True))
     with DiskArray(inputs) as pictures:
-        measures = measure_columns(plan.ndim)
+        measures = measure_columns(plan.ndim, plan.methods)
         result = audit(samples, maps, pictures, measures, Selection(plan).audit_columns, audit_settings(config))
     links = {path.stem: os.path.relpath(path, outputs["findings_md"].parent) for path in figures}
     _write(result, samples, outputs, links)
