@@ -106,9 +106,9 @@ class Evidence:
             groups,
             [_place(entry) for entry in content["places"]],
             {int(index): _clusters(entry) for index, entry in content["clusters"].items()},
-            *(pd.DataFrame(content[name]) for name in ("tests", "map_tests", "summary")),
-            content["tested"],
-            content["settings"],
+            **{name: pd.DataFrame(content[name]) for name in ("tests", "map_tests", "summary")},
+            tested=content["tested"],
+            settings=content["settings"],
         )
 
 

@@ -72,7 +72,7 @@ def write_audit(
     maps = np.concatenate(list(read_grids(grids, target)))[chosen]
     inputs = (part[here] for part, here in zip(read_grids(grids, "inputs"), shards, strict=True))
     with DiskArray(inputs) as pictures:
-        measures = measure_columns(plan.ndim)
+        measures = measure_columns(plan.ndim, plan.methods)
         result = audit(samples, maps, pictures, measures, Selection(plan).audit_columns, audit_settings(config))
     clusters = pd.DataFrame({"id": samples["id"], "class": samples["class"], "cluster": result.clusters})
     for name, table in (
@@ -120,8 +120,8 @@ def write_mean_maps(
         for column, members in columns.items():
             known = members.reindex(rows).notna().to_numpy()
             means.add([f"{column}={group}" for group in members[rows[known]]], maps[known])
-    classes = sorted(group for group in means.groups if isinstance(group, int) and group >= 0)
-    groups = [*classes, *sorted(group for group in means.groups if isinstance(group, str))]
+    indices = sorted(group for group in means.groups if isinstance(group, int) and group >= 0)
+    groups = [*indices, *sorted(group for group in means.groups if isinstance(group, str))]
     cam = specs[f"{target}/{plan.leading}"]
     spec = ArraySpec(cam.shape, "float64", cam.dimension_names, max(1, len(groups)))
     values = np.stack([means.mean(group) for group in groups]) if groups else np.full((1, *cam.shape), np.nan)

@@ -14,7 +14,9 @@ from saliency.files.atomic_files import write_atomically
 def write_grids(arrays: Mapping[str, np.ndarray], output: Path) -> None:
     """Write a shard's arrays ``(n, …)`` by name as float32 in an NPZ file, in one step."""
     content = io.BytesIO()
-    np.savez_compressed(content, **{name: values.astype(np.float32) for name, values in arrays.items()})
+    stored = {name: values.astype(np.float32) for name, values in arrays.items()}
+    # NumPy's stubs take any name for its keyword `allow_pickle`.
+    np.savez_compressed(content, **stored)  # type: ignore[arg-type]
     write_atomically(output, content.getvalue())
 
 
@@ -56,7 +58,7 @@ class DiskArray:
         self._file = tempfile.TemporaryFile()  # noqa: SIM115
         try:
             for part in parts:
-                self._file.write(np.ascontiguousarray(part, dtype=np.float32))
+                self._file.write(np.ascontiguousarray(part, dtype=np.float32).data)
                 rows, shape = rows + len(part), part.shape[1:]
             self._file.flush()
         except OSError as error:

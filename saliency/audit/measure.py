@@ -15,7 +15,8 @@ from saliency.experiment.config import Config, input_config, read_class_names
 from saliency.experiment.plan import Plan
 from saliency.files.atomic_files import write_atomically
 from saliency.files.spreadsheet import csv_bytes
-from saliency.metrics.table import MeasureSettings, measure_shard
+from saliency.metrics.registered import measure_keys
+from saliency.metrics.table import measure_shard
 from saliency.readers.boxes import boxes_mask
 from saliency.readers.images import Preprocessing, image_size
 from saliency.readers.samples import preprocessing_of
@@ -33,7 +34,7 @@ def pooling_grids(feature_shape: Sequence[int], spatial: Sequence[int], cells: i
     Parameters
     ----------
     feature_shape, spatial
-        Spatial shape of Grad-CAMs and of inputs.
+        Spatial shape of the leading method's maps and of inputs.
     cells
         Of the maps' grid along each axis, where they have as many.
 
@@ -82,32 +83,27 @@ def measure(shard: Shard, table: Path, grids: Path) -> None:
     Parameters
     ----------
     shard
-        With the files of ``inputs``, and of each target's ``class``, ``gradcam`` and, if it is made,
-        ``guided_backprop``.
+        With the files of ``inputs``, and of each target's ``class`` and maps of the measured methods
+        (`saliency.experiment.plan.Plan.measured`).
     table
         Parquet file to write: ``id, target, class``, then the measures of `saliency.metrics.table.measure_columns`.
     grids
-        NPZ file to write: ``inputs``, and ``gradcam`` of each target by its name, pooled to `pooling_grids`.
+        NPZ file to write: ``inputs``, and maps of the leading method of each target by its name, pooled to
+        `pooling_grids`.
     """
-    settings = shard.config["audit"]
+    plan, settings = shard.plan, shard.config["audit"]
     spatial = shard.specs["inputs"].shape[1:]
-    methods = [name for name in ("gradcam", "guided_backprop") if name in shard.plan.methods]
-    maps = {target: {name: shard.read(f"{target}/{name}") for name in methods} for target in shard.plan.targets}
-    compared = tuple(shard.plan.targets[:2]) if len(shard.plan.targets) > 1 else MeasureSettings.compared
-    found = measure_shard(
-        maps,
-        read_masks(shard),
-        MeasureSettings(spatial, settings["tolerance"], settings["border"], compared),
-    )
+    maps = {target: {name: shard.read(f"{target}/{name}") for name in plan.measured} for target in plan.targets}
+    found = measure_shard(maps, read_masks(shard), spatial, {name: settings[name] for name in measure_keys()})
     classes = {target: shard.read(f"{target}/class") for target in maps}
     rows = found.pop("row").to_numpy()
     explained = [int(classes[target][row]) for target, row in zip(found["target"], rows, strict=True)]
     found.insert(0, "id", shard.rows["id"].to_numpy()[rows])
     found.insert(2, "class", explained)
     write_parquet(found, table)
-    cams = next(iter(maps.values()))["gradcam"]
-    grid, finer = pooling_grids(cams.shape[1:], spatial, settings["grid"])
-    pooled = {target: pool(of_target["gradcam"], grid) for target, of_target in maps.items()}
+    leading = plan.measured[0]
+    grid, finer = pooling_grids(shard.specs[f"{plan.targets[0]}/{leading}"].shape, spatial, settings["grid"])
+    pooled = {target: pool(of_target[leading], grid) for target, of_target in maps.items()}
     write_grids({"inputs": pool(shard.read("inputs"), finer), **pooled}, grids)
     log.info("%d samples, %d targets", len(shard), len(maps))
 
@@ -143,9 +139,9 @@ def metrics_table(
     """
     explained = measures["class"]
     names = [class_names[index] if 0 <= index < len(class_names) else str(index) for index in explained]
-    begin = measures[["id", "target"]].assign(
-        **{"class": explained.where(explained >= 0).astype("Int64"), "name": np.where(explained >= 0, names, "")}
-    )
+    begin = measures[["id", "target"]].copy()
+    begin["class"] = explained.where(explained >= 0).astype("Int64")
+    begin["name"] = np.where(explained >= 0, names, "")
     said = predictions[["id", "label", "predicted_class", "probability", "correct", "status"]]
     further = samples.drop(columns=["label"], errors="ignore")
     table = begin.merge(said, on="id", how="left", sort=False)

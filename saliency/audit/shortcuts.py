@@ -98,7 +98,7 @@ class Place:
     @property
     def name(self) -> str:
         """What the place is called."""
-        return place_name(np.add(self.begin, self.end) / 2)
+        return place_name((np.add(self.begin, self.end) / 2).tolist())
 
 
 def find_shortcuts(

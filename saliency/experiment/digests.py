@@ -19,6 +19,7 @@ from saliency.experiment.sources import Sources
 from saliency.experiment.steps import step
 from saliency.files.paths import fingerprint, resolve
 from saliency.methods.registered import method, methods
+from saliency.metrics.registered import measure_keys, measures
 
 
 def digest(*parts: Any) -> str:
@@ -155,13 +156,14 @@ class Digests:
 
     def _measure(self, model: str, shard: int, _: str | None) -> str:
         plan, column = self.plan, self.plan.mask_column
-        single = [name for name in plan.methods if not method(name).parts]
-        maps = [self._of_shard(name, model, shard, target) for target in plan.targets for name in single]
+        maps = [self._of_shard(name, model, shard, target) for target in plan.targets for name in plan.measured]
         masks = plan.values(column, shard) if column else []
         files = [self.sources.sample_fingerprint(name) for name in masks] if column == "mask" else []
-        settings = {key: self.config["audit"][key] for key in ("tolerance", "border", "grid")}
+        settings = {key: self.config["audit"][key] for key in (*measure_keys(), "grid")}
         values = input_config(self.config, model).get("mask_values")
-        return digest("measure", step("measure").version, maps, column, masks, files, values, settings)
+        raised = {name: measure.version for name, measure in measures().items() if measure.version > 1}
+        own = [settings, list(measures()), *([raised] if raised else [])]
+        return digest("measure", step("measure").version, maps, column, masks, files, values, *own)
 
     def _sprites(self, model: str, shard: int, _: str | None) -> str:
         maps = [self._of_shard(name, model, shard, of) for of in self.plan.targets for name in self.plan.methods]

@@ -19,6 +19,7 @@ from saliency.experiment.keys.models import MODEL_KEYS
 from saliency.experiment.schema import config_schema
 from saliency.files.atomic_files import write_atomically
 from saliency.methods.registered import methods
+from saliency.metrics.registered import measures
 from saliency.readers.reader import Reader
 from saliency.readers.registered import OTHER_FILES, OTHER_FOLDERS, readers
 from saliency.registry.fits import in_words
@@ -123,6 +124,7 @@ def tables() -> dict[str, str]:
         "methods": _methods_table(),
         "method_settings": _method_settings_table(),
         "readers": _readers_table(),
+        "measures": _measures_table(),
         "findings": _findings_table(),
     }
 
@@ -157,6 +159,31 @@ def _method_settings_table() -> str:
 def _readers_table() -> str:
     rows = ([f"`{name}`", f"`{reader.mode}`", reader.title, _claim(reader)] for name, reader in readers().items())
     return markdown_table(["reader", "mode", "what it opens", "names"], rows)
+
+
+_NEEDS = {
+    "mask": "a mask",
+    "methods": "two methods, one of them on the input's grid",
+    "targets": "two targets",
+    None: "",
+}
+_OF_A_GOOD_MAP = {"higher is better": "high", "lower is better": "low", None: ""}
+
+
+def _measures_table() -> str:
+    rows = (
+        [f"`{name}`", measure.meaning, _range(*measure.range), _OF_A_GOOD_MAP[measure.direction], _NEEDS[measure.needs]]
+        for name, measure in measures().items()
+    )
+    return markdown_table(["measure", "what it is", "range", "of a good map", "needs"], rows)
+
+
+def _range(low: float | None, high: float | None) -> str:
+    """Smallest and largest value in words."""
+    ends = [None if end is None else f"{end:.2g}" for end in (low, high)]
+    if None not in ends:
+        return f"{ends[0]} … {ends[1]}"
+    return f"≥ {ends[0]}" if ends[0] else f"≤ {ends[1]}" if ends[1] else ""
 
 
 def _findings_table() -> str:

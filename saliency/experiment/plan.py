@@ -16,6 +16,7 @@ from saliency.experiment.config import Config, file_columns, input_shape, result
 from saliency.experiment.manifest import read_manifest
 from saliency.files.paths import resolve
 from saliency.methods.registered import leading_method, method, with_parts
+from saliency.metrics.batch import measured_methods
 
 # Of one array in a shard whose size is "auto", before compression.
 SHARD_BYTES = 128 * 1024**2
@@ -75,8 +76,13 @@ class Plan:
 
     @property
     def leading(self) -> str | None:
-        """The method whose maps are measured, and shown over the input; None where no method says where."""
+        """The method whose maps say where, which figures show over the input; None where no method does."""
         return leading_method(self.methods)
+
+    @property
+    def measured(self) -> list[str]:
+        """The methods whose maps are measured, see `measured_methods`; the leading one comes first."""
+        return measured_methods(self.methods)
 
     def rows(self, shard: int) -> pd.DataFrame:
         """Samples of one shard."""

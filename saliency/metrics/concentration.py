@@ -1,14 +1,24 @@
 """How is the map spread over the image? Nothing here needs a mask.
 
-Maps are ``(n, *spatial)`` and not negative: upsampled Grad-CAMs, or magnitudes of guided maps. Divided by its sum, each
-is read as a distribution :math:`p_i` over N pixels or voxels. Results are ``(n,)``, float64, and NaN where a map is
-zero everywhere or holds NaN.
+Maps are ``(n, *spatial)`` and not negative: upsampled maps of the leading method, or magnitudes of signed ones. Divided
+by its sum (`shares`), each is read as a distribution :math:`p_i` over N pixels or voxels. Results are ``(n,)``,
+float64, and NaN where a map is zero everywhere or holds NaN.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.special import entr
+
+from saliency.metrics.batch import Measured
+from saliency.metrics.measure import Measure
+from saliency.registry.key import Key
+
+BORDER = Key(
+    "border",
+    "Width of the frame of `border_energy`, as a share of the image along each axis.",
+    0.1,
+    {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 0.5},
+)
 
 
 def flat(arrays: np.ndarray) -> np.ndarray:
@@ -35,30 +45,45 @@ def shares(maps: np.ndarray) -> np.ndarray:
     return maps / np.where(total > 0, total, np.nan)
 
 
+def _shares(measured: Measured) -> np.ndarray:
+    return shares(measured.maps)
+
+
 def _border_width(spatial: Sequence[int], width: float) -> list[int]:
     return [round(width * size) for size in spatial]
 
 
-def border_energy(maps: np.ndarray, width: float) -> np.ndarray:
+def border_energy(p: np.ndarray, width: float) -> np.ndarray:
     r"""Share of the map's sum in a frame along the image's border, 0 … 1; an even map has `border_share`.
 
     .. math:: \sum_{i \in F} p_i
 
     Parameters
     ----------
-    maps
-        ``(n, *spatial)``.
+    p
+        ``(n, *spatial)``: `shares` of maps.
     width
         Of the frame, as a share of the image's length along each axis (0 < … < 0.5); rounded to whole pixels.
 
     Examples
     --------
-    >>> border_energy(np.array([[[1.0, 0.0, 0.0, 3.0]]]).repeat(4, axis=1), 0.25)
+    >>> border_energy(shares(np.array([[[1.0, 0.0, 0.0, 3.0]]]).repeat(4, axis=1)), 0.25)
     array([1.])
     """
-    frame = _border_width(maps.shape[1:], width)
-    inner = tuple(slice(edge, size - edge) for edge, size in zip(frame, maps.shape[1:], strict=True))
-    return (1 - flat(shares(maps)[(slice(None), *inner)]).sum(axis=1)).clip(0)
+    frame = _border_width(p.shape[1:], width)
+    inner = tuple(slice(edge, size - edge) for edge, size in zip(frame, p.shape[1:], strict=True))
+    return (1 - flat(p[(slice(None), *inner)]).sum(axis=1)).clip(0)
+
+
+BORDER_ENERGY = Measure(
+    name="border_energy",
+    title="Energy at the border",
+    meaning="Share of the map in a frame along the border, whose width is `border`.",
+    values=lambda measured: border_energy(measured.once(_shares), measured.settings[BORDER.name]),
+    range=(0, 1),
+    chance="border_share",
+    keys=(BORDER,),
+)
 
 
 def border_share(spatial: Sequence[int], width: float) -> float:
@@ -73,34 +98,57 @@ def border_share(spatial: Sequence[int], width: float) -> float:
     return float(1 - np.prod([1 - 2 * edge / size for edge, size in zip(frame, spatial, strict=True)]))
 
 
-def _moments(maps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _border_shares(measured: Measured) -> np.ndarray:
+    return np.full(len(measured.batch), border_share(measured.batch.spatial, measured.settings[BORDER.name]))
+
+
+BORDER_SHARE = Measure(
+    name="border_share",
+    title="Share of the border",
+    meaning="Share of the image that the frame along the border covers.",
+    values=_border_shares,
+    range=(0, 1),
+    keys=(BORDER,),
+)
+
+
+def _moments(p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and variance of the relative position along each axis, ``(n, axes)`` each."""
-    weights = shares(maps)
-    axes = range(1, maps.ndim)
-    mean, variance = np.empty((2, len(maps), len(axes)))
+    axes = range(1, p.ndim)
+    mean, variance = np.empty((2, len(p), len(axes)))
     for number, axis in enumerate(axes):
-        position = (np.arange(maps.shape[axis]) + 0.5) / maps.shape[axis]
-        marginal = weights.sum(axis=tuple(other for other in axes if other != axis))
+        position = (np.arange(p.shape[axis]) + 0.5) / p.shape[axis]
+        marginal = p.sum(axis=tuple(other for other in axes if other != axis))
         mean[:, number] = marginal @ position
         variance[:, number] = (marginal * (position - mean[:, [number]]) ** 2).sum(axis=1)
     return mean, variance
 
 
-def centroid(maps: np.ndarray) -> np.ndarray:
-    r"""Centre of mass, ``(n, axes)``: along each axis 0 at the image's first edge and 1 at its last.
+def centroid(p: np.ndarray) -> np.ndarray:
+    r"""Centre of mass of `shares`, ``(n, axes)``: along each axis 0 at the image's first edge and 1 at its last.
 
     .. math:: c_a = \sum_i p_i u_{i,a}, \qquad u_{i,a} = (\text{index} + 1/2) / \text{size}
 
     Examples
     --------
-    >>> centroid(np.array([[[0.0, 0.0, 0.0, 2.0]]]))
+    >>> centroid(shares(np.array([[[0.0, 0.0, 0.0, 2.0]]])))
     array([[0.5  , 0.875]])
     """
-    return _moments(maps)[0]
+    return _moments(p)[0]
 
 
-def spread(maps: np.ndarray) -> np.ndarray:
-    r"""Root mean square distance from the centroid, each axis measured in lengths of the image.
+CENTROID = Measure(
+    name="centroid",
+    title="Centroid",
+    meaning="Where the map's centre of mass lies along each axis: 0 at the image's first edge, 1 at its last.",
+    values=lambda measured: centroid(measured.once(_shares)),
+    range=(0, 1),
+    per="axis",
+)
+
+
+def spread(p: np.ndarray) -> np.ndarray:
+    r"""Root mean square distance of `shares` from the centroid, each axis measured in lengths of the image.
 
     .. math:: \sqrt{\sum_i p_i \lVert u_i - c \rVert^2}
 
@@ -108,14 +156,24 @@ def spread(maps: np.ndarray) -> np.ndarray:
 
     Examples
     --------
-    >>> spread(np.array([[[1.0, 0.0, 0.0, 1.0]]]))
+    >>> spread(shares(np.array([[[1.0, 0.0, 0.0, 1.0]]])))
     array([0.375])
     """
-    return np.sqrt(_moments(maps)[1].sum(axis=1))
+    return np.sqrt(_moments(p)[1].sum(axis=1))
 
 
-def entropy(maps: np.ndarray) -> np.ndarray:
-    r"""Shannon entropy as a share of its maximum: 0 for a single point, 1 for an even map.
+SPREAD = Measure(
+    name="spread",
+    title="Spread",
+    meaning="How far the map lies from its centroid, in lengths of the image: 0 for a single point, 0.41 (volumes 0.5) "
+    "for an even map.",
+    values=lambda measured: spread(measured.once(_shares)),
+    range=(0, 3**0.5 / 2),
+)
+
+
+def entropy(p: np.ndarray) -> np.ndarray:
+    r"""Shannon entropy of `shares`, divided by its maximum: 0 for a single point, 1 for an even map.
 
     .. math:: -\frac{1}{\ln N} \sum_i p_i \ln p_i
 
@@ -123,11 +181,21 @@ def entropy(maps: np.ndarray) -> np.ndarray:
 
     Examples
     --------
-    >>> entropy(np.array([[[1.0, 1.0, 0.0, 0.0]]]))
+    >>> entropy(shares(np.array([[[1.0, 1.0, 0.0, 0.0]]])))
     array([0.5])
     """
-    weights = flat(shares(maps))
-    return entr(weights).sum(axis=1) / np.log(weights.shape[1])
+    from scipy.special import entr
+
+    return entr(flat(p)).sum(axis=1) / np.log(p[0].size)
+
+
+ENTROPY = Measure(
+    name="entropy",
+    title="Entropy",
+    meaning="How evenly the map is spread: 0 for a single point, 1 for an even map.",
+    values=lambda measured: entropy(measured.once(_shares)),
+    range=(0, 1),
+)
 
 
 def gini(maps: np.ndarray) -> np.ndarray:
@@ -144,10 +212,20 @@ def gini(maps: np.ndarray) -> np.ndarray:
     >>> gini(np.array([[[0.0, 0.0, 0.0, 5.0]], [[1.0, 1.0, 1.0, 1.0]]]))
     array([0.75, 0.  ])
     """
+    # Sorted before it is divided: a map takes half the bytes of its shares.
     ordered = np.sort(flat(maps), axis=1)
     count = ordered.shape[1]
     weights = (count - np.arange(1, count + 1) + 0.5) / count
     return 1 - 2 * (shares(ordered) @ weights)
+
+
+GINI = Measure(
+    name="gini",
+    title="Gini index",
+    meaning="How unequal the map's values are: 0 for an even map, almost 1 for a single point.",
+    values=lambda measured: gini(measured.maps),
+    range=(0, 1),
+)
 
 
 def zero_map(maps: np.ndarray) -> np.ndarray:
@@ -160,3 +238,13 @@ def zero_map(maps: np.ndarray) -> np.ndarray:
     """
     values = flat(maps)
     return np.where(np.isnan(values).any(axis=1), np.nan, (values == 0).all(axis=1))
+
+
+ZERO_MAP = Measure(
+    name="zero_map",
+    title="Zero map",
+    meaning="Whether the map is zero everywhere, which then says nothing.",
+    values=lambda measured: zero_map(measured.maps),
+    range=(0, 1),
+    direction="lower is better",
+)

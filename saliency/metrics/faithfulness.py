@@ -4,64 +4,27 @@ Petsiuk et al., "RISE: Randomized Input Sampling for Explanation of Black-box Mo
 https://arxiv.org/abs/1806.07421
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-import torch
-from scipy.ndimage import gaussian_filter
-from torch import nn
 
-from saliency.methods.passes.forward_pass import predict
 from saliency.methods.scores import probabilities
+from saliency.metrics.baselines import BASELINES, baseline_of
 from saliency.metrics.concentration import flat
 
-BASELINES = ("mean", "blur", "noise")
-
-
-def baseline_of(x: np.ndarray, kind: str, seed: int) -> np.ndarray:
-    r"""What stands in for pixels that are taken away.
-
-    Parameters
-    ----------
-    x
-        ``(n, c, *spatial)``: what the network sees.
-    kind
-        "mean": of the sample, per channel. "blur": Gaussian, with a standard deviation of a twentieth of the length
-        along each axis (11 of 224 pixels). "noise": Gaussian, with the sample's mean and standard deviation per
-        channel.
-    seed
-        For "noise".
-
-    Returns
-    -------
-    ndarray
-        Of the shape and dtype of `x`.
-
-    Examples
-    --------
-    >>> baseline_of(np.array([[[[1.0, 3.0]]]]), "mean", 0)
-    array([[[[2., 2.]]]])
-    """
-    axes = tuple(range(2, x.ndim))
-    match kind:
-        case "mean":
-            found = np.broadcast_to(x.mean(axis=axes, keepdims=True), x.shape)
-        case "blur":
-            found = gaussian_filter(x, [0, 0, *(size / 20 for size in x.shape[2:])], mode="nearest")
-        case "noise":
-            drawn = np.random.default_rng(seed).standard_normal(x.shape)
-            found = x.mean(axis=axes, keepdims=True) + x.std(axis=axes, keepdims=True) * drawn
-        case _:
-            raise ValueError(f"baseline '{kind}' is none of {', '.join(BASELINES)}")
-    return np.ascontiguousarray(found, dtype=x.dtype)
+if TYPE_CHECKING:
+    from torch import nn
 
 
 def positions(ranking: np.ndarray, seed: int) -> np.ndarray:
     """Position of each pixel in the order from the map's highest value to its lowest; ties in random order.
 
-    A Grad-CAM is zero over whole regions, which an order by address would take away line by line.
+    Class activation maps are zero over whole regions, which an order by address would take away line by line.
 
     Parameters
     ----------
@@ -135,9 +98,10 @@ def curves(
     model
         Returns ``[n, classes]``; stays as it is.
     x, baseline
-        ``(n, c, *spatial)``: what the network sees, and what stands in for it, see `baseline_of`.
+        ``(n, c, *spatial)``: what the network sees, and what stands in for it, see
+        `saliency.metrics.baselines.baseline_of`.
     ranking
-        ``(n, *spatial)``, finite: an upsampled Grad-CAM, or the magnitude of a guided map.
+        ``(n, *spatial)``, finite: an upsampled map, or the magnitude of a signed one.
     classes
         ``(n,)``: the explained class of each sample.
     steps
@@ -160,7 +124,8 @@ def curves(
     --------
     A model that sees one pixel, and a map that knows it:
 
-    >>> class OnePixel(nn.Module):
+    >>> import torch
+    >>> class OnePixel(torch.nn.Module):
     ...     def forward(self, x):
     ...         return torch.stack([1 - x[:, 0, 0, 2], x[:, 0, 0, 2]], dim=1)
     >>> x, zeros = np.ones((1, 1, 1, 4), dtype=np.float32), np.zeros((1, 1, 1, 4), dtype=np.float32)
@@ -168,6 +133,10 @@ def curves(
     >>> found.deletion.tolist(), found.deletion_auc
     ([[1.0, 0.0, 0.0, 0.0, 0.0]], array([0.125]))
     """
+    import torch
+
+    from saliency.methods.passes.forward_pass import predict
+
     if not np.isfinite(ranking).all():
         raise ValueError("ranking has values that are not finite: leave out the samples without a map")
     samples, pixels = len(x), ranking[0].size
@@ -200,7 +169,7 @@ def faithfulness(
     x: np.ndarray,
     rankings: Mapping[str, np.ndarray],
     classes: np.ndarray,
-    baselines: Sequence[str] = BASELINES,
+    baselines: Sequence[str] = tuple(BASELINES),
     steps: int = 20,
     batch_size: int = 32,
     seed: int = 0,
@@ -214,7 +183,7 @@ def faithfulness(
     rankings
         Maps by name, ``(n, *spatial)`` each; the ranking ``random`` is added.
     baselines
-        Of `baseline_of`.
+        Names, of `saliency.metrics.baselines.BASELINES`.
     seed
         Of noise, ties and the random order; all rankings meet the same noise.
     model, x, classes, steps, batch_size, outputs, ignore_lastlayer

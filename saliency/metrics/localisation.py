@@ -1,17 +1,26 @@
 """Does the map lie on the object? Each measure stands beside what chance would give.
 
-Maps are ``(n, *spatial)`` and not negative: upsampled Grad-CAMs, or magnitudes of guided maps. Masks are bool and of
-the same shape. Results are ``(n,)``, float64, and NaN where a mask is empty or a map holds NaN. A map that has the same
-value everywhere points nowhere: it is no hit, and its other measures are NaN.
+Maps are ``(n, *spatial)`` and not negative: upsampled maps of the leading method, or magnitudes of signed ones. Masks
+are bool and of the same shape. Results are ``(n,)``, float64, and NaN where a mask is empty or a map holds NaN. A map
+that has the same value everywhere points nowhere: it is no hit, and its other measures are NaN.
 """
 
 import numpy as np
-from scipy.ndimage import distance_transform_edt, find_objects
 
+from saliency.metrics.batch import Batch, Measured
 from saliency.metrics.concentration import flat
+from saliency.metrics.measure import Measure
+from saliency.registry.key import Key
 
 # Interpolation leaves equal maxima a few units in the last place apart.
 PLATEAU = 1e-6
+
+TOLERANCE = Key(
+    "tolerance",
+    "Pixels or voxels by which the largest value may miss the mask and still count as a hit of `pointing_hit`.",
+    15,
+    {"type": "number", "minimum": 0},
+)
 
 
 def _constant(values: np.ndarray) -> np.ndarray:
@@ -32,6 +41,16 @@ def mask_share(masks: np.ndarray) -> np.ndarray:
     return np.where(share > 0, share, np.nan)
 
 
+MASK_SHARE = Measure(
+    name="mask_share",
+    title="Share of the mask",
+    meaning="Share of the image that the mask covers: what chance gives for `energy_in_mask` and `rank_accuracy`.",
+    values=lambda measured: mask_share(measured.masks),
+    range=(0, 1),
+    needs="mask",
+)
+
+
 def energy_in_mask(maps: np.ndarray, masks: np.ndarray) -> np.ndarray:
     r"""Share of the map's sum that lies inside the mask, 0 … 1; by chance it is `mask_share`.
 
@@ -50,6 +69,32 @@ def energy_in_mask(maps: np.ndarray, masks: np.ndarray) -> np.ndarray:
     covered = np.einsum("ij,ij->i", values, inside, dtype=np.float64)
     usable = inside.any(axis=1) & ~_constant(values) & (total > 0)
     return np.divide(covered, total, out=np.full(len(values), np.nan), where=usable)
+
+
+def _energy(measured: Measured) -> np.ndarray:
+    return energy_in_mask(measured.maps, measured.masks)
+
+
+ENERGY_IN_MASK = Measure(
+    name="energy_in_mask",
+    title="Energy in the mask",
+    meaning="Share of the map's sum that lies inside the mask.",
+    values=lambda measured: measured.once(_energy),
+    range=(0, 1),
+    direction="higher is better",
+    chance="mask_share",
+    needs="mask",
+)
+ENERGY_RATIO = Measure(
+    name="energy_ratio",
+    title="Energy in the mask, by its share",
+    meaning="`energy_in_mask` divided by `mask_share`: how many times more than chance.",
+    values=lambda measured: measured.once(_energy) / mask_share(measured.masks),
+    range=(0, None),
+    direction="higher is better",
+    chance=1,
+    needs="mask",
+)
 
 
 def rank_accuracy(maps: np.ndarray, masks: np.ndarray) -> np.ndarray:
@@ -80,35 +125,20 @@ def rank_accuracy(maps: np.ndarray, masks: np.ndarray) -> np.ndarray:
     return result
 
 
-def iou(maps: np.ndarray, masks: np.ndarray) -> np.ndarray:
-    r"""Intersection over union of the mask and the map's K highest values, as many as the mask has pixels; 0 … 1.
-
-    No threshold has to be chosen: the map is cut at its own quantile. With the intersection :math:`aK` from
-    `rank_accuracy` a,
-
-    .. math:: \frac{|P_K \cap B|}{|P_K \cup B|} = \frac{aK}{2K - aK} = \frac{a}{2 - a}
-
-    By chance it is `iou_random`.
-
-    Examples
-    --------
-    >>> iou(np.array([[[4.0, 3.0, 2.0, 1.0]]]), np.array([[[True, False, True, False]]])).round(3)
-    array([0.333])
-    """
-    accuracy = rank_accuracy(maps, masks)
-    return accuracy / (2 - accuracy)
+def _rank_accuracy(measured: Measured) -> np.ndarray:
+    return rank_accuracy(measured.maps, measured.masks)
 
 
-def iou_random(masks: np.ndarray) -> np.ndarray:
-    r"""`iou` of a random choice of pixels, from its expected intersection: :math:`s / (2 - s)` for a `mask_share` s.
-
-    Examples
-    --------
-    >>> iou_random(np.array([[[True, False]]])).round(3)
-    array([0.333])
-    """
-    share = mask_share(masks)
-    return share / (2 - share)
+RANK_ACCURACY = Measure(
+    name="rank_accuracy",
+    title="Rank accuracy",
+    meaning="Of as many of the map's largest values as the mask has pixels, the share inside the mask.",
+    values=lambda measured: measured.once(_rank_accuracy),
+    range=(0, 1),
+    direction="higher is better",
+    chance="mask_share",
+    needs="mask",
+)
 
 
 def dilate(masks: np.ndarray, tolerance: float) -> np.ndarray:
@@ -119,6 +149,8 @@ def dilate(masks: np.ndarray, tolerance: float) -> np.ndarray:
     >>> dilate(np.array([[[True, False, False, False]]]), 2).tolist()
     [[[True, True, True, False]]]
     """
+    from scipy.ndimage import distance_transform_edt, find_objects
+
     grown = np.zeros(masks.shape, dtype=bool)
     margin = int(np.ceil(tolerance))
     for mask, result in zip(masks, grown, strict=True):
@@ -126,6 +158,10 @@ def dilate(masks: np.ndarray, tolerance: float) -> np.ndarray:
             near = tuple(slice(max(0, side.start - margin), side.stop + margin) for side in box)
             result[near] = distance_transform_edt(~mask[near]) <= tolerance
     return grown
+
+
+def _dilated(batch: Batch) -> np.ndarray:
+    return dilate(batch.masks, batch.settings[TOLERANCE.name])
 
 
 def pointing_hit(maps: np.ndarray, dilated: np.ndarray) -> np.ndarray:
@@ -156,6 +192,19 @@ def pointing_hit(maps: np.ndarray, dilated: np.ndarray) -> np.ndarray:
     return np.where(inside.any(axis=1) & ~np.isnan(highest[:, 0]), hits, np.nan)
 
 
+POINTING_HIT = Measure(
+    name="pointing_hit",
+    title="Pointing game",
+    meaning="Whether the map's largest value lies in the mask, or at most `tolerance` away.",
+    values=lambda measured: pointing_hit(measured.maps, measured.batch.once(_dilated)),
+    range=(0, 1),
+    direction="higher is better",
+    chance="pointing_random",
+    needs="mask",
+    keys=(TOLERANCE,),
+)
+
+
 def pointing_hit_centre(dilated: np.ndarray) -> np.ndarray:
     """`pointing_hit` of the image's centre, the baseline that photographs make strong: their object is in the middle.
 
@@ -171,6 +220,86 @@ def pointing_hit_centre(dilated: np.ndarray) -> np.ndarray:
     return np.where(flat(dilated).any(axis=1), hits, np.nan)
 
 
+POINTING_HIT_CENTRE = Measure(
+    name="pointing_hit_centre",
+    title="Pointing game of the centre",
+    meaning="`pointing_hit` of the image's centre, which photographs favour.",
+    values=lambda measured: pointing_hit_centre(measured.batch.once(_dilated)),
+    range=(0, 1),
+    chance="pointing_random",
+    needs="mask",
+    keys=(TOLERANCE,),
+)
+
+
 def pointing_random(dilated: np.ndarray) -> np.ndarray:
     """Expected `pointing_hit` of a uniformly random point: the share of the image that mask and tolerance cover."""
     return mask_share(dilated)
+
+
+POINTING_RANDOM = Measure(
+    name="pointing_random",
+    title="Pointing game of a random point",
+    meaning="`pointing_hit` of a random point, on average.",
+    values=lambda measured: pointing_random(measured.batch.once(_dilated)),
+    range=(0, 1),
+    needs="mask",
+    keys=(TOLERANCE,),
+)
+
+
+def iou(accuracy: np.ndarray) -> np.ndarray:
+    r"""Intersection over union of the mask and the map's K highest values, as many as the mask has pixels; 0 … 1.
+
+    No threshold has to be chosen: the map is cut at its own quantile. The intersection is :math:`aK`, with the
+    `rank_accuracy` a, so that
+
+    .. math:: \frac{|P_K \cap B|}{|P_K \cup B|} = \frac{aK}{2K - aK} = \frac{a}{2 - a}
+
+    By chance it is `iou_random`.
+
+    Parameters
+    ----------
+    accuracy
+        ``(n,)``: `rank_accuracy` of maps and masks.
+
+    Examples
+    --------
+    >>> maps, masks = np.array([[[4.0, 3.0, 2.0, 1.0]]]), np.array([[[True, False, True, False]]])
+    >>> iou(rank_accuracy(maps, masks)).round(3)
+    array([0.333])
+    """
+    return accuracy / (2 - accuracy)
+
+
+IOU = Measure(
+    name="iou",
+    title="Intersection over union",
+    meaning="Overlap of the mask with as many of the map's largest values as the mask has pixels.",
+    values=lambda measured: iou(measured.once(_rank_accuracy)),
+    range=(0, 1),
+    direction="higher is better",
+    chance="iou_random",
+    needs="mask",
+)
+
+
+def iou_random(masks: np.ndarray) -> np.ndarray:
+    r"""`iou` of a random choice of pixels, from its expected intersection: :math:`s / (2 - s)` for a `mask_share` s.
+
+    Examples
+    --------
+    >>> iou_random(np.array([[[True, False]]])).round(3)
+    array([0.333])
+    """
+    return iou(mask_share(masks))
+
+
+IOU_RANDOM = Measure(
+    name="iou_random",
+    title="Intersection over union of random pixels",
+    meaning="`iou` of random pixels.",
+    values=lambda measured: iou_random(measured.masks),
+    range=(0, 1),
+    needs="mask",
+)

@@ -3,23 +3,25 @@
 Adebayo et al., "Sanity Checks for Saliency Maps", 2018, https://arxiv.org/abs/1810.03292
 """
 
+from __future__ import annotations
+
 import copy
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-import torch
-from torch import Tensor, nn
 
-from saliency.methods.passes.explainer import Explainer, uses_target_layer
-from saliency.methods.passes.forward_pass import predict
-from saliency.methods.passes.scores import select_classes
 from saliency.methods.registered import method
 from saliency.methods.registered import methods as registered_methods
 from saliency.methods.upsampling import upsample
 from saliency.metrics.similarity import spearman, ssim
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from saliency.methods.passes.explainer import Explainer
 
 log = logging.getLogger(__name__)
 
@@ -36,9 +38,13 @@ def layers_from_the_top(model: nn.Module, x: Tensor) -> list[str]:
 
     Examples
     --------
+    >>> import torch
+    >>> from torch import nn
     >>> layers_from_the_top(nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1)), torch.rand(1, 2))
     ['2', '0']
     """
+    from saliency.methods.passes.forward_pass import predict
+
     ran: list[str] = []
     handles = [
         module.register_forward_hook(lambda *_, name=name: ran.append(name))
@@ -62,21 +68,25 @@ def randomise(module: nn.Module) -> None:
 
     Examples
     --------
+    >>> import torch
     >>> _ = torch.manual_seed(0)
-    >>> norm = nn.BatchNorm2d(2)
+    >>> norm = torch.nn.BatchNorm2d(2)
     >>> norm.running_mean.fill_(5), norm.weight.data.fill_(3)
     (tensor([5., 5.]), tensor([3., 3.]))
     >>> randomise(norm)
     >>> norm.running_mean, norm.weight.data
     (tensor([5., 5.]), tensor([1., 1.]))
     """
+    import torch
+
     for inner in module.modules():
         own = list(inner.parameters(recurse=False))
         if not own:
             continue
         buffers = {name: buffer.clone() for name, buffer in inner.named_buffers(recurse=False)}
-        if hasattr(inner, "reset_parameters"):
-            inner.reset_parameters()
+        reset = getattr(inner, "reset_parameters", None)
+        if reset is not None:
+            reset()
         else:
             for parameter in own:
                 with torch.no_grad():
@@ -102,6 +112,8 @@ def cascade(model: nn.Module, layers: Sequence[str], seed: int) -> Iterator[tupl
     name, copy
         The layer that was randomised last, and the copy, the same object each time.
     """
+    import torch
+
     randomised = copy.deepcopy(model)
     for depth, name in enumerate(layers):
         with torch.random.fork_rng(devices=[]):
@@ -114,7 +126,7 @@ def randomisation_test(
     model: nn.Module,
     x: Tensor,
     layers: Sequence[str] | None = None,
-    target_layer: str | None = None,
+    target_layer: str | int | None = None,
     batch_size: int = 16,
     seed: int = 0,
     methods: Sequence[str] | None = None,
@@ -125,8 +137,8 @@ def randomisation_test(
 ) -> pd.DataFrame:
     """Compare maps with those of a model whose upper layers are randomised, deeper and deeper.
 
-    The classes are those that the intact model predicts, and stay the same. Maps have the size of the input, and guided
-    maps are summed over channels.
+    The classes are those that the intact model predicts, and stay the same. Maps have the size of the input, and those
+    with channels are summed over them.
 
     Parameters
     ----------
@@ -137,7 +149,7 @@ def randomisation_test(
     layers
         Names of modules, the top one first; None for every module with parameters of its own.
     target_layer
-        Of Grad-CAM; None to find it.
+        Of the methods that use one; None to find it.
     batch_size
         Samples per forward pass.
     seed
@@ -159,6 +171,7 @@ def randomisation_test(
 
     Examples
     --------
+    >>> import torch
     >>> from saliency import NeuralNetwork
     >>> _ = torch.manual_seed(0)
     >>> x = torch.rand(2, 1, 50, 50)
@@ -168,6 +181,12 @@ def randomisation_test(
     >>> bool((table.loc[table["depth"] == 0, "spearman"].dropna() > 0.999).all())
     True
     """
+    import torch
+
+    from saliency.methods.passes.explainer import Explainer, uses_target_layer
+    from saliency.methods.passes.forward_pass import predict
+    from saliency.methods.passes.scores import select_classes
+
     names = list(registered_methods() if methods is None else methods)
     kinds = [method(name) for name in names]
 
@@ -197,6 +216,8 @@ def _maps(
     explainer: Explainer, x: Tensor, classes: Tensor, batch_size: int, ignore_lastlayer: bool
 ) -> dict[str, np.ndarray]:
     """Signed and absolute maps ``(2, n, *spatial)`` by method."""
+    import torch
+
     found: dict[str, list[Tensor]] = {}
     for batch, wanted in zip(x.split(batch_size), classes.split(batch_size), strict=True):
         with explainer.forward_pass(batch, ignore_lastlayer) as forward:

@@ -3,19 +3,20 @@
 from collections.abc import Sequence
 
 import numpy as np
-import torch
-from scipy.ndimage import uniform_filter
-from scipy.stats import rankdata
-from torch.nn import functional
+
+from saliency.methods.method import Method
+from saliency.methods.registered import method
+from saliency.metrics.batch import Batch, Measured
+from saliency.metrics.measure import Measure
 
 
-def magnitude(guided: np.ndarray) -> np.ndarray:
-    """Absolute values of a signed map, summed over its channels.
+def magnitude(maps: np.ndarray) -> np.ndarray:
+    """Absolute values of a map, summed over its channels.
 
     Parameters
     ----------
-    guided
-        ``(n, c, *spatial)``: guided backpropagation or Guided Grad-CAM.
+    maps
+        ``(n, c, *spatial)``: signed, such as gradients of the input.
 
     Returns
     -------
@@ -27,7 +28,27 @@ def magnitude(guided: np.ndarray) -> np.ndarray:
     >>> magnitude(np.array([[[[1.0, -2.0]], [[-3.0, 0.0]]]]))
     array([[[4., 2.]]])
     """
-    return np.abs(guided).sum(axis=1)
+    return np.abs(maps).sum(axis=1)
+
+
+def unsigned(maps: np.ndarray, kind: type[Method]) -> np.ndarray:
+    """How strong the maps of a method are at each place, whatever the sign.
+
+    Parameters
+    ----------
+    maps
+        As stored: ``(n, *spatial)``, or with channels ``(n, c, *spatial)``.
+    kind
+        The method.
+
+    Returns
+    -------
+    ndarray
+        ``(n, *spatial)``, not negative: the `magnitude` of maps with channels, absolute values of other signed ones.
+    """
+    if kind.channels:
+        return magnitude(maps)
+    return np.abs(maps) if kind.signed else maps
 
 
 def spearman(first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -54,6 +75,8 @@ def spearman(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     >>> spearman(np.array([[1.0, 2.0, 3.0]]), np.array([[10.0, 30.0, 20.0]]))
     array([0.5])
     """
+    from scipy.stats import rankdata
+
     ranks = [rankdata(maps.reshape(len(maps), -1), axis=1) for maps in (first, second)]
     for values in ranks:
         values -= (values.shape[1] + 1) / 2
@@ -83,25 +106,72 @@ def on_grid(maps: np.ndarray, shape: Sequence[int]) -> np.ndarray:
     >>> on_grid(np.array([[[1.0, 3.0, 5.0, 7.0]]]), (1, 2))
     array([[[2., 6.]]])
     """
+    import torch
+    from torch.nn import functional
+
     pool = {2: functional.adaptive_avg_pool2d, 3: functional.adaptive_avg_pool3d}[len(shape)]
-    return pool(torch.from_numpy(np.ascontiguousarray(maps)), tuple(shape)).numpy()
+    # torch's stubs know sizes of one axis only.
+    pooled: np.ndarray = pool(torch.from_numpy(np.ascontiguousarray(maps)), tuple(shape)).numpy()  # type: ignore[arg-type]
+    return pooled
 
 
-def agreement(gradcam: np.ndarray, guided_backprop: np.ndarray) -> np.ndarray:
-    """Whether Grad-CAM and guided backpropagation see the same places, -1 … 1.
+def agreement(coarse: np.ndarray, fine: np.ndarray) -> np.ndarray:
+    """Whether two maps of different resolution see the same places, -1 … 1; independent maps have 0.
 
-    `spearman` of Grad-CAM and the mean magnitude of guided backpropagation in each cell of Grad-CAM's own grid. Rank
-    correlation, because the two differ in unit and distribution; on the coarse grid, because an upsampled Grad-CAM
-    knows no more than its cells, and single pixels of guided backpropagation are edges and noise.
+    `spearman` of the coarse map and the mean of the fine one in each of its cells. Rank correlation, because the two
+    differ in unit and distribution; on the coarse grid, because the upsampled map knows no more than its cells, and
+    single pixels of the fine one are edges and noise.
 
     Parameters
     ----------
-    gradcam
+    coarse
         ``(n, *feature_spatial)``, at its own resolution.
-    guided_backprop
-        ``(n, c, *spatial)``.
+    fine
+        ``(n, *spatial)``, not negative.
+
+    Examples
+    --------
+    >>> agreement(np.array([[[1.0, 2.0]]]), np.array([[[1.0, 3.0, 5.0, 7.0]]]))
+    array([1.])
     """
-    return spearman(gradcam, on_grid(magnitude(guided_backprop), gradcam.shape[1:]))
+    return spearman(coarse, on_grid(fine, coarse.shape[1:]))
+
+
+def _agreement(measured: Measured) -> np.ndarray:
+    fine = measured.batch.fine[0]
+    return agreement(measured.leading, unsigned(measured.raw[fine], method(fine)))
+
+
+AGREEMENT = Measure(
+    name="agreement",
+    title="Agreement of two methods",
+    meaning="Rank correlation of the map and that of the first method on the input's grid, in the cells of the map.",
+    values=_agreement,
+    range=(-1, 1),
+    chance=0,
+    needs="methods",
+)
+
+
+def _between_targets(batch: Batch) -> np.ndarray:
+    """`spearman` of the maps of two targets, ``(n, methods)``."""
+    first, second = (batch.raw[target] for target in batch.compared)
+    pairs = [[unsigned(maps[name], method(name)) for maps in (first, second)] for name in batch.methods]
+    return np.stack([spearman(*pair) for pair in pairs], axis=1)
+
+
+SIMILARITY = Measure(
+    name="similarity",
+    title="Similarity of two targets",
+    meaning="Rank correlation of the maps of the first two targets of a sample: near 1, the method hardly depends on "
+    "the class.",
+    values=lambda measured: measured.batch.once(_between_targets),
+    range=(-1, 1),
+    direction="lower is better",
+    chance=0,
+    needs="targets",
+    per="method",
+)
 
 
 def ssim(first: np.ndarray, second: np.ndarray, window: int = 7) -> np.ndarray:
@@ -138,6 +208,8 @@ def ssim(first: np.ndarray, second: np.ndarray, window: int = 7) -> np.ndarray:
     >>> ssim(maps, maps)
     array([1.])
     """
+    from scipy.ndimage import uniform_filter
+
     if min(first.shape[1:]) < window:
         raise ValueError(f"maps of shape {first.shape[1:]} are smaller than the window of {window}")
     result = np.empty(len(first))

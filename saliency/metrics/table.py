@@ -1,183 +1,146 @@
 """All measures of a shard's maps, one row per sample and target."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 
-from saliency.methods.axes import SPATIAL_NAMES
-from saliency.methods.upsampling import upsample
-from saliency.metrics import concentration, localisation, similarity
+from saliency.metrics.batch import Batch, Measured, measured_methods
+from saliency.metrics.measure import Measure
+from saliency.metrics.registered import complete, measures
 
 # Pixels that are measured at a time, so that memory does not grow with the shard: a few float64 arrays of them.
 PIXELS = 2**20
 
 
-@dataclass(frozen=True)
-class MeasureSettings:
-    """What the measures depend on.
-
-    Attributes
-    ----------
-    spatial
-        Spatial shape of the network's input, to which Grad-CAM is upsampled.
-    tolerance
-        Pixels or voxels by which the maximum may miss the mask and still count as a hit; Zhang et al. (2018) use 15.
-    border
-        Width of the frame of ``border_energy``, as a share of the image's length along each axis.
-    compared
-        The two targets of a sample whose maps are compared.
-    """
-
-    spatial: tuple[int, ...]
-    tolerance: float = 15
-    border: float = 0.1
-    compared: tuple[str, str] = ("predicted", "runner_up")
-
-
-def measure_columns(ndim: int) -> list[str]:
-    """Names of the measures, in the order of the table; `ndim` is the number of spatial axes.
+def column_titles(ndim: int, methods: Iterable[str]) -> dict[str, str]:
+    """Title of each of the `measure_columns`, by name; parameters as there.
 
     Examples
     --------
-    >>> measure_columns(2)[:3]
+    >>> column_titles(2, [])["centroid_y"]
+    'Centroid: y'
+    """
+    names = measured_methods(methods)
+    columns = [measure.columns(ndim, names) for measure in measures().values()]
+    return {name: title for of_measure in columns for name, title in of_measure.items()}
+
+
+def measure_columns(ndim: int, methods: Iterable[str]) -> list[str]:
+    """Names of the measures' columns, in the order of the table.
+
+    Parameters
+    ----------
+    ndim
+        Number of spatial axes.
+    methods
+        Names of those that the experiment has; of those that are made from others nothing is measured.
+
+    Examples
+    --------
+    >>> measure_columns(2, [])[:3]
     ['mask_share', 'energy_in_mask', 'energy_ratio']
     """
-    return [
-        *("mask_share", "energy_in_mask", "energy_ratio", "rank_accuracy"),
-        *("pointing_hit", "pointing_hit_centre", "pointing_random", "iou", "iou_random"),
-        *("border_energy", "border_share"),
-        *(f"centroid_{axis}" for axis in SPATIAL_NAMES[ndim]),
-        *("spread", "entropy", "gini", "zero_map", "agreement"),
-        *("similarity_gradcam", "similarity_guided_backprop"),
-    ]
+    return list(column_titles(ndim, methods))
 
 
 def measure_shard(
-    maps_by_target: Mapping[str, Mapping[str, np.ndarray]], masks: np.ndarray | None, settings: MeasureSettings
+    maps_by_target: Mapping[str, Mapping[str, np.ndarray]],
+    masks: np.ndarray | None,
+    spatial: tuple[int, ...],
+    settings: Mapping[str, Any] | None = None,
 ) -> pd.DataFrame:
     """Measure the maps of a shard's samples.
 
-    The measures of where a map lies are those of Grad-CAM, upsampled to the input. What each of them is stands in
-    `saliency.metrics.localisation`, `concentration` and `similarity`.
+    The measures of where a map lies are those of the leading method (`saliency.methods.registered.leading_method`),
+    upsampled to the input. What each of them is stands in `saliency.metrics.localisation`, `concentration` and
+    `similarity`.
 
     Parameters
     ----------
     maps_by_target
-        By target and method: ``gradcam`` ``(n, *feature_spatial)`` at its own resolution, ``guided_backprop``
-        ``(n, c, *spatial)``; raw, NaN where a sample failed. Arrays, or anything that gives arrays when sliced.
+        By target and method, raw, as stored: ``(n, *feature_spatial)`` at the feature map's own resolution,
+        ``(n, *spatial)``, or with channels ``(n, c, *spatial)``; NaN where a sample failed. All targets have the same
+        methods, the leading one among them. Arrays, or anything that gives arrays when sliced.
     masks
         ``(n, *spatial)``, bool; False everywhere for a sample without an object. None where there are no masks.
+    spatial
+        Spatial shape of the network's input.
     settings
-        See `MeasureSettings`.
+        Of the measures (`saliency.metrics.registered.measure_keys`); those that are left out have their defaults.
 
     Returns
     -------
     DataFrame
         One row per sample and target, samples in order: ``row`` (position in the shard), ``target``, then
         `measure_columns`, all float64. NaN where a measure does not apply: no mask, no such map, a failed sample.
-        The similarities of the two targets' maps, ``similarity_gradcam`` on Grad-CAM's grid and
-        ``similarity_guided_backprop`` of magnitudes, stand in the rows of both.
+        What compares the first two targets stands in the rows of both.
+
+    Raises
+    ------
+    ValueError
+        If there is no map of a leading method, or no measure has a setting.
 
     Examples
     --------
+    >>> from saliency.methods.registered import leading_method, methods
     >>> cam = np.array([[[0.0, 0.0], [0.0, 1.0]]], dtype=np.float32)
     >>> masks = np.zeros((1, 8, 8), dtype=bool)
     >>> masks[:, 4:, 4:] = True
-    >>> table = measure_shard({"predicted": {"gradcam": cam}}, masks, MeasureSettings((8, 8), tolerance=0))
+    >>> table = measure_shard({"predicted": {leading_method(methods()): cam}}, masks, (8, 8), {"tolerance": 0})
     >>> table[["row", "target", "mask_share", "energy_in_mask", "pointing_hit"]]
        row     target  mask_share  energy_in_mask  pointing_hit
     0    0  predicted        0.25        0.765625           1.0
     """
-    samples = len(next(iter(next(iter(maps_by_target.values())).values())))
-    step = max(1, PIXELS // int(np.prod(settings.spatial)))
-    parts: dict[str, list[dict[str, np.ndarray]]] = {target: [] for target in maps_by_target}
+    settings = complete(settings or {})
+    names = measured_methods(next(iter(maps_by_target.values())))
+    samples = len(next(iter(maps_by_target.values()))[names[0]])
+    step = max(1, PIXELS // int(np.prod(spatial)))
+    parts: dict[str, list[pd.DataFrame]] = {target: [] for target in maps_by_target}
     for begin in range(0, samples, step):
         rows = slice(begin, min(begin + step, samples))
-        batch = {
-            target: {name: np.asarray(maps[name][rows]) for name in ("gradcam", "guided_backprop") if name in maps}
-            for target, maps in maps_by_target.items()
+        raw = {
+            target: {name: np.asarray(maps[name][rows]) for name in names} for target, maps in maps_by_target.items()
         }
         inside = None if masks is None else np.asarray(masks[rows]).astype(bool, copy=False)
-        for target, measures in _measure_batch(batch, inside, settings).items():
-            parts[target].append(measures)
+        batch = Batch(raw, inside, spatial, settings)
+        for target, tables in parts.items():
+            table = _measure(Measured(batch, target))
+            table.index += begin
+            tables.append(table)
     tables = []
-    for target, batches in parts.items():
-        columns = {name: np.concatenate([measures[name] for measures in batches]) for name in batches[0]}
-        failed = columns.pop("failed")
-        table = pd.DataFrame(columns, range(samples), measure_columns(len(settings.spatial)), dtype=np.float64)
-        table[failed] = np.nan
+    for target, of_target in parts.items():
+        table = pd.concat(of_target)
         table.insert(0, "target", target)
         table.insert(0, "row", table.index)
         tables.append(table)
     return pd.concat(tables).sort_values("row", kind="stable", ignore_index=True)
 
 
-def _measure_batch(
-    maps_by_target: Mapping[str, Mapping[str, np.ndarray]], masks: np.ndarray | None, settings: MeasureSettings
-) -> dict[str, dict[str, np.ndarray]]:
-    """Measures by target and name, ``(n,)`` each, and under ``failed`` which samples have no map."""
-    of_masks = {}
-    dilated = None
-    if masks is not None:
-        dilated = localisation.dilate(masks, settings.tolerance)
-        of_masks = {
-            "mask_share": localisation.mask_share(masks),
-            "pointing_hit_centre": localisation.pointing_hit_centre(dilated),
-            "pointing_random": localisation.pointing_random(dilated),
-            "iou_random": localisation.iou_random(masks),
-        }
-    alike = _similarities(*(maps_by_target.get(target, {}) for target in settings.compared))
-    found = {}
-    for target, maps in maps_by_target.items():
-        any_map = next(iter(maps.values()))
-        measures = of_masks | {"failed": np.isnan(any_map.reshape(len(any_map), -1)).any(axis=1)}
-        if target in settings.compared:
-            measures |= alike
-        if "gradcam" in maps:
-            cam = upsample(torch.from_numpy(maps["gradcam"]), settings.spatial)[:, 0].numpy()
-            measures |= _placement(cam, settings)
-            if masks is not None:
-                measures |= _localisation(cam, masks, dilated)
-            if "guided_backprop" in maps:
-                measures["agreement"] = similarity.agreement(maps["gradcam"], maps["guided_backprop"])
-        found[target] = measures
-    return found
+def _measure(measured: Measured) -> pd.DataFrame:
+    """Measures of one target of a batch, with a column for each."""
+    batch = measured.batch
+    found: dict[str, np.ndarray] = {}
+    for measure in measures().values():
+        columns = measure.columns(len(batch.spatial), batch.methods)
+        values = np.full((len(batch), len(columns)), np.nan)
+        if _applies(measure, measured):
+            values[:] = measure.values(measured).reshape(values.shape)
+        found |= dict(zip(columns, values.T, strict=True))
+    table = pd.DataFrame(found)
+    table[np.isnan(measured.leading.reshape(len(batch), -1)).any(axis=1)] = np.nan
+    return table
 
 
-def _localisation(cam: np.ndarray, masks: np.ndarray, dilated: np.ndarray) -> dict[str, np.ndarray]:
-    energy = localisation.energy_in_mask(cam, masks)
-    accuracy = localisation.rank_accuracy(cam, masks)
-    return {
-        "energy_in_mask": energy,
-        "energy_ratio": energy / localisation.mask_share(masks),
-        "rank_accuracy": accuracy,
-        "iou": accuracy / (2 - accuracy),
-        "pointing_hit": localisation.pointing_hit(cam, dilated),
+def _applies(measure: Measure, measured: Measured) -> bool:
+    batch = measured.batch
+    has = {
+        None: True,
+        "mask": bool(batch.masks.any()),
+        "methods": bool(batch.fine),
+        "targets": len(batch.compared) == 2 and measured.target in batch.compared,
     }
-
-
-def _placement(cam: np.ndarray, settings: MeasureSettings) -> dict[str, np.ndarray]:
-    centre = concentration.centroid(cam).T
-    return {
-        "border_energy": concentration.border_energy(cam, settings.border),
-        "border_share": np.full(len(cam), concentration.border_share(settings.spatial, settings.border)),
-        **{f"centroid_{axis}": values for axis, values in zip(SPATIAL_NAMES[cam.ndim - 1], centre, strict=True)},
-        "spread": concentration.spread(cam),
-        "entropy": concentration.entropy(cam),
-        "gini": concentration.gini(cam),
-        "zero_map": concentration.zero_map(cam),
-    }
-
-
-def _similarities(first: Mapping[str, np.ndarray], second: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    found = {}
-    if "gradcam" in first and "gradcam" in second:
-        found["similarity_gradcam"] = similarity.spearman(first["gradcam"], second["gradcam"])
-    if "guided_backprop" in first and "guided_backprop" in second:
-        found["similarity_guided_backprop"] = similarity.spearman(
-            similarity.magnitude(first["guided_backprop"]), similarity.magnitude(second["guided_backprop"])
-        )
-    return found
+    return has[measure.needs]

@@ -32,7 +32,7 @@ def predictions_data(table: pd.DataFrame) -> dict[str, object]:
     }
 
 
-def measures_data(table: pd.DataFrame, clusters: pd.DataFrame, ndim: int) -> dict[str, object]:
+def measures_data(table: pd.DataFrame, clusters: pd.DataFrame, columns: Sequence[str]) -> dict[str, object]:
     """Explained class, cluster and measures of each sample; measures that no sample has are left out.
 
     Parameters
@@ -41,11 +41,11 @@ def measures_data(table: pd.DataFrame, clusters: pd.DataFrame, ndim: int) -> dic
         Rows of ``metrics.parquet`` of one target.
     clusters
         ``clusters.csv``.
-    ndim
-        Number of spatial axes.
+    columns
+        Names of the measures.
     """
     cluster = table["id"].map(clusters.set_index("id")["cluster"]).where(lambda number: number >= 0)
-    measures = [name for name in measure_columns(ndim) if table[name].notna().any()]
+    measures = [name for name in columns if table[name].notna().any()]
     return {
         "class": numbers(table["class"]),
         "cluster": numbers(cluster),
@@ -153,6 +153,7 @@ def write_model_data(
     by_target = {name: part.reset_index(drop=True) for name, part in table.groupby("target")}
     audited = audited_rows(plan.samples, config["audit"]["where"])
     shards = list(map(Path, grids))
+    columns = measure_columns(plan.ndim, plan.methods)
 
     def write(name: str, content: object, output: str | Path) -> None:
         write_atomically(Path(output), data_script(f"{model}/{name}", content))
@@ -164,7 +165,7 @@ def write_model_data(
         clusters = pd.read_csv(files["clusters"], converters={"id": str})
         exemplars = config["audit"]["clusters"]["exemplars"]
         maps = np.concatenate(list(read_grids(shards, target)))
-        write(f"{target}/measures", measures_data(of_target, clusters, plan.ndim), outputs["measures"][number])
+        write(f"{target}/measures", measures_data(of_target, clusters, columns), outputs["measures"][number])
         classes = {
             "audited": np.flatnonzero(audited).tolist() if not audited.all() else None,
             # A Zarr group is the folder of its zarr.json.

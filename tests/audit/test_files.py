@@ -27,6 +27,8 @@ from saliency.steps.fused import fused
 from tests.helpers.shards import stored_shard
 from tests.helpers.workflow_project import Project
 
+METHODS = ["guided_backprop", "gradcam", "guided_gradcam"]
+
 
 def with_masks(project):
     """A mask for the first and the fourth photograph; those of the others are empty cells."""
@@ -57,7 +59,7 @@ def job(tmp_path, monkeypatch):
 def test_measures_of_a_shard(job, tmp_path):
     measure(job, tmp_path / "0.parquet", tmp_path / "0.npz")
     table = pd.read_parquet(tmp_path / "0.parquet")
-    assert list(table) == ["id", "target", "class", *measure_columns(2)]
+    assert list(table) == ["id", "target", "class", *measure_columns(2, METHODS)]
     assert table["id"].tolist() == [f"s{number}" for number in range(5) for _ in range(2)]
     first = table[table["target"] == "predicted"].reset_index(drop=True)
     assert first["class"].tolist() == job.read("predicted/class").tolist()
@@ -146,7 +148,7 @@ def test_planted_place_is_found_and_only_chosen_rows_count(tmp_path, monkeypatch
     assert problems == []
     table = pd.DataFrame({"id": [f"s{row}" for row in range(count)], "target": "predicted", "class": classes,
                           "name": classes.astype(str), "correct": pd.array([True] * count, dtype="boolean"),
-                          **dict.fromkeys(measure_columns(2), np.nan)})  # fmt: skip
+                          **dict.fromkeys(measure_columns(2, METHODS), np.nan)})  # fmt: skip
     table["zero_map"] = 0.0
     write_parquet(table, tmp_path / "metrics.parquet")
     np.savez(tmp_path / "0.npz", inputs=inputs, predicted=maps)
@@ -196,8 +198,8 @@ def test_audit_is_a_part_of_runs(tmp_path):
     metrics = pd.read_parquet(project.results / "tiny" / "metrics.parquet")
     assert metrics["id"].tolist() == [f"s{number}" for number in range(5)]
     pd.testing.assert_frame_equal(
-        pd.read_csv(project.results / "tiny" / "metrics.csv")[measure_columns(2)],
-        metrics[measure_columns(2)],
+        pd.read_csv(project.results / "tiny" / "metrics.csv")[measure_columns(2, METHODS)],
+        metrics[measure_columns(2, METHODS)],
         atol=1e-6,
     )
     findings = (project.results / "tiny" / "audit" / "predicted" / "findings.md").read_text()

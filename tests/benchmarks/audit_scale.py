@@ -22,6 +22,7 @@ from saliency.audit.files import write_audit
 from saliency.audit.grid_files import write_grids
 from saliency.audit.measure import write_parquet
 from saliency.experiment.validation import complete_config
+from saliency.methods.registered import methods
 from saliency.metrics.table import measure_columns
 
 SHARD = 256
@@ -34,7 +35,9 @@ def make(samples: int) -> list[Path]:
     classes, sites = np.arange(samples) % 10, np.where(np.arange(samples) % 2, "a", "b")
     manifest = pd.DataFrame({"id": [f"s{row}" for row in range(samples)], "path": "x.png", "site": sites})
     manifest.to_csv("manifest.csv", index=False)
-    measures = {name: rng.random(samples) for name in measure_columns(2)} | {"zero_map": np.zeros(samples)}
+    measures = {name: rng.random(samples) for name in measure_columns(2, list(methods()))} | {
+        "zero_map": np.zeros(samples)
+    }
     correct = pd.array(rng.random(samples) < 0.8, dtype="boolean")
     table = manifest.assign(target="predicted", name=classes.astype(str), correct=correct, **measures)
     write_parquet(table.assign(**{"class": classes}), Path("metrics.parquet"))

@@ -2,8 +2,8 @@
 
     python -m tests.benchmarks.profile_steps --images FOLDER
 
-A shard of up to 128 photographs, ResNet-18, one thread. Each step runs under cProfile as a program of its own, and does what
-the workflow's script does; Snakemake's own time comes on top. Percent of the job's time, and what is left.
+A shard of up to 128 photographs, ResNet-18, one thread. Each step runs under cProfile as a program of its own, and does
+what the workflow's script does; Snakemake's own time comes on top. Percent of the job's time, and what is left.
 """
 
 import argparse

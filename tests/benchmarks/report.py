@@ -23,6 +23,7 @@ from saliency.experiment.report_size import report_side
 from saliency.experiment.validation import complete_config
 from saliency.files.atomic_files import write_atomically, write_json
 from saliency.files.spreadsheet import csv_bytes
+from saliency.methods.registered import methods
 from saliency.metrics.table import measure_columns
 from saliency.report.document import write_report
 from saliency.report.model_data import cluster_data, measures_data, predictions_data, small_map
@@ -88,7 +89,7 @@ def table_of(samples: pd.DataFrame, generator: np.random.Generator) -> pd.DataFr
             "correct": predicted == label, "status": "ok",
         }
     )  # fmt: skip
-    return table.assign(**{name: generator.random(count) for name in measure_columns(2)})
+    return table.assign(**{name: generator.random(count) for name in measure_columns(2, list(methods()))})
 
 
 def write(project: Project, samples: int) -> tuple[Path, int, float]:

@@ -6,7 +6,8 @@ import torch
 from scipy.ndimage import gaussian_filter
 from torch import nn
 
-from saliency.metrics.faithfulness import baseline_of, curves, faithfulness, positions
+from saliency.metrics.baselines import baseline_of
+from saliency.metrics.faithfulness import curves, faithfulness, positions
 from tests.helpers.networks import SkipFromReluInput, torchvision_model
 
 

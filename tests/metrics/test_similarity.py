@@ -47,15 +47,15 @@ def test_the_grid_has_the_means_of_its_cells():
 
 @pytest.mark.parametrize("shape", [(2, 3), (2, 3, 2)])
 def test_agreement_finds_the_same_places(shape):
-    """Guided backpropagation of either sign with the magnitudes of Grad-CAM in each cell; then the reverse."""
+    """Fine maps of either sign, with the magnitudes of the coarse one in each cell; then the reverse."""
     rng = np.random.default_rng(0)
     cam = rng.permutation(np.prod(shape)).reshape(1, *shape).astype(np.float32)
     large = cam[:, np.newaxis].repeat(3, axis=1)
     for axis in range(2, large.ndim):
         large = large.repeat(4, axis=axis)
     signs = rng.choice([-1, 1], large.shape)
-    assert agreement(cam, large * signs) == pytest.approx([1])
-    assert agreement(cam, (large.max() - large) * signs) == pytest.approx([-1])
+    assert agreement(cam, magnitude(large * signs)) == pytest.approx([1])
+    assert agreement(cam, magnitude((large.max() - large) * signs)) == pytest.approx([-1])
 
 
 def test_magnitude_sums_absolute_values_of_channels():

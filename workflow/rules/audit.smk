@@ -1,10 +1,6 @@
-# Maps that are made from others are not measured: they say nothing of their own.
-MEASURED = [name for name in PLAN.methods if not method(name).parts]
-
-
 rule measure:
     input:
-        **of_all_targets(["inputs", "class", *MEASURED]),
+        **of_all_targets(["inputs", "class", *PLAN.measured]),
         masks=made_masks,
         descriptions=DESCRIPTIONS,
     output:

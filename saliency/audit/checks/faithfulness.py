@@ -86,7 +86,8 @@ def faithfulness_tables(samples: CheckedSamples, target: str) -> tuple[pd.DataFr
     config, network = samples.plan.config, samples.runner.network
     model = config["models"][samples.model]
     classes, methods = f"{target}/class", {name: f"{target}/{name}" for name in samples.plan.methods}
-    points, areas = [], []
+    points: list[pd.DataFrame] = []
+    areas: list[pd.DataFrame] = []
     for rows, arrays in samples.shards(["inputs", classes, *methods.values()]):
         x = samples.runner.normalised(arrays["inputs"])
         orders = rankings({name: arrays[path] for name, path in methods.items()}, x.shape[2:])
@@ -110,7 +111,8 @@ def faithfulness_tables(samples: CheckedSamples, target: str) -> tuple[pd.DataFr
                 parts.append(table.assign(row=rows[number]))
             log.info("faithfulness: sample %d", len(areas))
     samples.report(len(areas))
-    table, curves = pd.concat(areas), pd.concat(points)
+    table = pd.concat(areas)
+    curves = pd.concat(points)
     table["id"] = samples.plan.samples["id"].to_numpy()[table["row"]]
     means = curves.groupby(["baseline", "ranking", "fraction"], sort=False, as_index=False)[list(MEASURES)].mean()
     return table[["id", "baseline", "ranking", "deletion_auc", "insertion_auc"]], means

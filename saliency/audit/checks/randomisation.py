@@ -97,7 +97,7 @@ def randomisation_figure(table: pd.DataFrame, heading: str) -> Figure:
     figure.suptitle(f"{heading}, {table['id'].nunique()} samples", fontsize=11, parse_math=False)
     likeness, zeros = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     for name, part in table.groupby("method", sort=False):
-        kind = method(name)
+        kind = method(str(name))
         depths = part.groupby("depth")
         values = depths["spearman_absolute"]
         middle = values.mean()

@@ -125,7 +125,7 @@ def metadata_sentences(
     table = table[(table["p_adjusted"] < thresholds["alpha"]) & differs]
     found = []
     for number in range(len(entries)):
-        sentences, names = "", {}
+        sentences, names = "", dict[str, str]()
         for index, row in enumerate(table[table["entry"] == number].to_dict("records")):
             sentences += (
                 f" {{column{index}}} is {{group{index}}} in {percent(row['share'])} of them and in "

@@ -39,7 +39,10 @@ class OutsideMaskFinding(FindingKind):
                     f"energy that an even map would have there (median of {row['count']} samples, confidence interval "
                     f"{row['median_low']:.2f} to {row['median_high']:.2f}).",
                     class_name,
-                    {"class": int(row["group"]), **row.drop(["group", "measure"]).to_dict()},
+                    {
+                        "class": int(row["group"]),
+                        **{str(name): row[name] for name in row.index.drop(["group", "measure"])},
+                    },
                     evidence.ids(lowest.to_numpy()),
                 )
             )

@@ -33,8 +33,9 @@ def class_words(evidence: Evidence, index: int) -> tuple[str, dict[str, str]]:
     ('Class 3{class}', 'Class 3 (wolf)')
     """
     samples = evidence.samples
-    found = samples["name"].iloc[evidence.rows_of_class(index)] if "name" in samples else []
-    name = f" ({found.iloc[0]})" if len(found) and found.iloc[0] else ""
+    rows = evidence.rows_of_class(index)
+    found = samples["name"].iloc[rows[0]] if "name" in samples and len(rows) else ""
+    name = f" ({found})" if found else ""
     return f"Class {int(index)}{{class}}", {"class": name}
 
 

@@ -2,6 +2,8 @@
 
 from importlib import import_module
 
+from saliency.metrics.baselines import BASELINES
+from saliency.metrics.registered import measure_keys
 from saliency.registry.fits import (
     MAPPING,
     NULL,
@@ -14,16 +16,6 @@ from saliency.registry.fits import (
     number,
 )
 from saliency.registry.key import Key
-
-MEASURE_KEYS = (
-    Key(
-        "tolerance",
-        "Pixels or voxels by which the largest value may miss the mask and still count as a hit of `pointing_hit`.",
-        15,
-        number(0),
-    ),
-    Key("border", "Width of the frame of `border_energy`, as a share of the image.", 0.1, number(above=0, below=0.5)),
-)
 
 SELECTION_KEYS = (
     Key(
@@ -97,10 +89,11 @@ FAITHFULNESS_KEYS = (
     Key("steps", "Equal shares in which pixels are taken away.", 20, integer(2)),
     Key(
         "baselines",
-        "What stands in for them, in what the network sees: `mean` of the sample's channel, `blur` (Gaussian, a "
-        "standard deviation of a twentieth of each side), `noise` of the channel's mean and standard deviation.",
+        "What stands in for them, in what the network sees: "
+        + "; ".join(f"`{name}`, {baseline.meaning}" for name, baseline in BASELINES.items())
+        + ".",
         ["mean"],
-        list_of(choice("mean", "blur", "noise"), 1, unique=True),
+        list_of(choice(*BASELINES), 1, unique=True),
     ),
 )
 
@@ -148,5 +141,5 @@ def audit_key() -> Key:
         {},
         OPTIONAL_MAPPING,
         "what is measured on the maps, and from which numbers on something is a finding; a mapping, or null",
-        (*SELECTION_KEYS, *MEASURE_KEYS, *STATISTICS_KEYS, *parts),
+        (*SELECTION_KEYS, *measure_keys().values(), *STATISTICS_KEYS, *parts),
     )
