@@ -9,6 +9,7 @@ import pandas as pd
 import yaml
 from PIL import Image
 
+from saliency.audit.document import write_findings
 from saliency.audit.files import write_audit, write_mean_maps
 from saliency.audit.measure import measure, write_metrics
 from saliency.experiment.plan import Plan
@@ -89,16 +90,17 @@ def build_report(project: Project) -> Path:
             audits = {"mean_maps": []}
             for target in plan.targets:
                 audit = folder / "audit" / target
-                names = ["findings_json", "findings_md", "distributions", "groups", "maps", "clusters"]
-                outputs = {name: audit / name for name in names}
-                write_audit(config, target, metrics, grids, outputs, [])
+                outputs = {name: audit / name for name in ("evidence", "distributions", "groups", "maps", "clusters")}
+                write_audit(config, target, metrics, grids, outputs)
+                found = {"findings_json": audit / "findings.json", "findings_md": audit / "findings.md"}
+                write_findings(config, target, metrics, outputs["evidence"], [], **found)
                 files = files_of_shards(plan, store, target)
                 shards = {"class": files["class"], "maps": files[plan.leading]}
                 write_mean_maps(config, model, target, shards, descriptions, audit / "mean_maps.zarr")
                 audits["mean_maps"].append(audit / "mean_maps.zarr" / "zarr.json")
                 for name in ("distributions", "groups", "clusters"):
                     audits.setdefault(name, []).append(outputs[name])
-                findings.append(outputs["findings_json"])
+                findings.append(found["findings_json"])
             outputs = {"predictions": [report / f"data/{model}/predictions.js"]}
             for kind in ("measures", "classes"):
                 outputs[kind] = [report / f"data/{model}/{target}/{kind}.js" for target in plan.targets]
