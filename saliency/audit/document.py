@@ -189,4 +189,4 @@ def write_findings(
     described = (findings, left_out, known.tested, {**known.settings, "findings": thresholds})
     write_atomically(findings_json, to_json(*described).encode())
     write_atomically(findings_md, to_markdown(*described, links).encode())
-    log.info("%d findings", len(findings))
+    log.info("%d findings, %d of lower rank left out", len(findings), left_out)

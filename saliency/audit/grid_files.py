@@ -64,7 +64,9 @@ class DiskArray:
         except OSError as error:
             self._file.close()
             place = tempfile.gettempdir()
-            raise DataError(f"{place}: cannot write: {error.strerror}: free space there, or set TMPDIR") from error
+            raise DataError(
+                f"{place}: cannot write: {error.strerror}: free space there, or set TMPDIR to another folder"
+            ) from error
         self.shape = (rows, *shape)
 
     def __enter__(self) -> "DiskArray":

@@ -139,7 +139,7 @@ def test_randomisation_equals_the_metric_called_by_hand(made, tmp_path):
         assert min(figure.size) > 300
 
     wrong = config["audit"] | {"randomisation": {"samples": 4, "layers": ["head", "third"]}}
-    with pytest.raises(DataError, match=r"of the name third; it has first, second, head$"):
+    with pytest.raises(DataError, match=r"that is called third: choose from first, second, head$"):
         write_randomisation(
             config | {"audit": wrong}, "tiny", files(project, config, "randomisation"), descriptions, **out
         )

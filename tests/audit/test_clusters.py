@@ -1,12 +1,9 @@
 import numpy as np
-import pandas as pd
 import pytest
-from scipy import stats
 from sklearn.cluster import SpectralClustering
 from sklearn.metrics import adjusted_rand_score, silhouette_score
 
 from saliency.audit.clusters import ClusterSettings, cluster_maps
-from saliency.audit.findings.comparison import over_represented
 
 
 def planted(counts, seed=0, cells=64):
@@ -99,19 +96,13 @@ def test_many_copies_of_two_maps():
         assert len(np.unique(maps[found.labels == label], axis=0)) == 1
 
 
-def test_over_representation_is_fishers_test():
-    rng = np.random.default_rng(0)
-    members = rng.random(80) < 0.4
-    site = pd.Series(np.where(rng.random(80) < 0.3 + 0.4 * members, "a", "b"))
-    site[::9] = np.nan
-    table = over_represented(members, {"site": site})
-    for row in table.to_dict("records"):
-        known = site.notna().to_numpy()
-        group = (site == row["group"]).to_numpy()
-        counts = [
-            [(group & members).sum(), (known & ~group & members).sum()],
-            [(group & ~members).sum(), (known & ~group & ~members).sum()],
-        ]
-        assert row["p"] == pytest.approx(stats.fisher_exact(counts, alternative="greater").pvalue)
-        assert row["share"] == pytest.approx(counts[0][0] / sum(counts[0]))
-        assert row["share_rest"] == pytest.approx(counts[1][0] / sum(counts[1]))
+@pytest.mark.parametrize("shape", [(8, 8), (4, 4, 4)])
+def test_centres_are_where_clusters_have_more_energy_than_others(shape):
+    maps, truth = planted((40, 25))
+    found = cluster_maps(maps.reshape(-1, *shape), everything(maps))
+    # Cluster i has half of its energy in cell 7 i, whose centre lies half a cell further.
+    for label, cell in ((0, 0), (1, 7)):
+        assert (truth[found.labels == label] == label).all()
+        expected = [(index + 0.5) / size for index, size in zip(np.unravel_index(cell, shape), shape, strict=True)]
+        assert found.centres[label].tolist() == expected
+    assert np.isnan(cluster_maps(*two(planted((80,))[0])).centres).all()

@@ -15,7 +15,7 @@ from PIL import Image
 from saliency.audit.document import write_findings
 from saliency.audit.files import audit_settings, write_audit, write_mean_maps
 from saliency.audit.grid_files import DiskArray, read_grids
-from saliency.audit.measure import measure, metrics_table, pooling_grids, write_parquet
+from saliency.audit.measure import measure, metrics_table, pooling_grids
 from saliency.exceptions import DataError
 from saliency.experiment.digests import Digests
 from saliency.experiment.plan import Plan
@@ -24,6 +24,7 @@ from saliency.methods.upsampling import upsample
 from saliency.metrics.table import measure_columns
 from saliency.networks.describe import write_descriptions
 from saliency.steps.fused import fused
+from tests.helpers.audit_data import write_audit_inputs
 from tests.helpers.shards import stored_shard
 from tests.helpers.workflow_project import Project
 
@@ -128,43 +129,21 @@ def test_mean_maps_of_classes_and_groups(job, tmp_path):
 
 
 def test_planted_place_is_found_and_only_chosen_rows_count(tmp_path, monkeypatch):
-    """Maps of class 1 lie in the lower right corner, where its pictures hold a pattern; other maps lie anywhere."""
     monkeypatch.chdir(tmp_path)
-    generator = np.random.default_rng(0)
     count = 240
-    classes = np.arange(count) % 3
-    maps = generator.random((count, 8, 8)) ** 4
-    maps[classes == 1] *= 0.01
-    maps[classes == 1, 6:, 6:] = 1
-    inputs = generator.random((count, 1, 32, 32))
-    inputs[classes == 1, :, 26:30, 26:30] = np.indices((4, 4)).sum(0) % 2
-    rows = ["id,path,label,split"]
-    rows += [f"s{row},x.png,{classes[row]},{'test' if row % 2 else 'train'}" for row in range(count)]
-    (tmp_path / "m.csv").write_text("\n".join(rows) + "\n")
-    config, problems = complete_config(
-        {"experiment": "e", "manifest": "m.csv", "models": {"net": {"factory": "torch.nn:Linear"}}, "on_error": "skip",
-         "audit": {"where": {"split": "test"}, "permutations": 99, "resamples": 100}},
-    )  # fmt: skip
-    assert problems == []
-    table = pd.DataFrame({"id": [f"s{row}" for row in range(count)], "target": "predicted", "class": classes,
-                          "name": classes.astype(str), "correct": pd.array([True] * count, dtype="boolean"),
-                          **dict.fromkeys(measure_columns(2, METHODS), np.nan)})  # fmt: skip
-    table["zero_map"] = 0.0
-    write_parquet(table, tmp_path / "metrics.parquet")
-    np.savez(tmp_path / "0.npz", inputs=inputs, predicted=maps)
-    names = ["findings_json", "findings_md", "distributions", "groups", "maps", "clusters", "evidence"]
+    config = write_audit_inputs(tmp_path, count)
+    names = ["evidence", "distributions", "groups", "maps", "clusters"]
     outputs = {name: tmp_path / "out" / name for name in names}
-    metrics = tmp_path / "metrics.parquet"
-    write_audit(config, "predicted", metrics, [tmp_path / "0.npz"], outputs)
-    documents = {name: outputs[name] for name in ("findings_json", "findings_md")}
-    write_findings(config, "predicted", metrics, outputs["evidence"], [], **documents)
-    document = json.loads(outputs["findings_json"].read_text())
+    write_audit(config, "predicted", tmp_path / "metrics.parquet", [tmp_path / "0.npz"], outputs)
+    written = {"findings_json": tmp_path / "out" / "findings.json", "findings_md": tmp_path / "out" / "findings.md"}
+    write_findings(config, "predicted", tmp_path / "metrics.parquet", outputs["evidence"], [], **written)
+    document = json.loads(written["findings_json"].read_text())
     assert document["tested"]["samples"] == count // 2
     best = document["findings"][0]
     assert best["kind"] == "shortcut"
     assert "Class 1" in best["sentence"]
     assert "lower right corner" in best["sentence"]
-    assert best["sentence"] in outputs["findings_md"].read_text().replace("\\", "")
+    assert best["sentence"] in written["findings_md"].read_text().replace("\\", "")
     described = pd.read_csv(outputs["distributions"], dtype={"group": str}).set_index(["column", "group", "measure"])
     assert described.loc[("all", "all", "correct"), "count"] == count // 2
     assert described.loc[[("class", str(name), "correct") for name in range(3)], "count"].sum() == count // 2

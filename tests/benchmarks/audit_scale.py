@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from saliency.audit.document import write_findings
 from saliency.audit.files import write_audit
 from saliency.audit.grid_files import write_grids
 from saliency.audit.measure import write_parquet
@@ -26,7 +27,7 @@ from saliency.methods.registered import methods
 from saliency.metrics.table import measure_columns
 
 SHARD = 256
-OUTPUTS = ("findings_json", "findings_md", "distributions", "groups", "maps", "clusters")
+OUTPUTS = ("evidence", "distributions", "groups", "maps", "clusters")
 
 
 def make(samples: int) -> list[Path]:
@@ -66,7 +67,9 @@ def run(samples: int) -> None:
     if samples:
         grids = sorted(Path().glob("*.npz"), key=lambda path: int(path.stem))
         outputs = {name: Path("out", name) for name in OUTPUTS}
-        write_audit(config, "predicted", Path("metrics.parquet"), grids, outputs, [])
+        metrics, found = Path("metrics.parquet"), {name: Path("out", name) for name in ("findings_json", "findings_md")}
+        write_audit(config, "predicted", metrics, grids, outputs)
+        write_findings(config, "predicted", metrics, outputs["evidence"], [], **found)
         taken = time.process_time() - began
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
     print(f"{samples:8} {taken:8.1f} {peak:8.0f}")

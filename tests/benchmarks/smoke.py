@@ -39,7 +39,7 @@ SMALL = {
 IMPORTED = ("economics", "processors", "real_data")
 # Modules that a benchmark needs beside those of the tests.
 OTHERS = {
-    **dict.fromkeys(("compilation", "process_settings", "reduced_precision", "speed"), "cv2"),
+    **dict.fromkeys(("compilation", "process_settings", "reduced_precision", "speed"), "pytorch_grad_cam"),
     "shortcut": "sklearn",
 }
 SECONDS = 300
@@ -48,7 +48,9 @@ SECONDS = 300
 def main() -> None:
     """Print a line for each; exit with 1 if one fails."""
     known = {*SMALL, *IMPORTED, "__init__", "markdown", "peers", "smoke"}
-    failed = [f"{path.stem} is not in smoke.py" for path in Path(__file__).parent.glob("*.py") if path.stem not in known]
+    failed = [
+        f"{path.stem} is not in smoke.py" for path in Path(__file__).parent.glob("*.py") if path.stem not in known
+    ]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for photograph in ("astronaut", "chelsea", "coffee", "rocket"):

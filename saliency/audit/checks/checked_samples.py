@@ -61,8 +61,8 @@ class CheckedSamples:
         found = read_descriptions(descriptions)
         if found["dense"]:
             raise DataError(
-                f"audit.{check}: is for classifiers, but models.{model} has a score per pixel or voxel, which is no "
-                f"probability of a class: set audit.{check}: null where such models are explained"
+                f"audit.{check}: models.{model} has a score per pixel or voxel, but this check needs a classifier: set "
+                f"audit.{check}: null"
             )
         self.plan, self.runner = Plan(config), Runner(config, model, found.get("target_layer"))
         self.model, self.settings = model, config["audit"][check]
@@ -101,6 +101,6 @@ class CheckedSamples:
         if used == 0:
             raise DataError(
                 f"audit.{self._check}: none of the {chosen} chosen samples has a result: raise "
-                f"audit.{self._check}.samples, or set audit.{self._check}: null"
+                f"audit.{self._check}.samples to choose more, or set audit.{self._check}: null"
             )
         log.info("%s: %d of %d samples have a result", self._check, used, chosen)

@@ -46,8 +46,10 @@ def rankings(maps: Mapping[str, np.ndarray], spatial: Sequence[int]) -> dict[str
 
     Examples
     --------
-    >>> rankings({"guided_backprop": np.array([[[[1.0, -2.0]], [[-3.0, 0.0]]]])}, (1, 2))
-    {'guided_backprop': array([[[4., 2.]]])}
+    >>> from saliency.methods.registered import methods
+    >>> name = next(name for name, kind in methods().items() if kind.signed and kind.channels)
+    >>> rankings({name: np.array([[[[1.0, -2.0]], [[-3.0, 0.0]]]])}, (1, 2))[name]
+    array([[[4., 2.]]])
     """
     found = {}
     for name, values in maps.items():

@@ -75,8 +75,8 @@ def _check_layers(network: nn.Module, layers: Sequence[str]) -> None:
     if wrong:
         known = [name for name, module in modules.items() if name and any(True for _ in module.parameters())]
         raise DataError(
-            f"audit.randomisation.layers: the network has no module with parameters of the name {', '.join(wrong)}; it "
-            f"has {', '.join(known)}"
+            f"audit.randomisation.layers: the network has no module with parameters that is called {', '.join(wrong)}: "
+            f"choose from {', '.join(known)}"
         )
 
 

@@ -46,8 +46,8 @@ class ShortcutFinding(FindingKind):
                     f"{place.name}: on average {percent(place.energy)} of the map's energy lies there, on "
                     f"{percent(place.area)} of the area. In every other class, it does so in at most "
                     f"{percent(place.share_elsewhere)} of the samples. These samples look alike there, and unlike "
-                    f"those of other classes (contrast {place.contrast:.2f}): the model may have learned a mark, not "
-                    f"the object. Accuracy is {percent(accuracy)} in these samples{rest}.{note}",
+                    f"those of other classes (contrast {place.contrast:.2f}): the model may have learned a mark "
+                    f"instead of the object. Accuracy is {percent(accuracy)} in these samples{rest}.{note}",
                     {**class_name, **names},
                     {
                         "class": place.class_index,
