@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from saliency.experiment.keys.audit import CLUSTER_KEYS, STATISTICS_KEYS
+from saliency.experiment.keys.audit_settings import CLUSTER_KEYS, STATISTICS_KEYS
 from saliency.registry.key import default_of
 
 

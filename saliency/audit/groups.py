@@ -5,7 +5,7 @@ from collections.abc import Hashable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from saliency.experiment.keys.audit import STATISTICS_KEYS
+from saliency.experiment.keys.audit_settings import STATISTICS_KEYS
 from saliency.registry.key import default_of
 
 # Values that are resampled at a time.

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from saliency.audit.grid import energy_shares
-from saliency.experiment.keys.audit import STATISTICS_KEYS
+from saliency.experiment.keys.audit_settings import STATISTICS_KEYS
 from saliency.registry.key import default_of
 
 # Exchanged members that are held at a time.

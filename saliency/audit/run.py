@@ -13,7 +13,7 @@ from saliency.audit.grid_files import DiskArray
 from saliency.audit.groups import compare_groups, describe_groups, grouping_columns
 from saliency.audit.mean_maps import mean_map_test
 from saliency.audit.shortcuts import ShortcutSettings, find_shortcuts
-from saliency.experiment.keys.audit import STATISTICS_KEYS
+from saliency.experiment.keys.audit_settings import STATISTICS_KEYS
 from saliency.registry.key import default_of
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from saliency.audit.grid import place_name, window_sums
 from saliency.audit.grid_files import DiskArray
-from saliency.experiment.keys.audit import SHORTCUT_KEYS, STATISTICS_KEYS
+from saliency.experiment.keys.audit_settings import SHORTCUT_KEYS, STATISTICS_KEYS
 from saliency.registry.key import default_of
 
 
