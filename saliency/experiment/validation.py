@@ -138,7 +138,7 @@ def _input_problems(config: Config) -> list[str]:
     validator = input_validator(config["input"]["mode"])
     for name, model in config.get("models", {}).items():
         if "mode" in model["input"]:
-            problems.append(f"models.{name}.input.mode: is the same for all models, set it in input")
+            problems.append(f"models.{name}.input.mode: cannot differ between models: set it in input")
         elif model["input"]:
             merged = input_config(config, name)
             wrong = [
@@ -169,7 +169,7 @@ def _patch_problems(config: Config, table: pd.DataFrame, path: Path) -> list[str
         if not Path(settings[key]).is_dir()
     ]
     missing = [
-        f"{path}: column '{name}' is missing, which patches need"
+        f"{path}: column '{name}' is missing: patches need it"
         for name in ("path", "mask", "volume", "label")
         if name not in table
     ]
@@ -217,7 +217,7 @@ def _manifest_problems(config: Config) -> list[str]:
     if config.get("audit"):
         grouped = [*(config["audit"]["columns"] or []), *config["audit"]["where"]]
         problems += [
-            f"{path}: column '{name}' is missing, which audit of the config names"
+            f"{path}: column '{name}' is missing, which the config names in audit"
             for name in grouped
             if name not in table
         ]
@@ -228,9 +228,9 @@ def _manifest_problems(config: Config) -> list[str]:
         if column not in table:
             problems.append(f"{path}: column '{column}' is missing, which models.{name}.train.split names")
         elif "label" in table and not ((table[column] == "train") & (table["label"] != "")).any():
-            problems.append(f"{path}: column '{column}' has no 'train' in a row with a label for models.{name}")
+            problems.append(f"{path}: no row with a label has 'train' in column '{column}': models.{name} needs one")
     for place, wanted in [("plots.samples", config.get("plots", {}).get("samples")), ("export", config.get("export"))]:
         if isinstance(wanted, list) and "id" in table:
             unknown = [name for name in wanted if name not in set(table["id"])]
-            problems += [one_line(f"{path}: has no id '{name}', which {place} of the config names") for name in unknown]
+            problems += [one_line(f"{path}: has no id '{name}', which the config names in {place}") for name in unknown]
     return problems

@@ -57,7 +57,7 @@ def export_sample(
         source = load_volume(original)
         grid = preprocessing.grid(source)
     except InputError as error:
-        log.warning("%s: %s: there is no grid to write on, NaN is written", original, error)
+        log.warning("%s: %s: its grid cannot be read, so its maps are written as NaN", original, error)
         for name, output in outputs.items():
             save_image(nib.Nifti1Image(found.maps[name][0], np.eye(4)), Path(output))
         return

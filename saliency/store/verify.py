@@ -89,7 +89,7 @@ def _read_record(experiment: Path) -> tuple[dict[str, Any], Plan | None, list[Pr
         completed, _ = complete_config(record["config"], check=False)
         plan = Plan(completed, experiment.resolve().parents[1])
         if not all(NAME.fullmatch(name) for name in [*plan.models, *plan.targets]):
-            raise ValueError("it holds other names than a config can")
+            raise ValueError("it holds names that no config can have")
         for model in plan.models:
             described_specs(plan, model, record["models"][model])
             if not all(re.fullmatch(r".+/c(\.\d+)+", key) for key in record["digests"][model]):
@@ -104,10 +104,10 @@ def _read_record(experiment: Path) -> tuple[dict[str, Any], Plan | None, list[Pr
 def _digests_now(plan: Plan) -> dict[str, dict[str, str]] | None:
     """Digests as they would be recorded today; None if they cannot be computed."""
     if plan.samples.empty:
-        log.warning("%s cannot be read: whether shards are out of date is not checked", plan.manifest)
+        log.warning("%s cannot be read, so shards that are out of date are not found", plan.manifest)
         return None
     try:
         return shard_digests(plan)
     except (KeyError, ValueError, OSError) as error:
-        log.warning("whether shards are out of date is not checked: digests cannot be computed: %r", error)
+        log.warning("digests cannot be computed, so shards that are out of date are not found: %r", error)
         return None
