@@ -15,8 +15,7 @@ import torch
 from saliency.networks.device import use_reproducible_algorithms
 from saliency.networks.memory_format import arrange_channels_last
 from tests.benchmarks.markdown import markdown
-from tests.benchmarks.peers import forward
-from tests.benchmarks.speed import MODELS, noise, timed
+from tests.benchmarks.networks import MODELS, forward, noise, timed
 from tests.helpers.networks import torchvision_model
 
 

@@ -7,6 +7,7 @@ seconds, bytes, files, jobs; dry runs give what planning takes. Larger experimen
 only a Slurm shows stands in the constants below, with the command that measures it.
 """
 
+import argparse
 import csv
 import math
 import os
@@ -123,17 +124,26 @@ def shard_files(few: Run, many: Run, shards: int) -> pd.DataFrame:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--count", type=int, default=8, help="small runs have 3 and 12 times as many samples")
+    parser.add_argument("--shards", type=int, default=2000, help="of a dry run whose shards have one sample")
+    parser.add_argument("--samples", type=int, default=20_000, help="of a dry run with one shard")
+    parser.add_argument("--manifest", type=int, default=200_000, help="rows of the manifest that is read")
+    arguments = parser.parse_args()
+    few, most = 3 * arguments.count, 12 * arguments.count
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        one, many, larger = run(folder / "one", 24, 24), run(folder / "many", 24, 8), run(folder / "larger", 96, 96)
-        database = run(folder / "database", 24, 24, "--persistence-backend", "db")
-        sizes = [(10, 10), (2000, 1), (20_000, 20_000)]
+        one, many = run(folder / "one", few, few), run(folder / "many", few, arguments.count)
+        larger = run(folder / "larger", most, most)
+        database = run(folder / "database", few, few, "--persistence-backend", "db")
+        sizes = [(10, 10), (arguments.shards, 1), (arguments.samples, arguments.samples)]
         plans = [planning(folder / f"plan{number}", *size) for number, size in enumerate(sizes)]
-        auto, read = reading(folder / "manifest", 200_000)
+        auto, read = reading(folder / "manifest", arguments.manifest)
     counts = shard_files(one, many, shards=2)
-    sample_seconds, sample_bytes = (larger.core_seconds - one.core_seconds) / 72, (larger.stored - one.stored) / 72
-    plan_sample = (plans[2] - plans[0]) / 20_000
-    plan_shard = (plans[1] - plans[0]) / 2000 - plan_sample
+    sample_seconds = (larger.core_seconds - one.core_seconds) / (most - few)
+    sample_bytes = (larger.stored - one.stored) / (most - few)
+    plan_sample = (plans[2] - plans[0]) / arguments.samples
+    plan_shard = (plans[1] - plans[0]) / arguments.shards - plan_sample
     print(f"a sample: {sample_seconds:.2f} core seconds, {sample_bytes / 1e6:.2f} MB\n")
     print(markdown(counts.rename_axis("").reset_index()))
     print(f"\nplanning: {plans[0]:.1f} s, {1000 * plan_shard:.1f} ms a shard, {1000 * plan_sample:.3f} ms a sample")

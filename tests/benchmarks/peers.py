@@ -27,11 +27,6 @@ from saliency.methods.upsampling import upsample
 Tool = dict[str, Callable[[], object]]
 
 
-def forward(model: nn.Module, x: Tensor) -> Tensor:
-    with torch.inference_mode():
-        return model(x)
-
-
 def ours(model: nn.Module, x: Tensor, target: int) -> dict[str, Tool]:
     classes = torch.full((len(x),), target, device=x.device)
     methods = {kind.name: kind(model) for kind in (GradCAM, GuidedBackprop, GuidedGradCAM)}

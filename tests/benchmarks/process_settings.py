@@ -28,7 +28,7 @@ from tests.helpers.networks import torchvision_model
 from saliency import GuidedGradCAM
 from saliency.networks.device import keep_freed_memory
 from saliency.networks.memory_format import arrange_channels_last
-from tests.benchmarks.speed import noise
+from tests.benchmarks.networks import noise
 
 if {set}:
     keep_freed_memory()

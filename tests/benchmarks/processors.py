@@ -1,12 +1,13 @@
 """How far results differ between kinds of processors, shown by asking the libraries for older instruction sets.
 
-    python tests/benchmarks/processors.py
+    python -m tests.benchmarks.processors
 
 Computes the maps of the demo's photographs with EfficientNet-Lite0, once with everything that this processor has, and
 once as on processors without AVX-512 and without AVX2; prints the largest differences, relative to each sample's
 largest value.
 """
 
+import argparse
 import json
 import os
 import subprocess
@@ -28,7 +29,7 @@ PROCESSORS = {
 }
 
 
-def compute(output: Path) -> None:
+def compute(output: Path, count: int | None) -> None:
     import torch
 
     from saliency import GuidedGradCAM
@@ -43,7 +44,7 @@ def compute(output: Path) -> None:
     (model,) = config["models"]
     settings, plan = input_config(config, model), Plan(config)
     read = preprocessing_of(settings)
-    x = np.stack([read_sample(read, files)["inputs"] for files in plan.files(plan.samples, model)])
+    x = np.stack([read_sample(read, files)["inputs"] for files in plan.files(plan.samples[:count], model)])
     x = (torch.from_numpy(x) - settings["mean"][0]) / settings["std"][0]
     entry = config["models"][model]
     explainer = GuidedGradCAM(load_model(entry["factory"], entry["kwargs"], entry["weights"]))
@@ -53,11 +54,20 @@ def compute(output: Path) -> None:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--count", type=int, help="only so many of the photographs")
+    parser.add_argument("--output", type=Path, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.output:
+        compute(arguments.output, arguments.count)
+        return
+    count = [] if arguments.count is None else ["--count", str(arguments.count)]
     with tempfile.TemporaryDirectory() as folder:
         found = {}
         for name, environment in {"all": {}, **PROCESSORS}.items():
             path = Path(folder, "maps.npz")
-            subprocess.run([sys.executable, __file__, str(path)], env=os.environ | environment, check=True, cwd=ROOT)
+            command = [sys.executable, "-m", "tests.benchmarks.processors", "--output", str(path), *count]
+            subprocess.run(command, env=os.environ | environment, check=True, cwd=ROOT)
             with np.load(path) as arrays:
                 found[name] = dict(arrays)
     for name in PROCESSORS:
@@ -71,4 +81,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    compute(Path(sys.argv[1])) if len(sys.argv) > 1 else main()
+    main()

@@ -21,7 +21,7 @@ from saliency import GuidedGradCAM
 from saliency.networks.device import reduced_precision, use_reproducible_algorithms
 from saliency.networks.memory_format import arrange_channels_last
 from tests.benchmarks.markdown import markdown
-from tests.benchmarks.speed import MODELS, explained_class, noise, timed
+from tests.benchmarks.networks import MODELS, explained_class, noise, timed
 from tests.helpers.networks import torchvision_model
 
 MAPS = ("gradcam", "guided_backprop")

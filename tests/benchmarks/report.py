@@ -135,7 +135,7 @@ def write(project: Project, samples: int) -> tuple[Path, int, float]:
     }
     data = {
         "predictions": predictions_data(table),
-        "predicted/measures": measures_data(table, clusters, 2),
+        "predicted/measures": measures_data(table, clusters, measure_columns(2, list(methods()))),
         "predicted/classes": classes,
     }
     for name, content in data.items():

@@ -18,7 +18,6 @@ import io
 import json
 import statistics
 import sys
-import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -30,14 +29,12 @@ from torch import Tensor, nn
 
 from saliency import GradCAM
 from tests.benchmarks.markdown import markdown
-from tests.benchmarks.peers import forward, scaled, tools
+from tests.benchmarks.networks import MODELS, SHAPES, explained_class, forward, noise, timed
+from tests.benchmarks.peers import scaled, tools
 from tests.helpers.networks import torchvision_model
 
-MODELS = ("resnet18", "resnet50", "vgg16", "densenet121", "mobilenet_v2", "r3d_18")
-SHAPES = {"r3d_18": (3, 16, 112, 112)}
 # Other libraries guide neither ReLU6 nor ReLU that is called as a function; what differs by more is marked.
 LARGEST = {"gradcam": 1e-4, "guided_backprop": 1e-3}
-
 
 OUTPUTS = {
     "predictions": "Predictions",
@@ -47,16 +44,6 @@ OUTPUTS = {
 }
 
 
-def timed(work: Callable[[], object]) -> tuple[float, float]:
-    """Wall time and processor time, in seconds."""
-    begin, used = time.perf_counter(), time.process_time()
-    with contextlib.redirect_stderr(io.StringIO()):
-        work()
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-    return time.perf_counter() - begin, time.process_time() - used
-
-
 def difference(found: object, expected: Tensor, size: tuple[int, ...]) -> float:
     """Largest difference, relative to the largest value."""
     found = found.detach().cpu().numpy() if isinstance(found, Tensor) else np.asarray(found)
@@ -64,21 +51,6 @@ def difference(found: object, expected: Tensor, size: tuple[int, ...]) -> float:
     if found.shape != wanted.shape:
         return float("nan")
     return float(np.abs(found - wanted).max() / np.abs(wanted).max())
-
-
-def noise(name: str, batch: int, device: str) -> Tensor:
-    """Make a batch of what the network `name` takes."""
-    return torch.rand(batch, *SHAPES.get(name, (3, 224, 224)), generator=torch.Generator().manual_seed(0)).to(device)
-
-
-def explained_class(model: nn.Module, x: Tensor) -> int:
-    """Return the first class for which no sample's Grad-CAM is zero everywhere, as it easily is with random weights."""
-    with GradCAM(model).forward_pass(x) as done:
-        for target in range(done.scores.shape[1]):
-            cam = done.maps(torch.full((len(x),), target, device=x.device), keep_graph=True)["gradcam"]
-            if cam.flatten(1).any(dim=1).all():
-                return target
-    raise ValueError("Grad-CAM is zero for every class in some sample")
 
 
 def measure(
