@@ -47,6 +47,7 @@ def test_a_group_that_only_has_another_mix_of_classes_does_not_differ():
     assert abs(stratified["effect"][0]) < 0.15
 
 
+@pytest.mark.slow
 def test_p_values_are_uniform_where_nothing_differs():
     rng = np.random.default_rng(3)
     measures = [f"m{number}" for number in range(600)]
@@ -57,6 +58,7 @@ def test_p_values_are_uniform_where_nothing_differs():
         assert abs((p < level).mean() - level) < 3 * np.sqrt(level * (1 - level) / 600)
 
 
+@pytest.mark.slow
 def test_any_corrected_false_positive_is_as_rare_as_its_level_says():
     rng = np.random.default_rng(4)
     measures = [f"m{number}" for number in range(600)]

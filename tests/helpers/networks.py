@@ -1,9 +1,13 @@
 """Networks and oracles that several test modules use."""
 
+import pytest
 import torch
 import torchvision
 from torch import nn
 from torch.nn import functional
+
+# Its 138 million parameters take seconds to draw.
+VGG16 = pytest.param("vgg16", marks=pytest.mark.slow)
 
 
 def torchvision_model(name, **kwargs):

@@ -28,7 +28,7 @@ class PackageCopy:
         return kept | {"PYTHONPATH": str(self.folder)}
 
     def python(self, *arguments: str, cwd: Path | None = None) -> str:
-        """Run Python with this copy on its path; return what it printed."""
+        """Run Python with this copy on its path; return what it printed: first its output, then its messages."""
         command = [sys.executable, *arguments]
         done = subprocess.run(command, cwd=cwd or self.folder, env=self.environment, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]

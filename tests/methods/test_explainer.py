@@ -81,9 +81,9 @@ def test_model_is_untouched(method, network):
 )
 def test_batch_equals_single_calls(method, network, dtype):
     explain = method(network().to(dtype))
-    x = torch.randn(8, 3, 64, 64, dtype=dtype)
+    x = torch.randn(4, 3, 64, 64, dtype=dtype)
     output, maps = explain(x)
-    for index in range(8):
+    for index in range(4):
         single_output, single = explain(x[index])
         assert single.shape == maps.shape[1:]
         for found, expected in [(single_output, output[index]), (single, maps[index])]:

@@ -6,19 +6,20 @@ import torch
 from torch import nn
 
 from saliency import GradCAM, GuidedGradCAM
-from tests.helpers.networks import BasicModelConvNetOneConv, SkipFromReluInput, guided_oracle, torchvision_model
+from tests.helpers.networks import VGG16, BasicModelConvNetOneConv, SkipFromReluInput, guided_oracle, torchvision_model
 
 LAYERS = {"resnet18": "layer4.1", "resnet50": "layer4.2", "vgg16": "features.30", "mobilenet_v2": "features.18"}
+NETWORKS = ["resnet18", "resnet50", VGG16, "mobilenet_v2"]
 
 
 def relative_error(actual, expected):
     return ((actual - expected).abs().max() / expected.abs().max()).item()
 
 
-@pytest.mark.parametrize(("name", "layer"), LAYERS.items())
+@pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("target", [None, [3, 700]])
-def test_gradcam_equals_captum(name, layer, target):
-    model = torchvision_model(name)
+def test_gradcam_equals_captum(name, target):
+    model, layer = torchvision_model(name), LAYERS[name]
     x = torch.randn(2, 3, 96, 96)
     classes = torch.tensor(target) if target else model(x).argmax(1)
     reference = captum.attr.LayerGradCam(model, model.get_submodule(layer))
@@ -43,9 +44,9 @@ def captum_guided_gradcam(model, layer, x, classes):
         return method.attribute(x, classes, interpolate_mode="bilinear").detach()
 
 
-@pytest.mark.parametrize(("name", "layer"), LAYERS.items())
-def test_guided_gradcam_equals_captum_bilinear(name, layer):
-    model = torchvision_model(name)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_guided_gradcam_equals_captum_bilinear(name):
+    model, layer = torchvision_model(name), LAYERS[name]
     for parent in list(model.modules()):
         for child, module in parent.named_children():
             if isinstance(module, nn.ReLU6):

@@ -45,7 +45,7 @@ CASES = {
 
 @pytest.fixture(
     scope="module",
-    params=["r3d_18", pytest.param("monai_densenet121", marks=pytest.mark.slow), "plain"],
+    params=[*(pytest.param(name, marks=pytest.mark.slow) for name in ("r3d_18", "monai_densenet121")), "plain"],
 )
 def case(request):
     """Network, name of its target layer, a batch of two, and a class that differs between the two."""

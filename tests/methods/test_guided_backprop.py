@@ -10,6 +10,7 @@ from zennit.composites import GuidedBackprop as ZennitGuidedBackprop
 
 from saliency import GuidedBackprop
 from tests.helpers.networks import (
+    VGG16,
     BasicModelConvNetOneConv,
     SkipFromReluInput,
     efficientnet_lite0,
@@ -27,7 +28,7 @@ MODELS = {
 }
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", [VGG16 if name == "vgg16" else name for name in MODELS])
 def test_equals_autograd_function(monkeypatch, name):
     model = MODELS[name]().double()
     x = torch.randn(2, 3, 64, 64, dtype=torch.float64)
@@ -53,7 +54,7 @@ def test_captum_is_no_oracle_for_functional_relu_and_skip_branches(monkeypatch, 
     assert (GuidedBackprop(model)(x, classes)[1] - expected).abs().max() / expected.abs().max() < 1e-5
 
 
-@pytest.mark.parametrize("name", ["vgg16", "resnet18"])
+@pytest.mark.parametrize("name", [VGG16, "resnet18"])
 def test_equals_zennit(name):
     model = torchvision_model(name)
     x = torch.randn(2, 3, 64, 64)

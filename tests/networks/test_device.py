@@ -24,6 +24,7 @@ print(page_faults())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries have no such setting")
 def test_freed_memory_is_used_again_without_asking_the_kernel():
     kept, returned = (

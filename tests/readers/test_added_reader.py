@@ -76,7 +76,7 @@ def test_one_new_file_reads_a_new_format(tmp_path, project):
     copy = PackageCopy(tmp_path / "copy")
 
     def run(*arguments):
-        said = json.loads(copy.python("script.py", *arguments, cwd=project.folder).splitlines()[-1])
+        said = json.loads(copy.python("script.py", *arguments, cwd=project.folder).splitlines()[0])
         assert said["light"]
         return said["digests"]
 

@@ -14,6 +14,8 @@ from saliency.report.scripts import script_json
 from tests.helpers.report_browser import Page, browser
 from tests.helpers.report_project import CLOSES, EXECUTES, VOLUME_SHAPE, build_report, photographs, volume, volumes
 
+pytestmark = pytest.mark.slow  # a browser and two whole reports
+
 
 @pytest.fixture(scope="module")
 def chromium():
@@ -125,7 +127,6 @@ def test_gallery_filters_by_each_criterion(report, table):
     assert report.ids() == ["s1", *(f"s{number}" for number in range(10, 20))]
 
 
-@pytest.mark.slow
 def test_gallery_filters_by_cluster(report, project):
     clusters = pd.read_csv(project.results / "tiny/audit/predicted/clusters")
     members = clusters[clusters["cluster"] == 1]
@@ -138,7 +139,6 @@ def test_gallery_filters_by_cluster(report, project):
     assert report.ids() == expected[: len(report.ids())]
 
 
-@pytest.mark.slow
 def test_gallery_range_and_order_of_a_measure(report, table):
     report.open("#/gallery")
     choose(report, "measure", "gini")
@@ -190,7 +190,6 @@ def test_method_opacity_and_colours_change_the_picture(report, project):
     assert np.abs(shown - colormaps["PuOr_r"](levels / 255)[..., :3] * 255).max() <= 5
 
 
-@pytest.mark.slow
 def test_gallery_switches_method_target_and_model(report):
     report.open("#/gallery?class=1")
     seen = []
@@ -277,16 +276,11 @@ MISSING, DAMAGED = None, b"report."
         ("data/tiny/predicted/classes.js", MISSING, "#/classes", ".classes li"),
         ("data/tiny/predicted/measures.js", DAMAGED, "#/gallery", ".cell"),
         ("data/tiny/predicted/gradcam/0.js", MISSING, "#/sample/s0", "[data-method=gradcam] canvas[data-drawn]"),
-        *(
-            pytest.param(*case, marks=pytest.mark.slow)
-            for case in [
-                ("data/tiny/label/measures.js", MISSING, "#/sample/s0", "figure canvas[data-drawn]"),
-                ("data/tiny/inputs/0.js", MISSING, "#/gallery", ".cell canvas[data-drawn]"),
-                ("data/tiny/predicted/gradcam/0.js", DAMAGED, "#/gallery", ".cell canvas[data-drawn]"),
-                ("assets/datatables.js", MISSING, "#/table", ".datatable tbody tr"),
-                ("assets/datatables.css", MISSING, "#/table", ".datatable tbody tr"),
-            ]
-        ),
+        ("data/tiny/label/measures.js", MISSING, "#/sample/s0", "figure canvas[data-drawn]"),
+        ("data/tiny/inputs/0.js", MISSING, "#/gallery", ".cell canvas[data-drawn]"),
+        ("data/tiny/predicted/gradcam/0.js", DAMAGED, "#/gallery", ".cell canvas[data-drawn]"),
+        ("assets/datatables.js", MISSING, "#/table", ".datatable tbody tr"),
+        ("assets/datatables.css", MISSING, "#/table", ".datatable tbody tr"),
     ],
 )
 def test_a_file_that_came_back_is_read(copied, copied_report, name, content, address, shown):
@@ -470,7 +464,6 @@ def test_keys(report):
     assert not page.locator("dialog").is_visible()
 
 
-@pytest.mark.slow
 def test_only_pictures_in_sight_are_in_the_document(report):
     report.open("#/gallery?size=240")
     page = report.page
@@ -481,7 +474,6 @@ def test_only_pictures_in_sight_are_in_the_document(report):
     assert "s0" not in report.ids()
 
 
-@pytest.mark.slow
 def test_class_page(report, project, table):
     name = int(table["class"].mode()[0])
     report.open("#/classes")
@@ -509,7 +501,6 @@ def test_class_page(report, project, table):
     assert page.locator("h1:visible").inner_text() == "Groups"
 
 
-@pytest.mark.slow
 def test_table_sorts_searches_and_shows_texts(report, table):
     report.open("#/table?correct=wrong")
     page = report.page
@@ -530,7 +521,6 @@ def test_table_sorts_searches_and_shows_texts(report, table):
     assert report.hash.startswith("#/sample/")
 
 
-@pytest.mark.slow
 def test_light_and_dark(report):
     report.open()
     page = report.page
@@ -557,7 +547,6 @@ def test_sample_with_an_error_says_why(report):
     assert report.page.locator(".cell .frame.blank").count() == 1
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("width", [360, 768])
 def test_nothing_is_wider_than_a_phone(project, chromium, width):
     page = Page(chromium, project.index, width)
@@ -567,7 +556,6 @@ def test_nothing_is_wider_than_a_phone(project, chromium, width):
     page.close()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_barriers(project, scans, chromium, scheme):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
@@ -636,7 +624,6 @@ def test_slices_of_three_planes(scan_report, axis, plane, letters):
     assert scan_report.hash.startswith("#/sample/v1")
 
 
-@pytest.mark.slow
 def test_click_in_a_plane_moves_the_others(scan_report):
     scan_report.open("#/sample/v0?x=0&y=0&z=0")
     page = scan_report.page
@@ -649,7 +636,6 @@ def test_click_in_a_plane_moves_the_others(scan_report):
     assert [page.locator(f"input[name={key}]").input_value() for key in "xyz"] == ["10", "7", "0"]
 
 
-@pytest.mark.slow
 def test_volumes_open_at_the_peak_with_true_proportions(scan_report, scans):
     maps = open_maps(scans.results / "tiny.zarr")
     cam = maps.array("gradcam", "predicted", upsample=True)[0]
@@ -664,7 +650,6 @@ def test_volumes_open_at_the_peak_with_true_proportions(scan_report, scans):
     assert "This sample has no result" in page.locator(".banner.bad").inner_text()
 
 
-@pytest.mark.slow
 def test_volume_gallery_shows_the_slice_of_the_peak(scan_report, scans):
     maps = open_maps(scans.results / "tiny.zarr")
     cam = maps.array("gradcam", "predicted", upsample=True)[0]

@@ -147,13 +147,17 @@ def test_empty_file_is_refused(tmp_path):
 FLIPPED = [
     (ArraySpec((), "int8", (), 4), 3),
     (ArraySpec((), "int64", (), 4), 4),
-    (ArraySpec((3,), "float32", ("class",), 4), 4),
-    (ArraySpec((4,), "float32", ("class",), 2), 2),
     (ArraySpec((4,), "float64", ("class",), 2), 1),
     *(
-        pytest.param(ArraySpec(shape, dtype, ("channel", "y", "x"), 4), samples, marks=pytest.mark.slow)
-        for shape, dtype in [((3, 2, 2), "float32"), ((2, 3, 2), "float64")]
-        for samples in (4, 3)
+        pytest.param(ArraySpec(shape, dtype, names, size), samples, marks=pytest.mark.slow)
+        for shape, dtype, names, size, samples in [
+            ((3,), "float32", ("class",), 4, 4),
+            ((4,), "float32", ("class",), 2, 2),
+            ((3, 2, 2), "float32", ("channel", "y", "x"), 4, 4),
+            ((3, 2, 2), "float32", ("channel", "y", "x"), 4, 3),
+            ((2, 3, 2), "float64", ("channel", "y", "x"), 4, 4),
+            ((2, 3, 2), "float64", ("channel", "y", "x"), 4, 3),
+        ]
     ),
 ]
 

@@ -12,6 +12,8 @@ import pytest
 
 from tests.helpers.workflow_project import Project
 
+pytestmark = pytest.mark.slow
+
 JOB = """
 import time
 from saliency.job import job_log
@@ -50,7 +52,6 @@ def test_job_whose_snakemake_was_killed_before_it_could_watch_does_nothing(tmp_p
     assert not (tmp_path / "job.log").exists()
 
 
-@pytest.mark.slow
 def test_killed_run_is_finished_by_the_next_and_equals_an_undisturbed_one(tmp_path):
     undisturbed = Project.create(tmp_path / "undisturbed")
     killed = undisturbed.copy(tmp_path / "killed")

@@ -8,6 +8,8 @@ nbformat = pytest.importorskip("nbformat")
 pytest.importorskip("ipykernel")
 pytest.importorskip("ipywidgets")
 
+pytestmark = pytest.mark.slow  # a kernel of Jupyter
+
 PLOT = """
 %matplotlib inline
 import json

@@ -70,6 +70,7 @@ def finished(tmp_path_factory):
         models={"tiny": {"factory": "volume_network:Network", "target_layer": "second"}},
         execution="fused",
         on_error="skip",
+        shard_size=3,
         export="all",
         plots={"count": 1, "contact_sheets": ["first"]},
     )

@@ -22,6 +22,9 @@ from saliency.networks.load import load_model
 from tests.helpers.networks import guided_oracle
 from tests.helpers.workflow_project import Project, jobs
 
+# A job for each step of each shard takes minutes; test_volumes runs a whole workflow in each test run.
+pytestmark = pytest.mark.slow
+
 DRAWING = {"Draw samples (predicted)", "Draw contact sheets (predicted)"}
 
 
@@ -124,7 +127,6 @@ def test_job_logs_show_progress(finished):
     assert "samples/s" in log
 
 
-@pytest.mark.slow
 def test_deleted_shard_and_its_consumers_are_made_again_byte_identical(project):
     before = project.digests()
     (project.store / "predicted" / "gradcam" / "c.0.0.0").unlink()
@@ -158,7 +160,6 @@ def shard_jobs(planned: Counter[str]) -> set[int]:
     return {int(message.split("shard ")[1].split()[0]) for message in planned if "shard" in message}
 
 
-@pytest.mark.slow
 def test_appended_rows_run_the_last_shard_and_new_ones(project):
     for number, expected in [(5, {2}), (6, {2, 3})]:
         project.write_image(number)
@@ -201,7 +202,6 @@ def test_changed_label_runs_the_table_only(project):
     assert "Tabulate the predictions of tiny" in planned
 
 
-@pytest.mark.slow
 def test_fused_gives_the_same_bytes(finished, tmp_path):
     project = Project.create(tmp_path / "fused", samples=5, execution="fused")
     output = project.run()
@@ -218,7 +218,6 @@ def test_fused_gives_the_same_bytes(finished, tmp_path):
     assert (planned["Inspect tiny"], len(shard_jobs(planned))) == (1, 3)
 
 
-@pytest.mark.slow
 def test_bad_samples_of_all_shards_are_named_at_once_and_cost_only_their_own_shards(finished, project):
     project.image(1).write_bytes(b"")
     project.image(2).write_bytes(project.image(2).read_bytes()[:300])
@@ -235,7 +234,6 @@ def test_bad_samples_of_all_shards_are_named_at_once_and_cost_only_their_own_sha
     assert shard_jobs(project.planned()) == {0, 1}
 
 
-@pytest.mark.slow
 def test_skipped_sample_is_nan_and_listed(finished, project):
     project.image(3).unlink()
     project.write_config(on_error="skip")
@@ -279,7 +277,6 @@ def test_problems_are_reported_together_before_any_job(tmp_path):
     assert not project.results.exists()
 
 
-@pytest.mark.slow
 def test_two_models_side_by_side_with_their_own_input(tmp_path):
     models = {
         "colour": {"factory": "tiny_network:Network"},
@@ -299,7 +296,6 @@ def test_two_models_side_by_side_with_their_own_input(tmp_path):
     assert (project.results / "grey" / "figures" / "predicted" / "samples" / "s1.png").is_file()
 
 
-@pytest.mark.slow
 def test_snakemake_report(project):
     project.run("--report", "report.zip")
     assert (project.folder / "report.zip").stat().st_size > 10_000
