@@ -8,9 +8,11 @@ nothing of its own, so that a new kind of thing does not make everything anew.
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
+from saliency.experiment.arrays import stored_array
+from saliency.experiment.checks import checks
 from saliency.experiment.config import file_columns, input_config
 from saliency.experiment.plan import Plan
 from saliency.experiment.report_size import report_side
@@ -73,8 +75,7 @@ class Digests:
             "model_data": self._model_data,
             "plot": self._plot,
             "contact_sheets": self._contact_sheets,
-            "faithfulness": lambda model, target: self._check("faithfulness", model, target),
-            "randomisation": lambda model, target: self._check("randomisation", model, None),
+            **{name: partial(self._check, name) for name in checks()},
         }
         self._experiment_steps: dict[str, Callable[[], str]] = {
             "cut_patches": self._cut_patches,
@@ -220,7 +221,7 @@ class Digests:
         return digest("metrics", step("metrics").version, measured, said)
 
     def _audit(self, model: str, _: str | None) -> str:
-        own = ("faithfulness", "randomisation", "findings")
+        own = (*checks(), "findings")
         settings = {key: value for key, value in self.config["audit"].items() if key not in own}
         return digest("audit", step("audit").version, self.of("metrics", model), settings)
 
@@ -253,7 +254,8 @@ class Digests:
     def _check(self, check: str, model: str, target: str | None) -> str:
         rows, audit = self.selection.checked(check), self.config["audit"]
         # A target's maps follow from the prepared samples.
-        names = self.plan.methods if target else ["prepare"]
+        arrays = checks()[check].arrays(self.plan.methods)
+        names = self.plan.methods if target else list(dict.fromkeys(stored_array(name).step for name in arrays))
         return digest(
             check,
             step(check).version,

@@ -3,6 +3,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
+from saliency.audit.checks.registered import checks
 from saliency.audit.findings.registered import finding_versions
 from saliency.experiment.arrays import chunk_key, stored_array
 from saliency.experiment.digests import Digests
@@ -102,14 +103,14 @@ CONTACT_SHEETS = {
     for selection in config["plots"]["contact_sheets"]
 }
 
-# Files of the checks that run the model again, of those that the config asks for.
+# Files of the checks that run the model again, of those that the config asks for, by check and by what they are.
 CHECKS = {
-    name: [f"{RESULTS}/{{model}}/audit/{folder}{name}{end}" for end in ends]
-    for name, folder, ends in [
-        ("faithfulness", "{target}/", [".csv", "_curves.csv", ".png"]),
-        ("randomisation", "", [".csv", ".png"]),
-    ]
-    if (config["audit"] or {}).get(name)
+    name: {
+        output: f"{RESULTS}/{{model}}/audit/{'{target}/' if check.per_target else ''}{file}"
+        for output, file in check.files().items()
+    }
+    for name, check in checks().items()
+    if (config["audit"] or {}).get(name) is not None
 }
 
 # The page, and what lies beside it: pictures of each shard, data of each model.
