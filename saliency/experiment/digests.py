@@ -229,7 +229,13 @@ class Digests:
         # A new kind has to be looked for as well, so that those in their first version are named too.
         kinds, settings = self.findings, self.config["audit"]["findings"]
         drawn = self.selection.chosen["id"].tolist()
-        return digest("findings", step("findings").version, self.of("audit", model), target, kinds, settings, drawn)
+        before = [self.of("audit", model), *self._evidence(model, target)]
+        return digest("findings", step("findings").version, *before, target, kinds, settings, drawn)
+
+    def _evidence(self, model: str, target: str | None) -> list[str]:
+        """Of the checks that findings read, which are told with the first target."""
+        asked = [name for name, check in checks().items() if check.evidence and self.config["audit"][name] is not None]
+        return [self.of(name, model) for name in asked] if target == self.plan.targets[0] else []
 
     def _mean_maps(self, model: str, target: str | None) -> str:
         audit, leading = self.config["audit"], self.plan.leading

@@ -113,6 +113,13 @@ CHECKS = {
     if (config["audit"] or {}).get(name) is not None
 }
 
+# Tables of checks that findings read.
+EVIDENCE = {
+    name: files[checks()[name].evidence]
+    for name, files in CHECKS.items()
+    if checks()[name].evidence
+}
+
 # The page, and what lies beside it: pictures of each shard, data of each model.
 REPORT = f"{RESULTS}/report"
 LAYERS = [
@@ -205,6 +212,15 @@ def every_shard(path):
 def made_masks(wildcards):
     """Input function: masks of a shard's samples that rules make."""
     return SOURCES.made_masks(int(wildcards.shard))
+
+
+def evidence_of_checks(name):
+    """Input function: a check's table. It is about the model, so that the findings of one target tell of it."""
+    return lambda wildcards: (
+        expand(EVIDENCE[name], **wildcards)
+        if wildcards.target == PLAN.targets[0]
+        else []
+    )
 
 
 def audit_files():

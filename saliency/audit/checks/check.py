@@ -42,6 +42,8 @@ class Check(ABC):
         What stands for its key where a config leaves it out: None for a check that has to be asked for.
     per_target
         Whether it is done for each target, or once for a model.
+    evidence
+        Name of the table that findings read, of a check that is done once for a model; None where they read none.
     tables, figures
         By name: what its CSV and PNG files have between the check's name and the ending.
     cost
@@ -59,6 +61,7 @@ class Check(ABC):
     keys: ClassVar[tuple[Key, ...]] = ()
     default: ClassVar[Mapping[str, Any] | None] = None
     per_target: ClassVar[bool]
+    evidence: ClassVar[str | None] = None
     tables: ClassVar[Mapping[str, str]] = {"table": ""}
     figures: ClassVar[Mapping[str, str]] = {}
     cost: ClassVar[Cost]
