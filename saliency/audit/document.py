@@ -188,7 +188,10 @@ def write_findings(
     plan, thresholds = Plan(config), config["audit"]["findings"]
     samples, _ = audited_samples(plan, metrics, target)
     groups, _ = grouping_columns(samples, Selection(plan).audit_columns, config["audit"]["min_count"])
-    tables = {name: pd.read_csv(path) for name, path in checks.items()}
+    # Ids may look like numbers.
+    tables = {
+        name: pd.read_csv(path, dtype=dict.fromkeys(("id", "source", "target"), str)) for name, path in checks.items()
+    }
     known = Evidence.from_json(evidence.read_text(encoding="utf-8"), samples, groups, tables)
     findings, left_out = ranked_findings(known, thresholds)
     links = {path.stem: os.path.relpath(path, findings_md.parent) for path in figures}
