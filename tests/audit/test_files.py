@@ -24,7 +24,7 @@ from saliency.methods.upsampling import upsample
 from saliency.metrics.table import measure_columns
 from saliency.networks.describe import write_descriptions
 from saliency.steps.fused import fused
-from tests.helpers.audit_data import write_audit_inputs
+from tests.helpers.audit_data import AUDIT_TABLES, write_audit_inputs
 from tests.helpers.shards import stored_shard
 from tests.helpers.workflow_project import Project
 
@@ -132,9 +132,8 @@ def test_planted_place_is_found_and_only_chosen_rows_count(tmp_path, monkeypatch
     monkeypatch.chdir(tmp_path)
     count = 240
     config = write_audit_inputs(tmp_path, count)
-    names = ["evidence", "distributions", "groups", "maps", "clusters"]
-    outputs = {name: tmp_path / "out" / name for name in names}
-    write_audit(config, "predicted", tmp_path / "metrics.parquet", [tmp_path / "0.npz"], outputs)
+    outputs = {name: tmp_path / "out" / name for name in AUDIT_TABLES}
+    write_audit(config, "net", "predicted", tmp_path / "metrics.parquet", [tmp_path / "0.npz"], outputs)
     written = {"findings_json": tmp_path / "out" / "findings.json", "findings_md": tmp_path / "out" / "findings.md"}
     write_findings(config, "predicted", tmp_path / "metrics.parquet", outputs["evidence"], [], **written)
     document = json.loads(written["findings_json"].read_text())
