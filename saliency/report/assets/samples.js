@@ -91,8 +91,7 @@ report.samples = (() => {
       else if (column === "label") {
         const labels = wanted.map((one) => (one === "" ? null : Number(one)));
         tests.push((row) => labels.includes(data.label[row]));
-      }
-      else if (!data.columns[column]) tests.push(() => false);
+      } else if (!data.columns[column]) tests.push(() => false);
       else {
         const { values, codes } = data.columns[column];
         const chosen = values.map(fits);
