@@ -46,6 +46,24 @@ def test_two_strata_are_all_ways_to_choose_the_right_ones():
     assert exact_test(right, count, right_rest, count_rest) == pytest.approx(expected)
 
 
+@given(st.lists(st.tuples(small, small, small), min_size=2, max_size=2))
+@settings(max_examples=25, deadline=None)
+def test_p_values_are_valid(strata):
+    """Of all results that chance can give, those with p up to a level have at most that probability."""
+    right, count, rest = (np.array(of) for of in zip(*((min(k, n + m), n, m) for k, n, m in strata), strict=True))
+    results = itertools.product(
+        *(range(max(0, k - m), min(k, n) + 1) for k, n, m in zip(right, count, rest, strict=True))
+    )
+    p, chance = [], []
+    for inside in results:
+        p.append(exact_test(inside, count, right - inside, rest))
+        parts = [stats.hypergeom.pmf(t, n + m, k, n) if n + m else 1 for t, k, n, m in
+                 zip(inside, right, count, rest, strict=True)]  # fmt: skip
+        chance.append(np.prod(parts))
+    for level in np.unique(p)[~np.isnan(np.unique(p))]:
+        assert np.sum(chance, where=np.array(p) <= level) <= level + 1e-9
+
+
 def test_strata_without_a_choice_change_nothing():
     alone = exact_test([3], [10], [9], [12])
     assert exact_test([3, 5, 0], [10, 5, 4], [9, 7, 0], [12, 7, 6]) == pytest.approx(alone)
