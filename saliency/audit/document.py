@@ -60,8 +60,8 @@ def to_json(
 
     Examples
     --------
-    >>> json.loads(to_json([Finding("accuracy", 0.3, "Class 1{class}: …", {"class": ""})], 0, {}, {}))["findings"][0]
-    {'kind': 'accuracy', 'score': 0.3, 'sentence': 'Class 1: …', 'numbers': {}, 'samples': []}
+    >>> json.loads(to_json([Finding("zero_maps", 0.3, "Class 1{class}: …", {"class": ""})], 0, {}, {}))["findings"][0]
+    {'kind': 'zero_maps', 'score': 0.3, 'sentence': 'Class 1: …', 'numbers': {}, 'samples': []}
     """
     document = {
         "version": 1,

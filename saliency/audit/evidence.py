@@ -12,6 +12,7 @@ import pandas as pd
 
 from saliency.audit.clusters import Clusters
 from saliency.audit.groups import SUMMARY_COLUMNS, TEST_COLUMNS
+from saliency.audit.performance import PERFORMANCE_COLUMNS
 from saliency.audit.shortcuts import Place
 
 MAP_TEST_COLUMNS = ("column", "group", "distance", "p")
@@ -44,6 +45,8 @@ class Evidence:
         How much was looked at, by what it is.
     settings
         Of the audit.
+    performance
+        Accuracy, recall and precision (`performance.performance`), of the first target only.
 
     Examples
     --------
@@ -63,6 +66,7 @@ class Evidence:
     checks: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     tested: Mapping[str, object] = field(default_factory=dict)
     settings: Mapping[str, object] = field(default_factory=dict)
+    performance: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(PERFORMANCE_COLUMNS)))
 
     @property
     def classes(self) -> list[int]:
@@ -95,6 +99,7 @@ class Evidence:
             "tests": self.tests.to_dict("list"),
             "map_tests": self.map_tests.to_dict("list"),
             "summary": self.summary.to_dict("list"),
+            "performance": self.performance.to_dict("list"),
             "tested": self.tested,
             "settings": self.settings,
         }
@@ -115,7 +120,7 @@ class Evidence:
             groups,
             [_place(entry) for entry in content["places"]],
             {int(index): _clusters(entry) for index, entry in content["clusters"].items()},
-            **{name: pd.DataFrame(content[name]) for name in ("tests", "map_tests", "summary")},
+            **{name: pd.DataFrame(content[name]) for name in ("tests", "map_tests", "summary", "performance")},
             checks=dict(checks or {}),
             tested=content["tested"],
             settings=content["settings"],

@@ -2,19 +2,22 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from saliency.audit.calibration import reliability
 from saliency.audit.clusters import ClusterSettings
 from saliency.audit.grid_files import DiskArray, read_grids
 from saliency.audit.groups import grouping_columns
 from saliency.audit.mean_maps import MeanMaps
+from saliency.audit.performance import confusion, performance
 from saliency.audit.run import AuditSettings, audit
-from saliency.audit.samples import audited_samples
+from saliency.audit.samples import audited_samples, samples_of_target
 from saliency.audit.shortcuts import ShortcutSettings
-from saliency.experiment.config import Config
+from saliency.experiment.config import Config, read_class_names
 from saliency.experiment.plan import Plan
 from saliency.experiment.selection import Selection, audited_rows
 from saliency.files.atomic_files import write_atomically
@@ -41,6 +44,7 @@ def audit_settings(config: Config) -> AuditSettings:
 
 def write_audit(
     config: Config,
+    model: str,
     target: str,
     metrics: Path,
     grids: Sequence[Path],
@@ -52,14 +56,14 @@ def write_audit(
     ----------
     config
         The completed config.
-    target
-        Name.
+    model, target
+        Names.
     metrics
         The model's ``metrics.parquet``.
     grids
         The NPZ files of all shards.
     outputs
-        ``evidence, distributions, groups, maps, clusters``: files to write.
+        ``evidence, distributions, groups, maps, clusters, performance, confusion, calibration``: files to write.
 
     Raises
     ------
@@ -67,23 +71,40 @@ def write_audit(
         If no sample is audited.
     """
     plan = Plan(config)
+    selection = Selection(plan)
     samples, chosen = audited_samples(plan, metrics, target)
     shards = np.split(chosen, range(plan.shard_size, len(chosen), plan.shard_size))
     maps = np.concatenate(list(read_grids(grids, target)))[chosen]
     inputs = (part[here] for part, here in zip(read_grids(grids, "inputs"), shards, strict=True))
     with DiskArray(inputs) as pictures:
         measures = measure_columns(plan.ndim, plan.methods)
-        result = audit(samples, maps, pictures, measures, Selection(plan).audit_columns, audit_settings(config))
+        result = audit(samples, maps, pictures, measures, selection.audit_columns, audit_settings(config))
+    names = read_class_names(config["models"][model]["class_names"])
+    every, min_count = samples_of_target(metrics, target), config["audit"]["min_count"]
+    rates = performance(every, chosen, selection.performance_columns, selection.whole_columns, names, min_count)
+    probability, correct = (samples[name].to_numpy(dtype=float, na_value=np.nan) for name in ("probability", "correct"))
+    calibration = reliability(probability, correct)
+    tested = {
+        **result.evidence.tested,
+        "tests_of_performance": int(rates["p"].notna().sum()),
+        "expected_calibration_error": float(calibration["error"].sum()) if len(calibration) else None,
+    }
+    # Predictions do not depend on what is explained: they are told of once.
+    told = rates if target == plan.targets[0] else rates[:0]
+    evidence = replace(result.evidence, performance=told, tested=tested)
     clusters = pd.DataFrame({"id": samples["id"], "class": samples["class"], "cluster": result.clusters})
     for name, table in (
         ("distributions", result.distributions),
-        ("groups", result.evidence.tests),
-        ("maps", result.evidence.map_tests),
+        ("groups", evidence.tests),
+        ("maps", evidence.map_tests),
         ("clusters", clusters),
+        ("performance", rates.drop(columns="misses").astype({"class": "Int64"})),
+        ("confusion", confusion(samples, names)),
+        ("calibration", calibration),
     ):
         write_atomically(outputs[name], csv_bytes(table))
-    write_atomically(outputs["evidence"], result.evidence.to_json().encode())
-    log.info("%d samples, %d of them with a map", len(samples), result.evidence.tested["maps"])
+    write_atomically(outputs["evidence"], evidence.to_json().encode())
+    log.info("%d samples, %d of them with a map", len(samples), tested["maps"])
 
 
 def write_mean_maps(

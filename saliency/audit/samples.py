@@ -37,5 +37,10 @@ def audited_samples(plan: Plan, metrics: Path, target: str) -> tuple[pd.DataFram
     chosen = audited_rows(plan.samples, plan.config["audit"]["where"])
     if not chosen.any():
         raise DataError("audit.where: no row of the manifest has these values: name values that occur in its columns")
+    return samples_of_target(metrics, target)[chosen].reset_index(drop=True), chosen
+
+
+def samples_of_target(metrics: Path, target: str) -> pd.DataFrame:
+    """Read what ``metrics.parquet`` has of one target: a row for each row of the manifest, numbered from 0."""
     table = pd.read_parquet(metrics)
-    return table[table["target"] == target].reset_index(drop=True)[chosen].reset_index(drop=True), chosen
+    return table[table["target"] == target].reset_index(drop=True)

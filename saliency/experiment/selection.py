@@ -9,6 +9,9 @@ import pandas as pd
 from saliency.experiment.checks import checks
 from saliency.experiment.plan import Plan
 
+# Columns of the manifest that say which sample a row is, where its files are, or of which class it is.
+GIVEN = ("id", "path", "label", "mask", "boxes", "volume")
+
 
 def audited_rows(table: pd.DataFrame, where: Mapping[str, str | Sequence[str]]) -> np.ndarray:
     """Which rows of a table are audited.
@@ -94,5 +97,18 @@ class Selection:
         wanted: list[str] | None = self.config["audit"]["columns"]
         if wanted is not None:
             return wanted
-        others = ("id", "path", "label", "mask", "boxes", "volume", *self.config["audit"]["where"])
-        return [name for name in self.plan.columns if name not in others and not name.startswith("path_")]
+        return [name for name in self.plan.columns if _groups(name) and name not in self.config["audit"]["where"]]
+
+    @property
+    def performance_columns(self) -> list[str]:
+        """Those of `audit_columns` by which accuracy can be compared: a class is no group of itself."""
+        return [name for name in self.audit_columns if _groups(name) and name not in self.whole_columns]
+
+    @property
+    def whole_columns(self) -> list[str]:
+        """Columns by which audited samples were chosen: all samples are compared by them, such as test with train."""
+        return [name for name in self.config["audit"]["where"] if _groups(name)]
+
+
+def _groups(column: str) -> bool:
+    return column not in GIVEN and not column.startswith("path_")

@@ -67,7 +67,7 @@ STEPS = {
         Step("export", shard_copies=2),
         Step("measure", shard_copies=3, copies_per_target=2, seconds=1),
         Step("metrics", whole_manifest=True),
-        Step("audit", whole_manifest=True),
+        Step("audit", version=2, whole_manifest=True),
         Step("findings", whole_manifest=True),
         Step("mean_maps", whole_manifest=True),
         Step("sprites", shard_copies=2, seconds=2),

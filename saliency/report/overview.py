@@ -72,13 +72,13 @@ def target_findings(plan: Plan, model: str, target: str, document: Mapping[str, 
     """
     base = {} if model == plan.models[0] else {"model": model}
     base |= {} if target == plan.targets[0] else {"target": target}
-    chosen = {f"col.{column}": value for column, value in plan.config["audit"]["where"].items()}
+    audited = {f"col.{column}": value for column, value in plan.config["audit"]["where"].items()}
     findings = []
     for number, finding in enumerate(document["findings"]):
         numbers = finding["numbers"]
         name = None if numbers.get("class") is None else str(numbers["class"])
-        settings = base | {"finding": str(number)} | chosen
-        filters = {"class": name} if name is not None else _group_filter(plan, numbers)
+        settings = base | {"finding": str(number)} | ({} if numbers.get("among") == "all" else audited)
+        filters = _filters(plan, numbers)
         findings.append(
             {
                 "title": finding_kind(finding["kind"]).title,
@@ -100,10 +100,15 @@ def target_findings(plan: Plan, model: str, target: str, document: Mapping[str, 
     }
 
 
-def _group_filter(plan: Plan, numbers: Mapping[str, Any]) -> dict[str, str]:
-    """Settings of the gallery that show a group of the manifest: those with a value, or in an interval of numbers."""
+def _filters(plan: Plan, numbers: Mapping[str, Any]) -> dict[str, str]:
+    """Settings of the gallery that show the samples of a finding, which its numbers name."""
+    names = ("class", "cluster", "label", "predicted")
+    found = {name: str(numbers[name]) for name in names if numbers.get(name) is not None}
+    if "measure" in numbers:
+        found["correct"] = "labelled"
     column = str(numbers.get("column", ""))
-    return {f"col.{column}": str(numbers["group"])} if column in plan.samples else {}
+    # A group has a value in common, or lies in an interval of numbers.
+    return found | ({f"col.{column}": str(numbers["group"])} if column in plan.samples else {})
 
 
 def page_findings(document: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -24,7 +24,7 @@ from saliency.methods.upsampling import upsample
 from saliency.metrics.table import measure_columns
 from saliency.networks.describe import write_descriptions
 from saliency.steps.fused import fused
-from tests.helpers.audit_data import write_audit_inputs
+from tests.helpers.audit_data import AUDIT_TABLES, write_audit_inputs
 from tests.helpers.shards import stored_shard
 from tests.helpers.workflow_project import Project
 
@@ -132,9 +132,8 @@ def test_planted_place_is_found_and_only_chosen_rows_count(tmp_path, monkeypatch
     monkeypatch.chdir(tmp_path)
     count = 240
     config = write_audit_inputs(tmp_path, count)
-    names = ["evidence", "distributions", "groups", "maps", "clusters"]
-    outputs = {name: tmp_path / "out" / name for name in names}
-    write_audit(config, "predicted", tmp_path / "metrics.parquet", [tmp_path / "0.npz"], outputs)
+    outputs = {name: tmp_path / "out" / name for name in AUDIT_TABLES}
+    write_audit(config, "net", "predicted", tmp_path / "metrics.parquet", [tmp_path / "0.npz"], outputs)
     written = {"findings_json": tmp_path / "out" / "findings.json", "findings_md": tmp_path / "out" / "findings.md"}
     write_findings(config, "predicted", tmp_path / "metrics.parquet", outputs["evidence"], [], {}, **written)
     document = json.loads(written["findings_json"].read_text())
@@ -149,6 +148,41 @@ def test_planted_place_is_found_and_only_chosen_rows_count(tmp_path, monkeypatch
     assert described.loc[[("class", str(name), "correct") for name in range(3)], "count"].sum() == count // 2
     clusters = pd.read_csv(outputs["clusters"])
     assert clusters["id"].tolist() == [f"s{row}" for row in range(1, count, 2)]
+
+
+def test_predictions_are_told_of_with_the_first_target_only(tmp_path, monkeypatch):
+    """Every second sample is audited, and the column that chose it compares all of them."""
+    monkeypatch.chdir(tmp_path)
+    config = write_audit_inputs(tmp_path, 60)
+    metrics = tmp_path / "metrics.parquet"
+    table = pd.read_parquet(metrics)
+    wrong = (table["label"] == 1) & (table["split"] == "test")
+    table["predicted_class"] = table["predicted_class"].where(~wrong, 2)
+    table["correct"] = table["predicted_class"] == table["label"]
+    table["target"] = "label"
+    pd.concat([table, table.assign(target="predicted")]).to_parquet(metrics)
+    np.savez("0.npz", **{name: np.load("0.npz")[of] for name, of in
+                         {"inputs": "inputs", "predicted": "predicted", "label": "predicted"}.items()})  # fmt: skip
+    config |= {"targets": ["label", "predicted"], "models": {"net": config["models"]["net"] | {"class_names": ["=a"]}}}
+    written = {}
+    for target in config["targets"]:
+        outputs = {name: tmp_path / target / name for name in AUDIT_TABLES}
+        write_audit(config, "net", target, metrics, [tmp_path / "0.npz"], outputs)
+        written[target] = {name: path.read_bytes() for name, path in outputs.items()}
+    tables = ("performance", "confusion", "calibration")
+    assert [written["label"][name] == written["predicted"][name] for name in tables] == [True] * 3
+    told = {target: json.loads(written[target]["evidence"])["performance"]["p"] for target in written}
+    assert told["predicted"] == [] != told["label"]
+    confusion = pd.read_csv(tmp_path / "label/confusion")
+    assert confusion[["label", "predicted_class", "count"]].values.tolist() == [[0, 0, 10], [1, 2, 10], [2, 2, 10]]
+    assert confusion["label_name"][0] == "'=a"
+    rates = pd.read_csv(tmp_path / "label/performance")
+    row = rates[(rates["measure"] == "recall") & (rates["class"] == 1) & (rates["group"] == "test")].iloc[0]
+    assert row[["column", "among", "right", "count", "right_rest", "count_rest"]].tolist() == [
+        *("split", "all", 0, 10, 10, 10),
+    ]
+    calibration = pd.read_csv(tmp_path / "label/calibration")
+    assert calibration["error"].tolist() == [pytest.approx(0.9 - 2 / 3, abs=1e-6)]
 
 
 def test_thresholds_come_from_the_config(job):
@@ -171,7 +205,7 @@ def test_new_mask_measures_again_and_nothing_else(job):
 def test_audit_is_a_part_of_runs(tmp_path):
     project = Project.create(tmp_path)
     with_masks(project)
-    project.write_config(audit={"min_count": 2})
+    project.write_config(audit={"min_count": 2}, execution="fused")
     project.run()
     assert project.planned() == {}
     metrics = pd.read_parquet(project.results / "tiny" / "metrics.parquet")

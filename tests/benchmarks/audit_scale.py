@@ -25,9 +25,9 @@ from saliency.audit.measure import write_parquet
 from saliency.experiment.validation import complete_config
 from saliency.methods.registered import methods
 from saliency.metrics.table import measure_columns
+from tests.helpers.audit_data import AUDIT_TABLES
 
 SHARD = 256
-OUTPUTS = ("evidence", "distributions", "groups", "maps", "clusters")
 
 
 def make(samples: int) -> list[Path]:
@@ -40,7 +40,9 @@ def make(samples: int) -> list[Path]:
         "zero_map": np.zeros(samples)
     }
     correct = pd.array(rng.random(samples) < 0.8, dtype="boolean")
-    table = manifest.assign(target="predicted", name=classes.astype(str), correct=correct, **measures)
+    said = {"label": np.where(correct, classes, (classes + 1) % 10), "predicted_class": classes}
+    table = manifest.assign(target="predicted", name=classes.astype(str), correct=correct, **said, **measures)
+    table["probability"] = rng.random(samples)
     write_parquet(table.assign(**{"class": classes}), Path("metrics.parquet"))
     paths = []
     for begin in range(0, samples, SHARD):
@@ -66,9 +68,9 @@ def run(samples: int) -> None:
     began, taken = time.process_time(), 0.0
     if samples:
         grids = sorted(Path().glob("*.npz"), key=lambda path: int(path.stem))
-        outputs = {name: Path("out", name) for name in OUTPUTS}
+        outputs = {name: Path("out", name) for name in AUDIT_TABLES}
         metrics, found = Path("metrics.parquet"), {name: Path("out", name) for name in ("findings_json", "findings_md")}
-        write_audit(config, "predicted", metrics, grids, outputs)
+        write_audit(config, "net", "predicted", metrics, grids, outputs)
         write_findings(config, "predicted", metrics, outputs["evidence"], [], {}, **found)
         taken = time.process_time() - began
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6

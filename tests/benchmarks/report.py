@@ -141,10 +141,10 @@ def write(project: Project, samples: int) -> tuple[Path, int, float]:
     for name, content in data.items():
         write_atomically(report / f"data/tiny/{name}.js", data_script(f"tiny/{name}", content))
     finding = {
-        "kind": "accuracy",
+        "kind": "class_performance",
         "score": 1.0,
         "sentence": "Class 3: …",
-        "numbers": {"class": 3},
+        "numbers": {"label": 3},
         "samples": ["s00003"],
     }
     write_json({"findings": [finding], "left_out": 0, "tested": {}}, folder / "findings.json")

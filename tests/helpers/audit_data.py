@@ -18,6 +18,11 @@ from saliency.methods.registered import methods
 from saliency.metrics.table import measure_columns
 
 THRESHOLDS = {key.name: key.default for key in finding_keys()}
+# What `saliency.audit.files.write_audit` writes.
+AUDIT_TABLES = (
+    *("evidence", "distributions", "groups", "maps", "clusters"),
+    *("performance", "confusion", "calibration"),
+)
 FAST = AuditSettings(clusters=ClusterSettings(max_clusters=4), resamples=100, permutations=199)
 
 
@@ -82,6 +87,8 @@ def write_audit_inputs(folder: Path, count: int = 240) -> Config:
     assert problems == []
     table = pd.DataFrame({"id": [f"s{row}" for row in range(count)], "target": "predicted", "class": classes,
                           "name": classes.astype(str), "correct": pd.array([True] * count, dtype="boolean"),
+                          "label": classes, "predicted_class": classes, "probability": 0.9,
+                          "split": ["train", "test"] * (count // 2),
                           **dict.fromkeys(measure_columns(2, list(methods())), np.nan)})  # fmt: skip
     table["zero_map"] = 0.0
     write_parquet(table, folder / "metrics.parquet")

@@ -21,6 +21,7 @@ from saliency.steps.failures import write_errors
 from saliency.steps.fused import fused
 from saliency.steps.predictions import write_predictions
 from saliency.store.layout import write_metadata
+from tests.helpers.audit_data import AUDIT_TABLES
 from tests.helpers.shards import files_of_shards, stored_shard
 from tests.helpers.workflow_project import Project
 
@@ -88,9 +89,8 @@ def build_report(project: Project) -> Path:
             audits = {"mean_maps": []}
             for target in plan.targets:
                 audit = folder / "audit" / target
-                names = ["evidence", "distributions", "groups", "maps", "clusters"]
-                outputs = {name: audit / name for name in names}
-                write_audit(config, target, metrics, grids, outputs)
+                outputs = {name: audit / name for name in AUDIT_TABLES}
+                write_audit(config, model, target, metrics, grids, outputs)
                 documents = {"findings_json": audit / "findings.json", "findings_md": audit / "findings.md"}
                 write_findings(config, target, metrics, outputs["evidence"], [], {}, **documents)
                 files = files_of_shards(plan, store, target)

@@ -57,7 +57,7 @@ def extended(tmp_path_factory):
 
 def project_of(folder, **changes):
     project = Project.create(folder)
-    settings = {"methods": METHODS, "method_settings": {"channel_mean": {"factor": 2}}}
+    settings = {"shard_size": 5, "methods": METHODS, "method_settings": {"channel_mean": {"factor": 2}}}
     project.write_config(**settings, audit={"min_count": 2, "clusters": {"min_count": 4}}, report={}, **changes)
     return project
 
@@ -73,7 +73,7 @@ def test_new_method_runs_through_everything(extended, tmp_path):
     np.testing.assert_allclose(found[...], 2 * ((inputs - mean) / std).mean(axis=1), rtol=1e-5, atol=1e-6)
     assert found.metadata.dimension_names == ("sample", "y", "x")
     assert steps.digests() == fused.digests()
-    assert (steps.store / "predicted/channel_mean/c.2.0.0").is_file()
+    assert (steps.store / "predicted/channel_mean/c.0.0.0").is_file()
     # It is drawn: a picture of three panels is wider than one of two.
     drawn = steps.results / "tiny/figures/predicted/samples/s0.png"
     with Image.open(drawn) as figure:
@@ -94,7 +94,7 @@ def test_changed_setting_and_version_make_only_its_maps_again(extended, tmp_path
     project = project_of(tmp_path / "project", targets=["predicted"])
     extended.run(project)
     before = file_digests(project.store)
-    project.write_config(methods=METHODS, method_settings={"channel_mean": {"factor": 3}})
+    project.write_config(shard_size=5, methods=METHODS, method_settings={"channel_mean": {"factor": 3}})
     extended.run(project)
     after = file_digests(project.store)
     changed = {path for path in after if before.get(path) != after[path]}

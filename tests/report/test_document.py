@@ -121,6 +121,12 @@ def test_settings_of_the_report_make_only_its_files_again(tmp_path, monkeypatch)
         ({"class": 3}, {"class": "3"}),
         ({"column": "site", "group": "a"}, {"col.site": "a"}),
         ({"column": "age", "group": "(1.0, 2.5]"}, {"col.age": "(1.0, 2.5]"}),
+        ({"class": 3, "cluster": 0}, {"class": "3", "cluster": "0"}),
+        (
+            {"measure": "recall", "label": 0, "column": "site", "group": "a"},
+            {"label": "0", "correct": "labelled", "col.site": "a"},
+        ),
+        ({"measure": "precision", "predicted": 2}, {"predicted": "2", "correct": "labelled"}),
     ],
 )
 def test_findings_link_to_pictures_of_their_samples(tmp_path, monkeypatch, numbers, link):
@@ -133,12 +139,20 @@ def test_findings_link_to_pictures_of_their_samples(tmp_path, monkeypatch, numbe
     [
         ({"site": "a"}, "#/gallery?finding=0&col.site=a&class=3"),
         ({"site": ["a", "b c"]}, "#/gallery?finding=0&col.site=a&col.site=b%20c&class=3"),
+        ({"label": ["0", "2"]}, "#/gallery?finding=0&col.label=0&col.label=2&class=3"),
     ],
 )
 def test_findings_link_to_audited_samples_only(tmp_path, monkeypatch, where, link):
     plan = plan_of(tmp_path, monkeypatch, 5)
     plan.config["audit"]["where"] = where
     assert pictures_of_finding(plan, {"class": 3}) == link
+
+
+def test_findings_on_all_samples_link_to_all_samples(tmp_path, monkeypatch):
+    plan = plan_of(tmp_path, monkeypatch, 5)
+    plan.config["audit"]["where"] = {"site": ["a", "b"], "age": "3"}
+    numbers = {"measure": "accuracy", "column": "site", "group": "c", "among": "all"}
+    assert pictures_of_finding(plan, numbers) == "#/gallery?finding=0&correct=labelled&col.site=c"
 
 
 def pictures_of_finding(plan, numbers):
@@ -200,7 +214,7 @@ def test_shapes_never_grow():
 @pytest.mark.slow
 def test_report_is_a_part_of_runs(tmp_path):
     project = Project.create(tmp_path)
-    project.write_config(audit={"min_count": 2}, report={})
+    project.write_config(audit={"min_count": 2}, report={}, execution="fused")
     project.run()
     assert project.planned() == {}
     # An edited script of the page makes the page again, and nothing else.
@@ -216,7 +230,7 @@ def test_report_is_a_part_of_runs(tmp_path):
     assert len(list((report / "data/tiny/inputs").iterdir())) == 3
     assert "MIT" in (report / "assets/licences.txt").read_text()
     # Other pictures for new settings, and nothing else but the record of the config.
-    project.write_config(audit={"min_count": 2}, report={"side": 16})
+    project.write_config(audit={"min_count": 2}, report={"side": 16}, execution="fused")
     planned = {name.partition(" of")[0] for name in project.planned()}
     assert planned == {"Draw the report's pictures", "Record the provenance"}
     # A lost file of pictures is missed.

@@ -9,7 +9,10 @@ import pytest
 from matplotlib import colormaps
 
 from saliency import open_maps
+from saliency.experiment.plan import Plan
+from saliency.experiment.validation import complete_config
 from saliency.report.links import page_link
+from saliency.report.overview import target_findings
 from saliency.report.scripts import script_json
 from tests.helpers.report_browser import Page, browser
 from tests.helpers.report_project import CLOSES, EXECUTES, VOLUME_SHAPE, build_report, photographs, volume, volumes
@@ -408,6 +411,49 @@ def test_gallery_filters_by_an_interval_of_numbers(report):
     """As the audit names quarters of a column of numbers: its lower end does not belong to it."""
     report.open(page_link("gallery", None, {"col.__proto__": "(1.0, 3.5]"}))
     assert report.ids() == [f"s{number}" for number in range(5, 15)]
+
+
+def test_gallery_filters_by_what_audit_where_may_name(report, table):
+    """Ids and labels are no columns of the page's data; a column that nobody knows chooses nothing."""
+    report.open(page_link("gallery", None, {"col.id": ["s3", "s30", "s5"]}))
+    assert report.ids() == ["s3", "s5", "s30"]
+    report.open(page_link("gallery", None, {"col.label": ["1", "3"]}))
+    expected = table["label"].isin([1, 3])
+    assert 0 < expected.sum() < 60
+    assert report.count().startswith(f"{expected.sum()} of 60")
+    report.open(page_link("gallery", None, {"col.label": ""}))
+    assert report.count().startswith(f"{table['label'].isna().sum()} of 60")
+    report.open(page_link("gallery", None, {"col.toString": "a"}))
+    assert report.count().startswith("0 of 60")
+    report.page.get_by_role("button", name="Remove the filter toString = a").click()
+    report.settle()
+    assert report.count().startswith("60 of 60")
+
+
+def test_findings_on_predictions_open_exactly_their_samples(report, project, table, monkeypatch):
+    monkeypatch.chdir(project.folder)
+    known = table["correct"].notna() & (table["site"] == "site b")
+    label, said = table["label"].mode()[0], table["predicted_class"].mode()[0]
+    assert 0 < known.sum() < 30  # one of them could not be read
+    plan = Plan(complete_config(project.config, check=False)[0])
+    for measure, own, expected in [
+        ("recall", {"label": int(label)}, known & (table["label"] == label)),
+        ("precision", {"predicted": int(said)}, known & (table["predicted_class"] == said)),
+        ("accuracy", {}, known),
+    ]:
+        numbers = {"measure": measure, **own, "column": "site", "group": "site b"}
+        finding = {"kind": "class_in_group", "sentence": "…", "numbers": numbers, "samples": []}
+        found = target_findings(plan, "tiny", "predicted", {"findings": [finding], "left_out": 0, "tested": {}})
+        report.open(found["findings"][0]["pictures"])
+        assert report.count().startswith(f"{expected.sum()} of 60")
+        assert report.ids() == table["id"][expected].tolist()[: len(report.ids())]
+    report.page.get_by_role("button", name="Show all").click()
+    report.settle()
+    assert report.count().startswith("60 of 60")
+    for name, values in (("label", table["label"]), ("predicted", table["predicted_class"])):
+        report.open("#/gallery")
+        choose(report, name, str(int(values.mode()[0])))
+        assert report.count().startswith(f"{(values == values.mode()[0]).sum()} of 60")
 
 
 def test_links_of_classes_and_groups_keep_to_the_audited_samples(copied, copied_report):

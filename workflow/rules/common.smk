@@ -79,6 +79,9 @@ AUDIT = {
         "groups": "groups.csv",
         "maps": "group_maps.csv",
         "clusters": "clusters.csv",
+        "performance": "performance.csv",
+        "confusion": "confusion.csv",
+        "calibration": "calibration.csv",
     }.items()
 }
 MEAN_MAPS = f"{RESULTS}/{{model}}/audit/{{target}}/mean_maps.zarr"

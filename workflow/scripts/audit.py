@@ -7,4 +7,5 @@ with job_log(snakemake.log[0]):
 
     grids = list(map(Path, snakemake.input.grids))
     outputs = {name: Path(path) for name, path in snakemake.output.items()}
-    write_audit(snakemake.config, snakemake.wildcards.target, Path(snakemake.input.metrics), grids, outputs)
+    model, target = snakemake.wildcards.model, snakemake.wildcards.target
+    write_audit(snakemake.config, model, target, Path(snakemake.input.metrics), grids, outputs)

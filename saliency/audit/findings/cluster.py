@@ -29,7 +29,7 @@ class ClusterFinding(FindingKind):
     name = "cluster"
     title = "cluster of maps"
     summary = "Some maps of a class are alike and set apart from the others: the model may decide in another way."
-    version = 1
+    version = 2
     reads = frozenset({"clusters", "groups"})
     precedence = 20
     keys = (Key("min_isolation", "Mean silhouette of a cluster that nothing else sets apart.", 0.5, SHARE),)
@@ -68,6 +68,7 @@ class ClusterFinding(FindingKind):
                     {**class_name, **names},
                     {
                         "class": class_index,
+                        "cluster": label,
                         "samples": len(rows),
                         "members": len(members),
                         "share": share,

@@ -50,8 +50,10 @@ class Finding:
     names
         Texts that come from the user's files.
     numbers
-        What the sentence says, for programs; None where there is no such number. ``class``, or ``column`` and
-        ``group``, say which samples it is about; ``begin`` and ``end`` where in the picture, 0 … 1 along each axis.
+        What the sentence says, for programs; None where there is no such number. Which samples it is about say
+        ``class`` (the explained one) and ``cluster``, ``label``, ``predicted``, ``column`` and ``group``, and
+        ``measure``, for samples whose label is known; all samples of the manifest where ``among`` is "all", the audited
+        ones otherwise. ``begin`` and ``end`` say where in the picture, 0 … 1 along each axis.
     samples
         Ids that show it.
 
@@ -97,6 +99,8 @@ class FindingKind(ABC):
         Fields of `saliency.audit.evidence.Evidence` that it reads, beside ``samples``.
     keys
         Thresholds of its own, which a config has in ``audit.findings``; `SHARED_KEYS` are there for all.
+    consequence
+        Whether it counts predictions that are changed or wrong; such findings come first, then mere signs.
     precedence
         Of findings with the same score, those of the smaller number come first.
     """
@@ -107,6 +111,7 @@ class FindingKind(ABC):
     version: ClassVar[int]
     reads: ClassVar[frozenset[str]]
     keys: ClassVar[tuple[Key, ...]] = ()
+    consequence: ClassVar[bool] = False
     precedence: ClassVar[int] = 100
 
     @classmethod

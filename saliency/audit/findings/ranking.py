@@ -6,22 +6,23 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from saliency.audit.findings.finding import Finding
-from saliency.audit.findings.registered import finding_kinds
+from saliency.audit.findings.registered import finding_kind, finding_kinds
 
 if TYPE_CHECKING:
     from saliency.audit.evidence import Evidence
 
 
 def rank(findings: Sequence[Finding], most: int) -> tuple[list[Finding], int]:
-    """Sort by score, the highest first, and keep `most`; also return how many are left out.
+    """Consequences before signs, each by score, the highest first; keep `most`, and return how many are left out.
 
     Examples
     --------
-    >>> kept, left_out = rank([Finding("a", 0.1, "…"), Finding("b", 0.9, "…")], 1)
-    >>> kept[0].kind, left_out
-    ('b', 1)
+    >>> found = [Finding("cluster", 0.9, "…"), Finding("group", 1.0, "…"), Finding("transfer", 0.4, "…")]
+    >>> kept, left_out = rank(found, 2)
+    >>> [finding.kind for finding in kept], left_out
+    (['transfer', 'group'], 1)
     """
-    ranked = sorted(findings, key=lambda finding: -finding.score)
+    ranked = sorted(findings, key=lambda finding: (not finding_kind(finding.kind).consequence, -finding.score))
     return ranked[:most], max(0, len(ranked) - most)
 
 

@@ -42,6 +42,7 @@ class TransferFinding(FindingKind):
             number(0, 1),
         ),
     )
+    consequence = True
     precedence = 5
 
     @classmethod

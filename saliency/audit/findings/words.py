@@ -34,9 +34,19 @@ def class_words(evidence: Evidence, index: int) -> tuple[str, dict[str, str]]:
     """
     samples = evidence.samples
     rows = evidence.rows_of_class(index)
-    found = samples["name"].iloc[rows[0]] if "name" in samples and len(rows) else ""
-    name = f" ({found})" if found else ""
-    return f"Class {int(index)}{{class}}", {"class": name}
+    template, names = numbered_class(index, samples["name"].iloc[rows[0]] if "name" in samples and len(rows) else "")
+    return f"Class {template}", names
+
+
+def numbered_class(index: int, name: str) -> tuple[str, dict[str, str]]:
+    """Write a class by its index, and its name if it has one: a template, and the name that belongs into it.
+
+    Examples
+    --------
+    >>> numbered_class(3, "wolf"), numbered_class(4, "")
+    (('3{class}', {'class': ' (wolf)'}), ('4{class}', {'class': ''}))
+    """
+    return f"{int(index)}{{class}}", {"class": f" ({name})" if name else ""}
 
 
 def escape_markdown(text: str) -> str:

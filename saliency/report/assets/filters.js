@@ -27,10 +27,13 @@ report.filters = (data, update) => {
       ["", "all"],
       ["right", "correct"],
       ["wrong", "wrong"],
+      ["labelled", "with a label"],
       ["unlabelled", "without a label"],
     ],
     change("correct"),
   );
+  const labels = report.select("Label", "label", [], change("label"));
+  const predicted = report.select("Predicted class", "predicted", [], change("predicted"));
   const status = report.select("Status", "status", [], change("status"));
   const cluster = report.select("Cluster", "cluster", [], change("cluster"));
   const column = report.select("Column", "column", [], () => fillValues());
@@ -77,6 +80,8 @@ report.filters = (data, update) => {
     const { settings } = report.state.read();
     const names = [
       "class",
+      "label",
+      "predicted",
       "correct",
       "status",
       "cluster",
@@ -112,15 +117,20 @@ report.filters = (data, update) => {
     value.fill([["", "all"], ...entries], wanted.length > 1 ? SEVERAL : (one ?? ""));
   }
 
-  const explained = count(data.explained.filter((index) => index !== null));
-  const byClass = [...explained].sort(([a], [b]) => a - b);
+  // Choices for classes that samples have, each with their number.
+  const choices = (of) => [
+    ["", "all"],
+    ...[...count(of.filter((index) => index !== null))]
+      .sort(([a], [b]) => a - b)
+      .map(([index, number]) => [String(index), `${data.className(index)} · ${number}`]),
+  ];
   const measures = Object.keys(data.measures);
 
   function fill(settings) {
-    classes.fill(
-      [["", "all"], ...byClass.map(([index, number]) => [String(index), `${data.className(index)} · ${number}`])],
-      settings.class ?? "",
-    );
+    classes.fill(choices(data.explained), settings.class ?? "");
+    labels.fill(choices(data.label), settings.label ?? "");
+    labels.hidden = data.label.every((index) => index === null) && !settings.label;
+    predicted.fill(choices(data.predicted), settings.predicted ?? "");
     const broken = data.status.values.filter((text) => text !== "ok");
     status.fill(
       [["", "all"], ["ok", "with a result"], ["failed", "without a result"], ...broken.map((text) => [text, text])],
@@ -167,16 +177,16 @@ report.filters = (data, update) => {
     chips.hidden = !chips.firstChild;
   }
 
+  const judged = { right: "correct", wrong: "wrong", labelled: "with a label", unlabelled: "without a label" };
+
   // What is chosen, in words, each with the settings that say so.
   function active(settings) {
     const found = [];
     if (settings.class) found.push([data.className(Number(settings.class)), ["class", "cluster"]]);
     if (settings.cluster) found.push([`cluster ${Number(settings.cluster) + 1}`, ["cluster"]]);
-    if (settings.correct)
-      found.push([
-        { right: "correct", wrong: "wrong", unlabelled: "without a label" }[settings.correct] ?? settings.correct,
-        ["correct"],
-      ]);
+    if (settings.label) found.push([`label ${data.className(Number(settings.label))}`, ["label"]]);
+    if (settings.predicted) found.push([`predicted ${data.className(Number(settings.predicted))}`, ["predicted"]]);
+    if (settings.correct) found.push([judged[settings.correct] ?? settings.correct, ["correct"]]);
     if (settings.status)
       found.push([{ ok: "with a result", failed: "without a result" }[settings.status] ?? settings.status, ["status"]]);
     for (const name of Object.keys(settings).filter(report.state.isColumn)) {
@@ -210,6 +220,8 @@ report.filters = (data, update) => {
     report.element("label", { class: "field" }, report.element("span", {}, "Search for an id"), find),
     classes,
     cluster,
+    labels,
+    predicted,
     correct,
     status,
     column,

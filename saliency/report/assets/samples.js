@@ -66,10 +66,12 @@ report.samples = (() => {
     const tests = [];
     const equal = (values, wanted) => tests.push((row) => values[row] !== null && String(values[row]) === wanted);
     if (settings.class) equal(data.explained, settings.class);
+    if (settings.label) equal(data.label, settings.label);
+    if (settings.predicted) equal(data.predicted, settings.predicted);
     if (settings.cluster) equal(data.cluster, settings.cluster);
     if (settings.correct) {
-      const wanted = { right: 1, wrong: 0, unlabelled: null }[settings.correct];
-      tests.push((row) => data.correct[row] === wanted);
+      const wanted = { right: [1], wrong: [0], labelled: [0, 1], unlabelled: [null] }[settings.correct] ?? [];
+      tests.push((row) => wanted.includes(data.correct[row]));
     }
     if (settings.status) {
       tests.push((row) => {
@@ -82,10 +84,19 @@ report.samples = (() => {
       tests.push((row) => data.ids[row].toLowerCase().includes(wanted));
     }
     for (const [name, wanted] of Object.entries(settings).filter(([key]) => report.state.isColumn(key))) {
-      const column = data.columns[name.slice(4)];
-      if (!column) continue;
-      const fits = column.values.map((value) => wanted.some((one) => one === value || inside(one, value)));
-      tests.push((row) => fits[column.codes[row]]);
+      const column = name.slice(4);
+      const fits = (value) => wanted.some((one) => one === value || inside(one, value));
+      // A filter of a column that the manifest does not have chooses nothing, rather than everything.
+      if (column === "id") tests.push((row) => fits(data.ids[row]));
+      else if (column === "label") {
+        const labels = wanted.map((one) => (one === "" ? null : Number(one)));
+        tests.push((row) => labels.includes(data.label[row]));
+      } else if (!data.columns[column]) tests.push(() => false);
+      else {
+        const { values, codes } = data.columns[column];
+        const chosen = values.map(fits);
+        tests.push((row) => chosen[codes[row]]);
+      }
     }
     const values = data.measures[settings.measure];
     if (values && settings.min) tests.push((row) => values[row] !== null && values[row] >= Number(settings.min));

@@ -46,11 +46,12 @@ def test_digests_of_new_kinds_and_versions(tmp_path, monkeypatch, change):
 
 @pytest.mark.slow
 def test_run_with_another_level(tmp_path):
-    project = Project.create(tmp_path, audit={"min_count": 2}, report={})
+    fast = {"execution": "fused", "shard_size": 5, "report": {}}
+    project = Project.create(tmp_path, audit={"min_count": 2}, **fast)
     project.run()
     assert project.planned() == {}
     before = project.result_digests()
-    project.write_config(audit={"min_count": 2, "findings": {"alpha": 0.5}}, report={})
+    project.write_config(audit={"min_count": 2, "findings": {"alpha": 0.5}}, **fast)
     # The provenance holds the config.
     again = {"Look for findings (predicted)", "Write the report's page", "Record the provenance"}
     assert set(project.planned()) == again

@@ -9,7 +9,7 @@ from tests.helpers.audit_data import THRESHOLDS
 
 
 def test_ranking_keeps_the_highest_scores():
-    findings = [Finding("accuracy", score, "…") for score in (0.1, 0.9, 0.5)]
+    findings = [Finding("group", score, "…") for score in (0.1, 0.9, 0.5)]
     kept, left_out = rank(findings, 2)
     assert [finding.score for finding in kept] == [0.9, 0.5]
     assert left_out == 1
@@ -22,6 +22,9 @@ def test_equal_scores_stand_in_the_order_of_their_kinds(monkeypatch):
     }
     monkeypatch.setattr(ranking, "finding_kinds", lambda: kinds)
     found, left_out = ranked_findings(Evidence(pd.DataFrame()), THRESHOLDS | {"most": 9})
-    names = ["shortcut", "cluster", "group", "outside_mask", "zero_maps", "accuracy"]
+    names = [
+        *("transfer", "class_in_group", "group_accuracy", "class_performance"),
+        *("shortcut", "cluster", "group", "outside_mask", "zero_maps"),
+    ]
     assert [finding.kind for finding in found] == [name for name in names for _ in range(2)][:9]
-    assert left_out == 3
+    assert left_out == 9

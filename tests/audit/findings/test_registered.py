@@ -61,8 +61,9 @@ from saliency.audit.findings.registered import finding_keys, finding_versions
 
 config = json.loads(Path("config.json").read_text())
 config["audit"]["findings"] = {key.name: key.default for key in finding_keys()} | config["audit"]["findings"]
-names = ("evidence", "distributions", "groups", "maps", "clusters")
-write_audit(config, "predicted", Path("metrics.parquet"), [Path("0.npz")], {name: Path("out", name) for name in names})
+names = ("evidence", "distributions", "groups", "maps", "clusters", "performance", "confusion", "calibration")
+outputs = {name: Path("out", name) for name in names}
+write_audit(config, "net", "predicted", Path("metrics.parquet"), [Path("0.npz")], outputs)
 files = {"findings_json": Path("out/findings.json"), "findings_md": Path("out/findings.md")}
 write_findings(config, "predicted", Path("metrics.parquet"), Path("out/evidence"), [], {}, **files)
 validate(json.loads(files["findings_json"].read_text()), SCHEMA)
@@ -73,6 +74,8 @@ print(json.dumps([saliency.__file__, finding_versions()]))
 def test_defaults():
     assert {key.name: key.default for key in finding_keys()} == {
         "alpha": 0.05,
+        "min_turned": 0.3,
+        "min_excess": 0.2,
         "min_effect": 0.33,
         "min_distance": 0.1,
         "min_difference": 0.2,
@@ -84,12 +87,12 @@ def test_defaults():
 
 
 def test_unknown_kinds_are_errors():
-    with pytest.raises(ValueError, match="no kind of finding 'short': choose from shortcut, cluster"):
+    with pytest.raises(ValueError, match="no kind of finding 'short': choose from transfer, shortcut"):
         finding_kind("short")
 
 
 def test_thresholds_of_one_name_are_errors(monkeypatch):
-    twice = type("Twice", (finding_kind("accuracy"),), {"name": "twice", "keys": (Key("alpha", "…", 0.1),)})
+    twice = type("Twice", (finding_kind("zero_maps"),), {"name": "twice", "keys": (Key("alpha", "…", 0.1),)})
     monkeypatch.setattr(registered, "finding_kinds", lambda: {"twice": twice})
     with pytest.raises(ValueError, match="finding 'twice': the threshold 'alpha' exists already"):
         finding_keys.__wrapped__()
