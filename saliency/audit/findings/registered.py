@@ -14,7 +14,7 @@ def finding_kinds() -> dict[str, type[FindingKind]]:
     Examples
     --------
     >>> [kind.title for kind in finding_kinds().values()][:2]
-    ['possible shortcut', 'class in a group']
+    ['a property decides', 'possible shortcut']
     """
     found = discover_classes("saliency.audit.findings", FindingKind)
     return {kind.name: kind for kind in sorted(found, key=lambda kind: (kind.precedence, kind.name))}
