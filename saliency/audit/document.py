@@ -6,6 +6,8 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import pandas as pd
+
 from saliency.audit.evidence import Evidence
 from saliency.audit.findings.finding import Finding
 from saliency.audit.findings.ranking import ranked_findings
@@ -154,6 +156,7 @@ def write_findings(
     metrics: Path,
     evidence: Path,
     figures: Sequence[Path],
+    checks: Mapping[str, Path],
     *,
     findings_json: Path,
     findings_md: Path,
@@ -172,6 +175,8 @@ def write_findings(
         ``evidence.json`` of the target.
     figures
         Of single samples, ``ID.png``, to which the findings link.
+    checks
+        By name of a check, or of what is known of the files alone, that findings read: its CSV file.
     findings_json, findings_md
         Files to write.
 
@@ -183,7 +188,10 @@ def write_findings(
     plan, thresholds = Plan(config), config["audit"]["findings"]
     samples, _ = audited_samples(plan, metrics, target)
     groups, _ = grouping_columns(samples, Selection(plan).audit_columns, config["audit"]["min_count"])
-    known = Evidence.from_json(evidence.read_text(encoding="utf-8"), samples, groups)
+    # Ids and groups such as 001 and nan stay what they are.
+    texts = dict.fromkeys(("id", "other", "group", "other_group"), str)
+    tables = {name: pd.read_csv(path, converters=texts) for name, path in checks.items()}
+    known = Evidence.from_json(evidence.read_text(encoding="utf-8"), samples, groups, tables)
     findings, left_out = ranked_findings(known, thresholds)
     links = {path.stem: os.path.relpath(path, findings_md.parent) for path in figures}
     described = (findings, left_out, known.tested, {**known.settings, "findings": thresholds})

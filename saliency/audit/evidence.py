@@ -38,6 +38,9 @@ class Evidence:
         ``column, group, distance, p``: of the groups' mean maps (`mean_maps.mean_map_test`), uncorrected.
     summary
         Measures by class (`groups.describe_groups`); the groups are the classes.
+    checks
+        By name of a check that findings read (`saliency.audit.checks.check.Check`): its table; likewise "facts_test"
+        and "duplicates" (`saliency.audit.leakage`). Only the first target has them.
     tested
         How much was looked at, by what it is.
     settings
@@ -58,6 +61,7 @@ class Evidence:
     tests: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(TEST_COLUMNS)))
     map_tests: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(MAP_TEST_COLUMNS)))
     summary: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(SUMMARY_COLUMNS)))
+    checks: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     tested: Mapping[str, object] = field(default_factory=dict)
     settings: Mapping[str, object] = field(default_factory=dict)
 
@@ -85,7 +89,7 @@ class Evidence:
         return self.samples["id"].iloc[rows].astype(str).tolist()
 
     def to_json(self) -> str:
-        """Write all but `samples` and `groups`, which stand in ``metrics.parquet``, with all digits of each number."""
+        """Write all but what has files of its own, `samples`, `groups` and `checks`, with all digits of each number."""
         content = {
             "places": [asdict(place) for place in self.places],
             "clusters": {str(index): asdict(found) for index, found in self.clusters.items()},
@@ -98,8 +102,14 @@ class Evidence:
         return json.dumps(content, default=_plain) + "\n"
 
     @classmethod
-    def from_json(cls, text: str, samples: pd.DataFrame, groups: Mapping[str, pd.Series]) -> Evidence:
-        """Read what `to_json` wrote of these samples and groups."""
+    def from_json(
+        cls,
+        text: str,
+        samples: pd.DataFrame,
+        groups: Mapping[str, pd.Series],
+        checks: Mapping[str, pd.DataFrame] | None = None,
+    ) -> Evidence:
+        """Read what `to_json` wrote of these samples, groups and checks."""
         content = json.loads(text)
         return cls(
             samples,
@@ -107,6 +117,7 @@ class Evidence:
             [_place(entry) for entry in content["places"]],
             {int(index): _clusters(entry) for index, entry in content["clusters"].items()},
             **{name: pd.DataFrame(content[name]) for name in ("tests", "map_tests", "summary")},
+            checks=dict(checks or {}),
             tested=content["tested"],
             settings=content["settings"],
         )

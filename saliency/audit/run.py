@@ -121,7 +121,9 @@ def audit(
         "measures": len(present),
         "tests_of_groups": int(tests["p"].notna().sum()),
     }
-    evidence = Evidence(samples, groups, places, clusters, tests, map_tests, summary, tested, asdict(settings))
+    evidence = Evidence(
+        samples, groups, places, clusters, tests, map_tests, summary, tested=tested, settings=asdict(settings)
+    )
     return Audit(evidence, numbers, distributions)
 
 

@@ -8,9 +8,11 @@ nothing of its own, so that a new kind of thing does not make everything anew.
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
+from saliency.experiment.arrays import stored_array
+from saliency.experiment.checks import checks
 from saliency.experiment.config import file_columns, input_config
 from saliency.experiment.plan import Plan
 from saliency.experiment.report_size import report_side
@@ -83,8 +85,7 @@ class Digests:
             "model_data": self._model_data,
             "plot": self._plot,
             "contact_sheets": self._contact_sheets,
-            "faithfulness": lambda model, target: self._check("faithfulness", model, target),
-            "randomisation": lambda model, target: self._check("randomisation", model, None),
+            **{name: partial(self._check, name) for name in checks()},
         }
         self._experiment_steps: dict[str, Callable[[], str]] = {
             "cut_patches": self._cut_patches,
@@ -243,7 +244,7 @@ class Digests:
         return self._of_facts("facts_test", self.of("predictions", model), audited)
 
     def _audit(self, model: str, _: str | None) -> str:
-        own = ("faithfulness", "randomisation", "findings")
+        own = (*checks(), "findings")
         settings = {key: value for key, value in self.config["audit"].items() if key not in own}
         return digest("audit", step("audit").version, self.of("metrics", model), settings)
 
@@ -251,7 +252,16 @@ class Digests:
         # A new kind has to be looked for as well, so that those in their first version are named too.
         kinds, settings = self.findings, self.config["audit"]["findings"]
         drawn = self.selection.chosen["id"].tolist()
-        return digest("findings", step("findings").version, self.of("audit", model), target, kinds, settings, drawn)
+        before = [self.of("audit", model), *self._evidence(model, target)]
+        return digest("findings", step("findings").version, *before, target, kinds, settings, drawn)
+
+    def _evidence(self, model: str, target: str | None) -> list[str]:
+        """Of the checks and the files alone that findings read, which are told with the first target."""
+        if target != self.plan.targets[0]:
+            return []
+        asked = [name for name, check in checks().items() if check.evidence and self.config["audit"][name] is not None]
+        of_files = [self.of("facts_test", model), *([self._duplicates()] if self.plan.ndim == 2 else [])]
+        return [*(self.of(name, model) for name in asked), *of_files]
 
     def _mean_maps(self, model: str, target: str | None) -> str:
         audit, leading = self.config["audit"], self.plan.leading
@@ -276,7 +286,8 @@ class Digests:
     def _check(self, check: str, model: str, target: str | None) -> str:
         rows, audit = self.selection.checked(check), self.config["audit"]
         # A target's maps follow from the prepared samples.
-        names = self.plan.methods if target else ["prepare"]
+        arrays = checks()[check].arrays(self.plan.methods)
+        names = self.plan.methods if target else list(dict.fromkeys(stored_array(name).step for name in arrays))
         return digest(
             check,
             step(check).version,

@@ -8,6 +8,7 @@ import math
 
 import numpy as np
 
+from saliency.experiment.checks import checks
 from saliency.experiment.plan import Plan
 from saliency.experiment.selection import Selection
 from saliency.experiment.steps import step
@@ -19,10 +20,6 @@ BASE_MB = 800
 # Further MB where torch is imported, which jobs without a network mostly do without, and where a network is built.
 TORCH_MB = 600
 NETWORK_MB = 300
-# Arrays of a sample's size that the randomisation test holds for each sample, most of all where there is one channel.
-RANDOMISATION_COPIES = 40
-# Layers of a network, where the config leaves it to the randomisation test to find them.
-LAYERS = 100
 # MB and core seconds for each sample of the whole manifest, in jobs that make tables or findings of all of them
 # (`python -m tests.benchmarks.audit_scale 1000 10000`).
 TABLE_MB = 0.01
@@ -31,7 +28,6 @@ TABLE_SECONDS = 0.002
 FIGURE_SECONDS = 5
 # Minutes of a job that does next to nothing: Python starts slowly on a busy file system.
 BASE_MINUTES = 10
-CHECKS = ("faithfulness", "randomisation")
 
 
 def memory_mb(plan: Plan, name: str, model: str) -> int:
@@ -58,8 +54,8 @@ def memory_mb(plan: Plan, name: str, model: str) -> int:
     needed = BASE_MB + cost.torch * TORCH_MB + copies * sample_mb * samples
     if cost.whole_manifest:
         needed += TABLE_MB * len(plan.samples)
-    if name == "randomisation":
-        needed += RANDOMISATION_COPIES * sample_mb * len(Selection(plan).checked(name))
+    if name in checks():
+        needed += checks()[name].sample_copies * sample_mb * len(Selection(plan).checked(name))
     batch_copies = cost.batch_copies
     if name == "fused":
         batch_copies = max([batch_copies, *(method(of).cost.batch_copies for of in plan.methods)])
@@ -73,30 +69,23 @@ def memory_mb(plan: Plan, name: str, model: str) -> int:
 
 def minutes(plan: Plan, name: str, model: str) -> int:
     """Time of a job, in minutes, on one core; parameters as of `memory_mb`."""
-    cost, samples, repeats = step(name), plan.shard_size, 1
+    cost, samples = step(name), plan.shard_size
+    repeats: float = 1
     seconds_each = cost.seconds
     if name == "fused":
         repeats = len(plan.targets)
         seconds_each = max([seconds_each, *(method(of).cost.seconds for of in plan.methods)])
     elif name == "train":
         repeats = plan.config["models"][model]["train"]["epochs"] * len(plan.labelled_shards(model))
-    elif name in CHECKS:
-        samples, repeats = len(Selection(plan).checked(name)), _check_repeats(plan, name)
+    elif name in checks():
+        settings = plan.config["audit"][name]
+        samples, repeats = len(Selection(plan).checked(name)), checks()[name].repeats(settings, plan.methods)
     seconds = seconds_each * samples * plan.sample_values(model) / 1e6 * repeats
     if name == "plot":
         seconds = FIGURE_SECONDS * len(Selection(plan).chosen)
     if cost.whole_manifest:
         seconds = TABLE_SECONDS * len(plan.samples)
     return BASE_MINUTES + math.ceil(seconds / 60)
-
-
-def _check_repeats(plan: Plan, check: str) -> int:
-    """How often a check runs the model on each sample."""
-    settings = plan.config["audit"][check]
-    if check == "randomisation":
-        return 1 + (LAYERS if settings["layers"] is None else len(settings["layers"]))
-    # Of all methods and of the random order, one curve each way.
-    return int(len(settings["baselines"]) * (len(plan.methods) + 1) * 2 * settings["steps"])
 
 
 def _weights_mb(plan: Plan, model: str) -> float:

@@ -5,6 +5,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from saliency.experiment.checks import checks
 from saliency.experiment.plan import Plan
 
 
@@ -49,9 +50,12 @@ class Selection:
         return np.arange(total if selection == "all" else min(count, total))
 
     def checked(self, check: str) -> np.ndarray:
-        """Row numbers of the samples of a check, drawn with the audit's seed."""
-        audit = self.config["audit"]
-        return self._random_positions(audit[check]["samples"], audit["seed"])
+        """Row numbers of the samples of a check of the audit, by its name."""
+        return checks()[check].rows(self)
+
+    def drawn(self, count: int) -> np.ndarray:
+        """Row numbers of samples drawn with the audit's seed."""
+        return self._random_positions(count, self.config["audit"]["seed"])
 
     def _random_positions(self, count: int, seed: int) -> np.ndarray:
         return np.sort(np.random.default_rng(seed).permutation(len(self.plan.samples))[:count])

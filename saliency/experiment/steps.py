@@ -1,11 +1,12 @@
 """The steps of the workflow, each under the name of its rule: its version, and what a job of it needs.
 
 The constants are bounds, rounded up, on what ``pytest -m slow tests/experiment/test_resources.py -s -n 0`` measures.
-Methods are steps too, with the cost that their classes state.
+Methods are steps too, and so are the checks of the audit, with the cost that their classes state.
 """
 
 from dataclasses import dataclass
 
+from saliency.experiment.checks import checks
 from saliency.methods.registered import methods
 
 
@@ -27,8 +28,8 @@ class Step:
     batch_copies
         What a forward pass keeps, as a multiple of its batch; 0 where no network is built.
     seconds
-        Core seconds for a million input values; of ``fused`` for each target, of ``train`` for each epoch, of
-        ``faithfulness`` for each image that is predicted, of ``randomisation`` for each layer.
+        Core seconds for a million input values; of ``fused`` for each target, of ``train`` for each epoch, of a
+        check each time that it runs the network.
     whole_manifest
         Whether a job makes a table or findings of all samples.
     torch
@@ -73,8 +74,6 @@ STEPS = {
         Step("audit", whole_manifest=True),
         Step("findings", whole_manifest=True),
         Step("mean_maps", whole_manifest=True),
-        Step("faithfulness", shard_copies=4, batch_copies=150, seconds=10),
-        Step("randomisation", shard_copies=1, batch_copies=300, seconds=30),
         Step("sprites", shard_copies=2, seconds=2),
         Step("model_data", whole_manifest=True),
         Step("report_page"),
@@ -83,7 +82,7 @@ STEPS = {
 
 
 def step(name: str) -> Step:
-    """A step by its name, a method among them.
+    """A step by its name; methods and checks are among them.
 
     Raises
     ------
@@ -97,8 +96,7 @@ def step(name: str) -> Step:
     """
     if name in STEPS:
         return STEPS[name]
-    if name not in methods():
-        raise ValueError(f"there is no step '{name}': choose from {', '.join([*STEPS, *methods()])}")
-    method = methods()[name]
-    cost = method.cost
-    return Step(name, method.version, cost.shard_copies, 0, cost.batch_copies, cost.seconds)
+    if name not in (others := [*methods(), *checks()]):
+        raise ValueError(f"there is no step '{name}': choose from {', '.join([*STEPS, *others])}")
+    kind = methods()[name] if name in methods() else checks()[name]
+    return Step(name, kind.version, kind.cost.shard_copies, 0, kind.cost.batch_copies, kind.cost.seconds)

@@ -7,8 +7,8 @@ import torch
 from PIL import Image
 
 from saliency import GuidedGradCAM
-from saliency.audit.checks.faithfulness import write_faithfulness
-from saliency.audit.checks.randomisation import write_randomisation
+from saliency.audit.probes.faithfulness import write_faithfulness
+from saliency.audit.probes.randomisation import write_randomisation
 from saliency.exceptions import DataError
 from saliency.experiment.digests import Digests
 from saliency.experiment.plan import Plan
@@ -210,7 +210,7 @@ def test_more_samples_ask_for_more(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_run_of_snakemake(tmp_path):
-    checks = {"Delete and insert pixels (predicted)", "Randomise the layers of tiny"}
+    checks = {"Delete and insert pixels (predicted)", "Randomise the layers (tiny)"}
     project = Project.create(tmp_path, samples=2, execution="fused", audit={"seed": 1})
     assert not checks & set(jobs(project.run()))
     before = project.digests()
@@ -226,4 +226,4 @@ def test_run_of_snakemake(tmp_path):
     }
     assert "Nothing to be done" in project.run()
     (audit / "randomisation.csv").unlink()
-    assert set(project.planned()) == {"Randomise the layers of tiny"}
+    assert set(project.planned()) == {"Randomise the layers (tiny)"}

@@ -136,7 +136,7 @@ def test_planted_place_is_found_and_only_chosen_rows_count(tmp_path, monkeypatch
     outputs = {name: tmp_path / "out" / name for name in names}
     write_audit(config, "predicted", tmp_path / "metrics.parquet", [tmp_path / "0.npz"], outputs)
     written = {"findings_json": tmp_path / "out" / "findings.json", "findings_md": tmp_path / "out" / "findings.md"}
-    write_findings(config, "predicted", tmp_path / "metrics.parquet", outputs["evidence"], [], **written)
+    write_findings(config, "predicted", tmp_path / "metrics.parquet", outputs["evidence"], [], {}, **written)
     document = json.loads(written["findings_json"].read_text())
     assert document["tested"]["samples"] == count // 2
     best = document["findings"][0]

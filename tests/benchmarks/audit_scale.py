@@ -69,7 +69,7 @@ def run(samples: int) -> None:
         outputs = {name: Path("out", name) for name in OUTPUTS}
         metrics, found = Path("metrics.parquet"), {name: Path("out", name) for name in ("findings_json", "findings_md")}
         write_audit(config, "predicted", metrics, grids, outputs)
-        write_findings(config, "predicted", metrics, outputs["evidence"], [], **found)
+        write_findings(config, "predicted", metrics, outputs["evidence"], [], {}, **found)
         taken = time.process_time() - began
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
     print(f"{samples:8} {taken:8.1f} {peak:8.0f}")

@@ -92,7 +92,7 @@ def build_report(project: Project) -> Path:
                 outputs = {name: audit / name for name in names}
                 write_audit(config, target, metrics, grids, outputs)
                 documents = {"findings_json": audit / "findings.json", "findings_md": audit / "findings.md"}
-                write_findings(config, target, metrics, outputs["evidence"], [], **documents)
+                write_findings(config, target, metrics, outputs["evidence"], [], {}, **documents)
                 files = files_of_shards(plan, store, target)
                 shards = {"class": files["class"], "maps": files[plan.leading]}
                 write_mean_maps(config, model, target, shards, descriptions, audit / "mean_maps.zarr")

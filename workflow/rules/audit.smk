@@ -76,6 +76,7 @@ rule audit:
 
 rule findings:
     input:
+        **{name: evidence_of_checks(name) for name in EVIDENCE},
         metrics=f"{RESULTS}/{{model}}/metrics.parquet",
         evidence=AUDIT["evidence"],
         figures=SAMPLE_FIGURES,
@@ -97,6 +98,7 @@ rule findings:
         runtime=runtime("findings"),
     params:
         digest=step_digest("findings"),
+        checks=list(EVIDENCE),
     message:
         "Look for findings ({wildcards.model}, {wildcards.target})"
     script:

@@ -3,6 +3,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
+from saliency.audit.checks.registered import checks
 from saliency.audit.facts.registered import fact_versions
 from saliency.audit.findings.registered import finding_versions
 from saliency.experiment.arrays import chunk_key, stored_array
@@ -108,14 +109,25 @@ CONTACT_SHEETS = {
     for selection in config["plots"]["contact_sheets"]
 }
 
-# Files of the checks that run the model again, of those that the config asks for.
+# Files of the checks that run the model again, of those that the config asks for, by check and by what they are.
 CHECKS = {
-    name: [f"{RESULTS}/{{model}}/audit/{folder}{name}{end}" for end in ends]
-    for name, folder, ends in [
-        ("faithfulness", "{target}/", [".csv", "_curves.csv", ".png"]),
-        ("randomisation", "", [".csv", ".png"]),
-    ]
-    if (config["audit"] or {}).get(name)
+    name: {
+        output: f"{RESULTS}/{{model}}/audit/{'{target}/' if check.per_target else ''}{file}"
+        for output, file in check.files().items()
+    }
+    for name, check in checks().items()
+    if (config["audit"] or {}).get(name) is not None
+}
+
+# Tables of checks, and of the files alone, that findings read.
+EVIDENCE = {
+    **{
+        name: files[checks()[name].evidence]
+        for name, files in CHECKS.items()
+        if checks()[name].evidence
+    },
+    "facts_test": FACTS_TEST,
+    **({"duplicates": DUPLICATES} if PLAN.ndim == 2 else {}),
 }
 
 # The page, and what lies beside it: pictures of each shard, data of each model.
@@ -210,6 +222,15 @@ def every_shard(path):
 def made_masks(wildcards):
     """Input function: masks of a shard's samples that rules make."""
     return SOURCES.made_masks(int(wildcards.shard))
+
+
+def evidence_of_checks(name):
+    """Input function: a check's table. It is about the model, so that the findings of one target tell of it."""
+    return lambda wildcards: (
+        expand(EVIDENCE[name], **wildcards)
+        if wildcards.target == PLAN.targets[0]
+        else []
+    )
 
 
 def audit_files():

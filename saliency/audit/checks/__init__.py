@@ -1,1 +1,1 @@
-"""Checks that run a model again: do maps show what it uses."""
+"""Checks that run a model again, one file each: what each is called, reads, writes and costs."""

@@ -1,168 +1,71 @@
-"""Tables and figure of a target's faithfulness: deletion and insertion by each method's map."""
+"""The check ``faithfulness``: whether the score falls where a map says that it should."""
 
-import logging
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
-import pandas as pd
-import torch
-from matplotlib.figure import Figure
+from saliency.audit.checks.check import Check
+from saliency.methods.method import Cost
+from saliency.metrics.baselines import BASELINES
+from saliency.registry.fits import choice, integer, list_of
+from saliency.registry.key import Key
 
-from saliency.audit.checks.checked_samples import CheckedSamples
-from saliency.experiment.config import Config
-from saliency.figures.files import save_figure
-from saliency.files.atomic_files import write_atomically
-from saliency.files.spreadsheet import csv_bytes
-from saliency.methods.registered import method
-from saliency.methods.upsampling import upsample
-from saliency.metrics.faithfulness import faithfulness
-from saliency.metrics.similarity import magnitude
-
-log = logging.getLogger(__name__)
-MEASURES = {"deletion": "taken away", "insertion": "brought back"}
+if TYPE_CHECKING:
+    from saliency.experiment.config import Config
 
 
-def ranking_title(ranking: str) -> str:
-    """What an order of pixels is called: a method's title, or ``random``."""
-    return ranking if ranking == "random" else method(ranking).title
+class Faithfulness(Check):
+    """Deletion and insertion, see `saliency.metrics.faithfulness`."""
 
+    name = "faithfulness"
+    title = "Faithfulness"
+    summary = "Takes pixels away in the order of a map, and brings them back; `{}` takes the defaults."
+    doing = "Delete and insert pixels"
+    caption = (
+        "Pixels are taken away, or brought back, in the order of each map, and in random order. A map that finds what "
+        "counts lies below random in deletion and above it in insertion."
+    )
+    keys = (
+        Key("samples", "Number of samples, drawn at random.", 100, integer(1)),
+        Key("steps", "Equal shares in which pixels are taken away.", 20, integer(2)),
+        Key(
+            "baselines",
+            "What stands in for them, in what the network sees: "
+            + "; ".join(f"`{name}`, {baseline.meaning}" for name, baseline in BASELINES.items())
+            + ".",
+            ["mean"],
+            list_of(choice(*BASELINES), 1, unique=True),
+        ),
+    )
+    per_target = True
+    tables: ClassVar[Mapping[str, str]] = {"table": "", "curves": "_curves"}
+    figures: ClassVar[Mapping[str, str]] = {"figure": ""}
+    cost = Cost(shard_copies=4, batch_copies=150, seconds=10)
 
-def rankings(maps: Mapping[str, np.ndarray], spatial: Sequence[int]) -> dict[str, np.ndarray]:
-    """Order of the pixels that each method's map stands for.
+    @classmethod
+    def arrays(cls, methods: Sequence[str]) -> list[str]:
+        """Inputs, classes and maps."""
+        return ["inputs", "class", *methods]
 
-    Parameters
-    ----------
-    maps
-        By method, raw, as stored.
-    spatial
-        Spatial shape of the input.
+    @classmethod
+    def repeats(cls, settings: Mapping[str, Any], methods: Sequence[str]) -> float:
+        """Of all methods and of the random order, one curve each way."""
+        return int(len(settings["baselines"]) * (len(methods) + 1) * 2 * settings["steps"])
 
-    Returns
-    -------
-    dict
-        ``(n, *spatial)`` by method: those on the target layer's grid upsampled, of signed ones the absolute values,
-        summed over channels.
+    @classmethod
+    def write(
+        cls,
+        config: Config,
+        model: str,
+        target: str | None,
+        files: Mapping[str, Sequence[str | Path]],
+        descriptions: Sequence[str | Path],
+        outputs: Mapping[str, Path],
+    ) -> None:
+        """Write a target's areas, mean curves, and their figure."""
+        from saliency.audit.probes.faithfulness import write_faithfulness
 
-    Examples
-    --------
-    >>> from saliency.methods.registered import methods
-    >>> name = next(name for name, kind in methods().items() if kind.signed and kind.channels)
-    >>> rankings({name: np.array([[[[1.0, -2.0]], [[-3.0, 0.0]]]])}, (1, 2))[name]
-    array([[[4., 2.]]])
-    """
-    found = {}
-    for name, values in maps.items():
-        kind = method(name)
-        if kind.grid == "features":
-            values = upsample(torch.from_numpy(values), spatial)[:, 0].numpy()
-        if kind.signed:
-            values = magnitude(values) if kind.channels else np.abs(values)
-        found[name] = values
-    return found
-
-
-def faithfulness_tables(samples: CheckedSamples, target: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Deletion and insertion for the chosen samples that have maps.
-
-    Parameters
-    ----------
-    samples
-        Reads them.
-    target
-        Name of the target.
-
-    Returns
-    -------
-    areas
-        One row per sample, baseline and ranking: ``id, baseline, ranking, deletion_auc, insertion_auc``.
-    curves
-        Means over the samples, one row per baseline, ranking and step: ``baseline, ranking, fraction, deletion,
-        insertion``.
-
-    Raises
-    ------
-    DataError
-        If no sample has maps.
-    """
-    config, network = samples.plan.config, samples.runner.network
-    model = config["models"][samples.model]
-    classes, methods = f"{target}/class", {name: f"{target}/{name}" for name in samples.plan.methods}
-    points: list[pd.DataFrame] = []
-    areas: list[pd.DataFrame] = []
-    for rows, arrays in samples.shards(["inputs", classes, *methods.values()]):
-        x = samples.runner.normalised(arrays["inputs"])
-        orders = rankings({name: arrays[path] for name, path in methods.items()}, x.shape[2:])
-        finite = [np.isfinite(values).reshape(len(rows), -1).all(axis=1) for values in orders.values()]
-        # A class of -1 is none; one sample at a time, so that its values and the memory depend on no other.
-        for number in np.flatnonzero(np.all([arrays[classes] >= 0, *finite], axis=0)):
-            one = slice(number, number + 1)
-            found = faithfulness(
-                network,
-                x[one],
-                {name: values[one] for name, values in orders.items()},
-                arrays[classes][one],
-                samples.settings["baselines"],
-                samples.settings["steps"],
-                config["batch_size"],
-                samples.seed(rows[number]),
-                model["outputs"],
-                model["ignore_lastlayer"],
-            )
-            for parts, table in zip((points, areas), found, strict=True):
-                parts.append(table.assign(row=rows[number]))
-            log.info("faithfulness: sample %d", len(areas))
-    samples.report(len(areas))
-    table = pd.concat(areas)
-    curves = pd.concat(points)
-    table["id"] = samples.plan.samples["id"].to_numpy()[table["row"]]
-    means = curves.groupby(["baseline", "ranking", "fraction"], sort=False, as_index=False)[list(MEASURES)].mean()
-    return table[["id", "baseline", "ranking", "deletion_auc", "insertion_auc"]], means
-
-
-def faithfulness_figure(areas: pd.DataFrame, curves: pd.DataFrame, heading: str) -> Figure:
-    """Mean deletion and insertion curves of each ranking, one row per baseline.
-
-    Parameters
-    ----------
-    areas, curves
-        Of `faithfulness_tables`.
-    heading
-        Stands above, with the number of samples.
-    """
-    baselines = curves["baseline"].unique()
-    figure = Figure(figsize=(9, 0.6 + 3.1 * len(baselines)), layout="constrained", dpi=110)
-    figure.suptitle(f"{heading}, means of {areas['id'].nunique()} samples", fontsize=11, parse_math=False)
-    mean_areas = areas.groupby(["baseline", "ranking"])[[f"{name}_auc" for name in MEASURES]].mean()
-    for baseline, cells in zip(baselines, figure.subplots(len(baselines), 2, squeeze=False, sharey=True), strict=True):
-        cells[0].set_ylabel("probability of the class")
-        for (measure, done), axes in zip(MEASURES.items(), cells, strict=True):
-            axes.set_title(f"{measure}, baseline: {baseline}", fontsize=10)
-            axes.set_xlabel(f"share of pixels {done}")
-            for ranking, part in curves[curves["baseline"] == baseline].groupby("ranking", sort=False):
-                area = mean_areas.loc[(baseline, ranking), f"{measure}_auc"]
-                style = {"color": "0.4", "linestyle": "--"} if ranking == "random" else {}
-                axes.plot(part["fraction"], part[measure], label=f"{ranking_title(ranking)}: {area:.3f}", **style)
-            axes.legend(title="area", fontsize=8, title_fontsize=8)
-            axes.set_xlim(0, 1)
-            axes.set_ylim(bottom=0)
-    return figure
-
-
-def write_faithfulness(
-    config: Config,
-    model: str,
-    target: str,
-    files: Mapping[str, Sequence[str | Path]],
-    descriptions: Sequence[str | Path],
-    *,
-    table: Path,
-    curves: Path,
-    figure: Path,
-) -> None:
-    """Write a target's areas, mean curves, and their figure; parameters as of `CheckedSamples`, and the files."""
-    samples = CheckedSamples(config, model, "faithfulness", files, descriptions)
-    areas, means = faithfulness_tables(samples, target)
-    write_atomically(table, csv_bytes(areas))
-    write_atomically(curves, csv_bytes(means))
-    save_figure(faithfulness_figure(areas, means, f"{model}, class explained: {target}"), figure)
+        assert target is not None
+        write_faithfulness(config, model, target, files, descriptions, **outputs)

@@ -1,133 +1,72 @@
-"""Table and figure of a model's randomisation test: how maps change when its layers are randomised."""
+"""The check ``randomisation``: whether maps change when the network forgets what it has learned."""
+
+from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
-import pandas as pd
-import torch
-from matplotlib.figure import Figure
-from torch import nn
+from saliency.audit.checks.check import Check
+from saliency.methods.method import Cost
+from saliency.registry.fits import NULL, TEXT, either, integer, list_of
+from saliency.registry.key import Key
 
-from saliency.audit.checks.checked_samples import CheckedSamples
-from saliency.exceptions import DataError, Status
-from saliency.experiment.config import Config
-from saliency.figures.files import save_figure
-from saliency.files.atomic_files import write_atomically
-from saliency.files.spreadsheet import csv_bytes
-from saliency.methods.registered import method
-from saliency.metrics.randomisation import randomisation_test
+if TYPE_CHECKING:
+    from saliency.experiment.config import Config
+
+# Layers of a network, where the config leaves it to the test to find them.
+LAYERS = 100
 
 
-def randomisation_table(samples: CheckedSamples) -> pd.DataFrame:
-    """Randomisation test on the chosen samples that could be read.
+class Randomisation(Check):
+    """The cascading randomisation test, see `saliency.metrics.randomisation`."""
 
-    Parameters
-    ----------
-    samples
-        Reads them.
+    name = "randomisation"
+    title = "Randomisation"
+    summary = "Compares the maps with those of a model with random weights; `{}` takes the defaults."
+    doing = "Randomise the layers"
+    caption = (
+        "Maps are compared with those of the same network whose layers are randomised, from the output downwards. A "
+        "method whose maps stay alike does not show what the network has learned."
+    )
+    keys = (
+        Key("samples", "Number of samples, drawn at random.", 16, integer(1)),
+        Key(
+            "layers",
+            "Names of modules, the top one first; a block stands for all layers in it. `null` takes each module with "
+            "parameters of its own, in the order in which they run.",
+            None,
+            either(NULL, list_of(TEXT, 1)),
+            "a list of module names, the top one first, or null",
+        ),
+    )
+    per_target = False
+    figures: ClassVar[Mapping[str, str]] = {"figure": ""}
+    cost = Cost(shard_copies=1, batch_copies=300, seconds=30)
+    # Most of all where there is one channel.
+    sample_copies = 40
 
-    Returns
-    -------
-    DataFrame
-        One row per depth, method and sample: ``depth, layer, method, id, spearman, spearman_absolute, ssim,
-        zero_map``, see `saliency.metrics.randomisation.randomisation_test`.
+    @classmethod
+    def arrays(cls, methods: Sequence[str]) -> list[str]:
+        """Inputs, and which of them could be read."""
+        return ["inputs", "status"]
 
-    Raises
-    ------
-    DataError
-        If no sample could be read, or a layer of the config is none of the network's.
-    """
-    config, runner = samples.plan.config, samples.runner
-    network = runner.network
-    layers = samples.settings["layers"]
-    _check_layers(network, layers or [])
-    rows, parts = [], []
-    for here, arrays in samples.shards(["inputs", "status"]):
-        usable = arrays["status"] == Status.OK
-        rows.append(here[usable])
-        parts.append(runner.normalised(arrays["inputs"][usable]))
-    used, x = np.concatenate(rows), np.concatenate(parts)
-    samples.report(len(used))
-    try:
-        table = randomisation_test(
-            network,
-            torch.from_numpy(x).to(runner.device),
-            layers,
-            runner.target_layer,
-            config["batch_size"],
-            samples.seed(),
-            samples.plan.methods,
-            runner.ignore_lastlayer,
-            config["input"]["mode"],
-            runner.settings["section_names"],
-            config["method_settings"],
-        )
-    except ValueError as error:
-        raise DataError(f"audit.randomisation: models.{samples.model}: {error}") from error
-    table.insert(3, "id", samples.plan.samples["id"].to_numpy()[used[table.pop("row")]])
-    return table
+    @classmethod
+    def repeats(cls, settings: Mapping[str, Any], methods: Sequence[str]) -> float:
+        """Once for the intact network, and once for each layer."""
+        return 1 + (LAYERS if settings["layers"] is None else len(settings["layers"]))
 
+    @classmethod
+    def write(
+        cls,
+        config: Config,
+        model: str,
+        target: str | None,
+        files: Mapping[str, Sequence[str | Path]],
+        descriptions: Sequence[str | Path],
+        outputs: Mapping[str, Path],
+    ) -> None:
+        """Write a model's table and figure."""
+        from saliency.audit.probes.randomisation import write_randomisation
 
-def _check_layers(network: nn.Module, layers: Sequence[str]) -> None:
-    modules = dict(network.named_modules())
-    wrong = [name for name in layers if name not in modules or not any(True for _ in modules[name].parameters())]
-    if wrong:
-        known = [name for name, module in modules.items() if name and any(True for _ in module.parameters())]
-        raise DataError(
-            f"audit.randomisation.layers: the network has no module with parameters that is called {', '.join(wrong)}: "
-            f"choose from {', '.join(known)}"
-        )
-
-
-def randomisation_figure(table: pd.DataFrame, heading: str) -> Figure:
-    """Spearman's correlation of absolute values, and the share of maps that are zero, against depth.
-
-    Parameters
-    ----------
-    table
-        Of `randomisation_table`.
-    heading
-        Stands above, with the number of samples.
-    """
-    layers = table.groupby("depth")["layer"].first()
-    longest = int(layers.str.len().max())
-    size = (max(7, 1.5 + 0.15 * len(layers)), 5 + 0.07 * longest)
-    figure = Figure(figsize=size, layout="constrained", dpi=110)
-    figure.suptitle(f"{heading}, {table['id'].nunique()} samples", fontsize=11, parse_math=False)
-    likeness, zeros = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
-    for name, part in table.groupby("method", sort=False):
-        kind = method(str(name))
-        depths = part.groupby("depth")
-        values = depths["spearman_absolute"]
-        middle = values.mean()
-        (line,) = likeness.plot(middle.index, middle, marker=".", label=kind.title)
-        likeness.fill_between(middle.index, values.min(), values.max(), color=line.get_color(), alpha=0.12, linewidth=0)
-        # A product is zero wherever a part of it is: dashes leave the line below to be seen.
-        style = "--" if kind.parts else "-"
-        zeros.plot(middle.index, depths["zero_map"].mean(), style, color=line.get_color())
-    likeness.axhline(0, color="0.6", linewidth=0.8)
-    likeness.set_ylabel("Spearman, absolute values\n(mean; least to greatest shaded)")
-    likeness.legend(fontsize=8)
-    zeros.set_ylabel("share of maps\nzero everywhere")
-    zeros.set_ylim(-0.05, 1.05)
-    names = ["none" if depth == 0 else name for depth, name in layers.items()]
-    zeros.set_xticks(layers.index, names, rotation=90, fontsize=7, parse_math=False)
-    zeros.set_xlabel("randomised down to this layer; left: the intact model with itself")
-    zeros.set_xlim(-0.5, len(layers) - 0.5)
-    return figure
-
-
-def write_randomisation(
-    config: Config,
-    model: str,
-    files: Mapping[str, Sequence[str | Path]],
-    descriptions: Sequence[str | Path],
-    *,
-    table: Path,
-    figure: Path,
-) -> None:
-    """Write a model's randomisation test and its figure; parameters as of `CheckedSamples`, and the files."""
-    found = randomisation_table(CheckedSamples(config, model, "randomisation", files, descriptions))
-    write_atomically(table, csv_bytes(found))
-    save_figure(randomisation_figure(found, f"{model}, class explained: predicted"), figure)
+        write_randomisation(config, model, files, descriptions, **outputs)

@@ -1,11 +1,9 @@
 """Settings of an audit: which samples count, and from which numbers on something counts."""
 
-from saliency.metrics.baselines import BASELINES
 from saliency.registry.fits import (
     MAPPING,
     NULL,
     TEXT,
-    choice,
     either,
     integer,
     list_of,
@@ -78,29 +76,4 @@ CLUSTER_KEYS = (
         integer(10),
     ),
     Key("exemplars", "Samples that stand for a cluster.", 3, integer(1)),
-)
-
-FAITHFULNESS_KEYS = (
-    Key("samples", "Number of samples, drawn at random.", 100, integer(1)),
-    Key("steps", "Equal shares in which pixels are taken away.", 20, integer(2)),
-    Key(
-        "baselines",
-        "What stands in for them, in what the network sees: "
-        + "; ".join(f"`{name}`, {baseline.meaning}" for name, baseline in BASELINES.items())
-        + ".",
-        ["mean"],
-        list_of(choice(*BASELINES), 1, unique=True),
-    ),
-)
-
-RANDOMISATION_KEYS = (
-    Key("samples", "Number of samples, drawn at random.", 16, integer(1)),
-    Key(
-        "layers",
-        "Names of modules, the top one first; a block stands for all layers in it. `null` takes each module with "
-        "parameters of its own, in the order in which they run.",
-        None,
-        either(NULL, list_of(TEXT, 1)),
-        "a list of module names, the top one first, or null",
-    ),
 )

@@ -64,7 +64,7 @@ config["audit"]["findings"] = {key.name: key.default for key in finding_keys()} 
 names = ("evidence", "distributions", "groups", "maps", "clusters")
 write_audit(config, "predicted", Path("metrics.parquet"), [Path("0.npz")], {name: Path("out", name) for name in names})
 files = {"findings_json": Path("out/findings.json"), "findings_md": Path("out/findings.md")}
-write_findings(config, "predicted", Path("metrics.parquet"), Path("out/evidence"), [], **files)
+write_findings(config, "predicted", Path("metrics.parquet"), Path("out/evidence"), [], {}, **files)
 validate(json.loads(files["findings_json"].read_text()), SCHEMA)
 print(json.dumps([saliency.__file__, finding_versions()]))
 """

@@ -1,0 +1,123 @@
+"""What a check of the audit is: something that runs a model again on some samples, and writes tables and figures."""
+
+from __future__ import annotations
+
+from abc import ABC
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from saliency.methods.method import Cost
+from saliency.registry.key import Key
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from saliency.experiment.config import Config
+    from saliency.experiment.selection import Selection
+
+
+class Check(ABC):
+    """A check: what it is called, what it reads and writes, and how it is done.
+
+    Planning imports the module of each check, so that torch and Matplotlib are imported where they are used.
+
+    Attributes
+    ----------
+    name
+        Of its key in the config's ``audit``, its rule, and its files.
+    title
+        Of its figure.
+    summary
+        What its key in the config does, in one sentence.
+    doing
+        What its job says that it does, before the names of the model and the target.
+    caption
+        Below its tables and figures in Snakemake's report; reStructuredText.
+    version
+        Raise it when a change to the code changes its results: they are then made again.
+    keys
+        Its settings in the config.
+    default
+        What stands for its key where a config leaves it out: None for a check that has to be asked for.
+    per_target
+        Whether it is done for each target, or once for a model.
+    evidence
+        Name of the table that findings read, of a check that is done once for a model; None where they read none.
+    tables, figures
+        By name: what its CSV and PNG files have between the check's name and the ending.
+    cost
+        Of its job; ``seconds`` for each sample and each of `repeats`.
+    sample_copies
+        Arrays of a sample's size that its job holds for each sample.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    summary: ClassVar[str]
+    doing: ClassVar[str]
+    caption: ClassVar[str]
+    version: ClassVar[int] = 1
+    keys: ClassVar[tuple[Key, ...]] = ()
+    default: ClassVar[Mapping[str, Any] | None] = None
+    per_target: ClassVar[bool]
+    evidence: ClassVar[str | None] = None
+    tables: ClassVar[Mapping[str, str]] = {"table": ""}
+    figures: ClassVar[Mapping[str, str]] = {}
+    cost: ClassVar[Cost]
+    sample_copies: ClassVar[int] = 0
+
+    @classmethod
+    def files(cls) -> dict[str, str]:
+        """Names of the files that it writes, by what they are.
+
+        Examples
+        --------
+        >>> from saliency.audit.checks.registered import checks
+        >>> checks()["faithfulness"].files()["curves"]
+        'faithfulness_curves.csv'
+        """
+        tables = {name: f"{cls.name}{middle}.csv" for name, middle in cls.tables.items()}
+        return tables | {name: f"{cls.name}{middle}.png" for name, middle in cls.figures.items()}
+
+    @classmethod
+    def rows(cls, selection: Selection) -> np.ndarray:
+        """Row numbers ``(n,)`` of the samples that it reads; unless said otherwise, as many as its ``samples``."""
+        return selection.drawn(selection.config["audit"][cls.name]["samples"])
+
+    @classmethod
+    def arrays(cls, methods: Sequence[str]) -> list[str]:
+        """Names of the arrays of the store that it reads, where the maps of `methods` are made."""
+        raise NotImplementedError(f"{cls.__name__} has no arrays")
+
+    @classmethod
+    def repeats(cls, settings: Mapping[str, Any], methods: Sequence[str]) -> float:
+        """About how often its settings make it run the model on each sample."""
+        raise NotImplementedError(f"{cls.__name__} has no repeats")
+
+    @classmethod
+    def write(
+        cls,
+        config: Config,
+        model: str,
+        target: str | None,
+        files: Mapping[str, Sequence[str | Path]],
+        descriptions: Sequence[str | Path],
+        outputs: Mapping[str, Path],
+    ) -> None:
+        """Do it, and write its files.
+
+        Parameters
+        ----------
+        config
+            The completed config.
+        model
+            Model name.
+        target
+            Name of the target; None where the check is done once for a model.
+        files, descriptions
+            As of `saliency.audit.probes.checked_samples.CheckedSamples`.
+        outputs
+            Files to write, by the names in `tables` and `figures`.
+        """
+        raise NotImplementedError(f"{cls.__name__} has no write")

@@ -1,0 +1,1 @@
+"""What checks of the audit compute: they run a model again."""

@@ -1,0 +1,42 @@
+for NAME, FILES in CHECKS.items():
+    CHECK = checks()[NAME]
+    OF_TARGET = ", {wildcards.target}" if CHECK.per_target else ""
+
+    rule:
+        name:
+            NAME
+        input:
+            **shards_of_rows(CHECK.arrays(PLAN.methods), SELECTION.checked(NAME)),
+            weights=made_weights,
+            descriptions=DESCRIPTIONS,
+        output:
+            **{
+                name: report(
+                    path,
+                    caption="../report/check.rst",
+                    category="Audit",
+                    subcategory="{model}",
+                    labels={
+                        "target": "{target}" if CHECK.per_target else "all",
+                        "check": Path(path).stem,
+                    },
+                )
+                for name, path in FILES.items()
+            },
+        log:
+            f"{RESULTS}/logs/{{model}}/{'{target}/' if CHECK.per_target else ''}{NAME}.log",
+        conda:
+            "../envs/saliency.yaml"
+        threads: config["threads"]
+        resources:
+            mem_mb=memory(NAME),
+            runtime=runtime(NAME),
+            gpu=GPUS,
+        params:
+            digest=step_digest(NAME),
+            check=NAME,
+            caption=CHECK.caption,
+        message:
+            f"{CHECK.doing} ({{wildcards.model}}{OF_TARGET})"
+        script:
+            "../scripts/check.py"
