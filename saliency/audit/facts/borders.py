@@ -26,7 +26,8 @@ def border_width(luminance: np.ndarray, axis: int, step: int) -> int:
     Returns
     -------
     int
-        Outermost rows or columns, in pixels, that are all of one luminance.
+        Outermost rows or columns, in pixels, that are all of one luminance. Where JPEG stores colours at half the
+        resolution, they bleed one pixel into a border.
 
     Examples
     --------

@@ -49,7 +49,8 @@ class DuplicatesFinding(FindingKind):
                     share,
                     f"{len(concerned)} of {len(audited)} samples ({percent(share)}) are nearly the same photograph as "
                     f"another one with another {{column}}, such as {{first}} ({{group}}) and {{second}} "
-                    f"({{other_group}}), whose perceptual hashes differ in {int(closest['bits'])} of 64 bits: {consequence}.",
+                    f"({{other_group}}), whose perceptual hashes differ in {int(closest['bits'])} of 64 bits: "
+                    f"{consequence}.",
                     {
                         "column": str(column),
                         "first": str(closest["id"]),
@@ -57,7 +58,7 @@ class DuplicatesFinding(FindingKind):
                         "group": str(closest["group"]),
                         "other_group": str(closest["other_group"]),
                     },
-                    {"column": str(column), "samples": len(concerned), "pairs": len(pairs), "share": share},
+                    {"differs_in": str(column), "samples": len(concerned), "pairs": len(pairs), "share": share},
                     shown,
                 )
             )

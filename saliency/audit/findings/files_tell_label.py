@@ -29,8 +29,8 @@ class FilesTellLabelFinding(FindingKind):
         if told is None:
             return []
         sentence = (
-            f"The files alone give the label away: facts of the files, without any network, put {told.result} into the "
-            f"right class.{told.carriers} A model that learns these facts looks right, also where it never sees the "
+            f"The files alone give the label away: facts of the files, without any network, put {told.share} into the "
+            f"right class ({told.control}).{told.carriers} A model that learns these facts looks right, also where it never sees the "
             "object."
         )
         return [Finding(cls.name, told.gain, sentence, told.names, told.numbers)]

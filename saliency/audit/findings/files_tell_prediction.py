@@ -30,7 +30,7 @@ class FilesTellPredictionFinding(FindingKind):
             return []
         sentence = (
             f"The files alone tell the prediction, beyond what they tell of the label: facts of the files tell that of "
-            f"{told.result}; chance is what they tell when predictions are exchanged among samples of the same label."
-            f"{told.carriers} The model may use what comes with these files instead of the object."
+            f"{told.share} ({told.control}). Chance is what they tell when predictions are exchanged among samples of the "
+            f"same label.{told.carriers} The model may use what comes with these files instead of the object."
         )
         return [Finding(cls.name, told.gain, sentence, told.names, told.numbers)]

@@ -25,8 +25,10 @@ class Told:
     ----------
     gain
         Balanced accuracy less chance.
-    result
-        In words, with interval, chance and p-value.
+    share
+        Balanced accuracy in words, and the number of samples.
+    control
+        Interval, chance and p-value, in words.
     carriers
         Sentences on the facts that carry it; a template.
     names
@@ -36,7 +38,8 @@ class Told:
     """
 
     gain: float
-    result: str
+    share: str
+    control: str
     carriers: str
     names: Mapping[str, str]
     numbers: Mapping[str, object]
@@ -60,9 +63,9 @@ def told_by_facts(evidence: Evidence, asked: str, thresholds: Mapping[str, Any])
     carriers, names = _carriers(evidence, asked)
     return Told(
         gain,
-        f"{percent(row['balanced_accuracy'])} of {int(row['samples'])} samples, where each class counts the same "
-        f"(confidence interval {percent(row['low'])} to {percent(row['high'])}, chance {percent(row['chance'])}, "
-        f"corrected p {row['p_adjusted']:.1g})",
+        f"{percent(row['balanced_accuracy'])} of {int(row['samples'])} samples",
+        f"each class counts the same; confidence interval {percent(row['low'])} to {percent(row['high'])}; chance "
+        f"{percent(row['chance'])}; corrected p {row['p_adjusted']:.1g}",
         carriers,
         names,
         {

@@ -11,7 +11,7 @@ import pandas as pd
 from saliency.audit.facts.registered import facts
 from saliency.audit.leakage.duplicates import duplicates, split_columns
 from saliency.audit.leakage.fact_table import join_facts
-from saliency.audit.leakage.told_by_facts import facts_test
+from saliency.audit.leakage.told_by_facts import PERMUTATIONS, facts_test
 from saliency.audit.samples import audited_rows
 from saliency.experiment.config import Config
 from saliency.experiment.plan import Plan
@@ -45,8 +45,8 @@ def write_facts_test(config: Config, shards: Sequence[Path], predictions: Path, 
     said = read_predictions(predictions)[chosen].reset_index(drop=True)
     labels, predicted = said["label"].astype("Int64"), said["predicted_class"].astype("Int64")
     tables = [
-        facts_test(found, "label", labels, None, seed),
-        facts_test(found, "prediction", predicted, labels, seed),
+        facts_test(found, "label", labels, None, seed, PERMUTATIONS),
+        facts_test(found, "prediction", predicted, labels, seed, PERMUTATIONS),
     ]
     for table in tables:
         result = table.iloc[0]
