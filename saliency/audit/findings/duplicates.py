@@ -22,7 +22,7 @@ class DuplicatesFinding(FindingKind):
     summary = "Nearly the same photograph lies in several splits, or has several labels."
     version = 1
     reads = frozenset({"checks"})
-    precedence = 7
+    precedence = 90
 
     @classmethod
     def find(cls, evidence: Evidence, thresholds: Mapping[str, Any]) -> list[Finding]:

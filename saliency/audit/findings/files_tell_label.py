@@ -20,7 +20,7 @@ class FilesTellLabelFinding(FindingKind):
     summary = "Facts of the files, such as size and format, tell the label: a model can win without seeing the object."
     version = 1
     reads = frozenset({"checks"})
-    precedence = 5
+    precedence = 70
 
     @classmethod
     def find(cls, evidence: Evidence, thresholds: Mapping[str, Any]) -> list[Finding]:
@@ -29,8 +29,8 @@ class FilesTellLabelFinding(FindingKind):
         if told is None:
             return []
         sentence = (
-            f"The files alone give the label away: facts of the files, without any network, put {told.share} into the "
-            f"right class ({told.control}).{told.carriers} A model that learns these facts looks right, also where it never sees the "
-            "object."
+            "The files alone give the label away: facts of the files, without any network, put "
+            f"{told.share} into the right class ({told.control}).{told.carriers} A model that learns these facts looks "
+            "right, also where it never sees the object."
         )
         return [Finding(cls.name, told.gain, sentence, told.names, told.numbers)]

@@ -20,7 +20,7 @@ class FilesTellPredictionFinding(FindingKind):
     summary = "Facts of the files tell the prediction, also among samples of the same label: the model may use them."
     version = 1
     reads = frozenset({"checks"})
-    precedence = 6
+    precedence = 80
 
     @classmethod
     def find(cls, evidence: Evidence, thresholds: Mapping[str, Any]) -> list[Finding]:
@@ -29,8 +29,8 @@ class FilesTellPredictionFinding(FindingKind):
         if told is None:
             return []
         sentence = (
-            f"The files alone tell the prediction, beyond what they tell of the label: facts of the files tell that of "
-            f"{told.share} ({told.control}). Chance is what they tell when predictions are exchanged among samples of the "
-            f"same label.{told.carriers} The model may use what comes with these files instead of the object."
+            "The files alone tell the prediction, beyond what they tell of the label: facts of the files tell that of "
+            f"{told.share} ({told.control}). Chance is what they tell when predictions are exchanged among samples of "
+            f"the same label.{told.carriers} The model may use what comes with these files instead of the object."
         )
         return [Finding(cls.name, told.gain, sentence, told.names, told.numbers)]

@@ -44,11 +44,11 @@ STRONG = {"balanced_accuracy": 0.87, "low": 0.79, "high": 0.92, "p": 0.02}
 def test_files_that_tell_the_label():
     (finding,) = FilesTellLabelFinding.find(evidence(STRONG), THRESHOLDS)
     assert finding.sentence == (
-        "The files alone give the label away: facts of the files, without any network, put 87 % of 100 samples into the "
-        "right class (each class counts the same; confidence interval 79 % to 92 %; chance 50 %; corrected p 0.04). What "
-        "carries it: Class 0 (wolf): the file size is lower (median 12 kB against 96 kB); Class 1 (*dog*): the format is "
-        "<PNG> in 95 % of the samples (against 3 %). A model that learns these facts looks right, also where it never "
-        "sees the object."
+        "The files alone give the label away: facts of the files, without any network, put 87 % of 100 samples into "
+        "the right class (each class counts the same; confidence interval 79 % to 92 %; chance 50 %; corrected p "
+        "0.04). What carries it: Class 0 (wolf): the file size is lower (median 12 kB against 96 kB); Class 1 (*dog*): "
+        "the format is <PNG> in 95 % of the samples (against 3 %). A model that learns these facts looks right, also "
+        "where it never sees the object."
     )
     assert r"\*dog\*" in finding.markdown
     assert r"\<PNG\>" in finding.markdown
@@ -98,9 +98,9 @@ def test_photographs_that_come_twice():
     table = Evidence(SAMPLES, checks={"duplicates": pd.DataFrame(rows, columns=columns)})
     split, label = DuplicatesFinding.find(table, THRESHOLDS)
     assert split.sentence == (
-        "2 of 4 samples (50 %) are nearly the same photograph as another one with another split, such as a (train) and "
-        "b (<test>), whose perceptual hashes differ in 0 of 64 bits: results on one side are those of pictures that are "
-        "known from the other."
+        "2 of 4 samples (50 %) are nearly the same photograph as another one with another split, such as a (train) "
+        "and b (<test>), whose perceptual hashes differ in 0 of 64 bits: results on one side are those of pictures that "
+        "are known from the other."
     )
     assert r"\<test\>" in split.markdown
     assert (split.score, list(split.samples)) == (0.5, ["a", "b", "x"])
