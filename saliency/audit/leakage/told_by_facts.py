@@ -18,7 +18,7 @@ PERMUTATIONS = 49
 ENOUGH, AT_LEAST = 10, 20
 # At most so many samples are used, and so many of them for each tree, so that time is bounded.
 CAP, TREE_CAP = 5000, 1000
-TREES = 30
+TREES = 20
 # How often each fact is exchanged between the samples of a fold.
 REPEATS = 5
 COLUMNS = (

@@ -99,8 +99,8 @@ def test_photographs_that_come_twice():
     split, label = DuplicatesFinding.find(table, THRESHOLDS)
     assert split.sentence == (
         "2 of 4 samples (50 %) are nearly the same photograph as another one with another split, such as a (train) "
-        "and b (<test>), whose perceptual hashes differ in 0 of 64 bits: results on one side are those of pictures that "
-        "are known from the other."
+        "and b (<test>), whose perceptual hashes differ in 0 of 64 bits: results on one side are those of pictures "
+        "that are known from the other."
     )
     assert r"\<test\>" in split.markdown
     assert (split.score, list(split.samples)) == (0.5, ["a", "b", "x"])
