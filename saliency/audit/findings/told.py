@@ -78,12 +78,14 @@ def told_by_facts(evidence: Evidence, asked: str, thresholds: Mapping[str, Any])
 
 def _carriers(evidence: Evidence, asked: str) -> tuple[str, dict[str, str]]:
     table = evidence.checks["facts_test"]
-    strong = table[(table["asked"] == asked) & (table["importance"] > 0) & table["words"].notna()]
-    strong = strong.sort_values("importance", ascending=False, kind="stable")
+    table = table[(table["asked"] == asked) & table["words"].notna()]
+    strong = table[table["importance"] > 0].sort_values("importance", ascending=False, kind="stable")
     strong = strong[strong["importance"] >= SHARE_OF_STRONGEST * strong["importance"].max()].head(NAMED)
-    if strong.empty:
-        return " No single fact carries it: several say the same.", {}
     sentence, names = " What carries it:", dict[str, str]()
+    if strong.empty:
+        # Where several facts say the same, none of them is missed.
+        sentence = " Several facts carry it, each of which would do without the others, such as:"
+        strong = table.loc[table["effect"].abs().sort_values(ascending=False, kind="stable").index].head(NAMED)
     for number, row in enumerate(strong.to_dict("records")):
         begin, class_name = class_words(evidence, int(row["class"]))
         sentence += f"{';' if number else ''} {begin.replace('{class}', f'{{class{number}}}')}: {{fact_{row['fact']}}}"

@@ -27,12 +27,13 @@ def direction(name: str, values: pd.Series, classes: np.ndarray) -> dict[str, ob
     Returns
     -------
     dict
-        ``class`` and ``words``; empty where only one class has the fact.
+        ``class``, ``effect`` (the delta, or the difference of shares) and ``words``; empty where only one class has the
+        fact.
 
     Examples
     --------
     >>> direction("format", pd.Series(["PNG", "PNG", "JPEG", "JPEG"]), np.array([3, 3, 5, 5]))
-    {'class': 3, 'words': 'the format is PNG in 100 % of the samples (against 0 %)'}
+    {'class': 3, 'effect': 1.0, 'words': 'the format is PNG in 100 % of the samples (against 0 %)'}
     """
     from scipy.stats import rankdata
 
@@ -49,11 +50,13 @@ def direction(name: str, values: pd.Series, classes: np.ndarray) -> dict[str, ob
         # What a class has more of is easier said than what it lacks.
         place, text = np.unravel_index((share - rest).argmax(), share.shape)
         shares = f"in {100 * share[place, text]:.0f} % of the samples (against {100 * rest[place, text]:.0f} %)"
-        return {"class": int(codes[1][place]), "words": f"the {title} is {crossed.columns[text]} {shares}"}
+        effect, words = float((share - rest)[place, text]), f"the {title} is {crossed.columns[text]} {shares}"
+        return {"class": int(codes[1][place]), "effect": effect, "words": words}
     ranks = np.bincount(codes[0], rankdata(values))
     delta = 2 * (ranks - counts * (counts + 1) / 2) / (counts * others) - 1
     place = int(np.abs(delta).argmax())
     inside = codes[0] == place
     medians = [facts()[name].shown(float(values[side].median())) for side in (inside, ~inside)]
     compared = "higher" if delta[place] > 0 else "lower"
-    return {"class": int(codes[1][place]), "words": f"the {title} is {compared} (median {' against '.join(medians)})"}
+    words = f"the {title} is {compared} (median {' against '.join(medians)})"
+    return {"class": int(codes[1][place]), "effect": float(delta[place]), "words": words}

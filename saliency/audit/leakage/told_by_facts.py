@@ -23,7 +23,7 @@ TREES = 20
 REPEATS = 5
 COLUMNS = (
     *("asked", "fact", "samples", "classes", "left_out", "balanced_accuracy", "low", "high", "chance", "p"),
-    *("importance", "class", "words", "note"),
+    *("importance", "class", "effect", "words", "note"),
 )
 
 

@@ -31,10 +31,19 @@ def evidence(label: dict | None = None, prediction: dict | None = None, carried=
     for asked, found in (("label", label), ("prediction", prediction)):
         rows.append({"asked": asked, "fact": "all", **quiet, **(found or {})})
         rows += [
-            {"asked": asked, "fact": name, "importance": 0.3 - 0.1 * place, "class": place % 2, "words": WORDS[name]}
+            {
+                "asked": asked,
+                "fact": name,
+                "importance": 0.3 - 0.1 * place,
+                "class": place % 2,
+                "effect": place - 0.5,
+                "words": WORDS[name],
+            }
             for place, name in enumerate(carried)
         ]
-        rows.append({"asked": asked, "fact": "width", "importance": 0.01, "class": 0, "words": "never named"})
+        rows.append(
+            {"asked": asked, "fact": "width", "importance": 0.01, "class": 0, "effect": 0.1, "words": "never named"}
+        )
     return Evidence(SAMPLES, checks={"facts_test": pd.DataFrame(rows)})
 
 
@@ -67,7 +76,8 @@ def test_files_that_tell_the_prediction_beyond_the_label():
 def test_where_no_fact_carries_it_alone_it_is_said():
     table = evidence(STRONG).checks["facts_test"].assign(importance=-0.01)
     (finding,) = FilesTellLabelFinding.find(Evidence(SAMPLES, checks={"facts_test": table}), THRESHOLDS)
-    assert "No single fact carries it" in finding.sentence
+    assert "Several facts carry it" in finding.sentence
+    assert finding.numbers["facts"] == ["bytes", "format", "width"]
 
 
 @pytest.mark.parametrize(

@@ -128,6 +128,7 @@ def test_the_class_that_differs_most_has_the_largest_u_statistic():
 
     found = direction("sharpness", values, classes)
     assert found["class"] == max(range(4), key=delta) == 2
+    assert abs(found["effect"]) == pytest.approx(delta(2))
     medians = f"{values[classes == 2].median():.3g} against {values[classes != 2].median():.3g}"
     assert found["words"] == f"the sharpness (variance of the Laplacian) is lower (median {medians})"
     assert direction("sharpness", values, np.zeros(100)) == {}
