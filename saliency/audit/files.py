@@ -12,11 +12,11 @@ from saliency.audit.grid_files import DiskArray, read_grids
 from saliency.audit.groups import grouping_columns
 from saliency.audit.mean_maps import MeanMaps
 from saliency.audit.run import AuditSettings, audit
-from saliency.audit.samples import audited_rows, audited_samples
+from saliency.audit.samples import audited_samples
 from saliency.audit.shortcuts import ShortcutSettings
 from saliency.experiment.config import Config
 from saliency.experiment.plan import Plan
-from saliency.experiment.selection import Selection
+from saliency.experiment.selection import Selection, audited_rows
 from saliency.files.atomic_files import write_atomically
 from saliency.files.spreadsheet import csv_bytes
 from saliency.metrics.table import measure_columns

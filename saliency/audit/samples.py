@@ -1,6 +1,5 @@
 """Which samples an audit is about, and into which groups the manifest divides them."""
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,28 +7,7 @@ import pandas as pd
 
 from saliency.exceptions import DataError
 from saliency.experiment.plan import Plan
-
-
-def audited_rows(table: pd.DataFrame, where: Mapping[str, str | Sequence[str]]) -> np.ndarray:
-    """Which rows of a table are audited.
-
-    Parameters
-    ----------
-    table
-        Strings.
-    where
-        By column: a value, or several, of which a row has to have one.
-
-    Examples
-    --------
-    >>> table = pd.DataFrame({"split": ["train", "test", "test"], "site": ["a", "a", "b"]})
-    >>> audited_rows(table, {"split": "test", "site": ["a", "c"]}).tolist()
-    [False, True, False]
-    """
-    chosen = np.ones(len(table), dtype=bool)
-    for column, values in where.items():
-        chosen &= table[column].isin([values] if isinstance(values, str) else values).to_numpy()
-    return chosen
+from saliency.experiment.selection import audited_rows
 
 
 def audited_samples(plan: Plan, metrics: Path, target: str) -> tuple[pd.DataFrame, np.ndarray]:

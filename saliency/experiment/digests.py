@@ -284,9 +284,9 @@ class Digests:
         return digest(name, step(name).version, drawn, settings, self._class_names(model), self.plan.methods)
 
     def _check(self, check: str, model: str, target: str | None) -> str:
-        rows, audit = self.selection.checked(check), self.config["audit"]
+        kind, rows, audit = checks()[check], self.selection.checked(check), self.config["audit"]
         # A target's maps follow from the prepared samples.
-        arrays = checks()[check].arrays(self.plan.methods)
+        arrays = kind.arrays(self.plan.methods)
         names = self.plan.methods if target else list(dict.fromkeys(stored_array(name).step for name in arrays))
         return digest(
             check,
@@ -296,6 +296,8 @@ class Digests:
             rows.tolist(),
             [audit[check], audit["seed"], self.plan.methods, self.config["batch_size"]],
             self.config["models"][model]["outputs"],
+            *([self.plan.labels(self.plan.samples.iloc[rows]).tolist()] if kind.labels else []),
+            *([parts] if (parts := kind.parts()) else []),
         )
 
     # Steps on the whole experiment.

@@ -13,6 +13,7 @@ import yaml
 
 from saliency.audit.findings.registered import finding_kinds
 from saliency.exceptions import DataError
+from saliency.experiment.checks import checks
 from saliency.experiment.keys.experiment import experiment_keys
 from saliency.experiment.keys.inputs import INPUT_KEYS, MODE
 from saliency.experiment.keys.models import MODEL_KEYS
@@ -118,9 +119,11 @@ def _inside(place: str, keys: Iterable[Key]) -> dict[str, tuple[Key, ...]]:
 
 def tables() -> dict[str, str]:
     """Tables of ``config/README.md`` by name, in Markdown."""
-    keys = {name: _key_table(name, keys) for name, keys in key_tables().items()}
+    of_checks = {f"audit.{name}" for name in checks()}
+    keys = {name: _key_table(name, keys) for name, keys in key_tables().items() if name not in of_checks}
     return {
         **keys,
+        "checks": _checks_table(),
         "methods": _methods_table(),
         "method_settings": _method_settings_table(),
         "readers": _readers_table(),
@@ -154,6 +157,11 @@ def _method_settings_table() -> str:
     if not rows:
         return "No method has settings.\n"
     return markdown_table(["method", "setting", "default", "what fits", "meaning"], rows)
+
+
+def _checks_table() -> str:
+    rows = [[f"`{name}`", *_key_row(key)] for name, check in checks().items() for key in check.keys]
+    return markdown_table(["check", "setting", "default", "what fits", "meaning"], rows)
 
 
 def _readers_table() -> str:

@@ -1,5 +1,6 @@
 """Which samples are drawn, exported, checked and audited; known before anything has run."""
 
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -7,6 +8,28 @@ import pandas as pd
 
 from saliency.experiment.checks import checks
 from saliency.experiment.plan import Plan
+
+
+def audited_rows(table: pd.DataFrame, where: Mapping[str, str | Sequence[str]]) -> np.ndarray:
+    """Which rows of a table are audited.
+
+    Parameters
+    ----------
+    table
+        Strings.
+    where
+        By column: a value, or several, of which a row has to have one.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"split": ["train", "test", "test"], "site": ["a", "a", "b"]})
+    >>> audited_rows(table, {"split": "test", "site": ["a", "c"]}).tolist()
+    [False, True, False]
+    """
+    chosen = np.ones(len(table), dtype=bool)
+    for column, values in where.items():
+        chosen &= table[column].isin([values] if isinstance(values, str) else values).to_numpy()
+    return chosen
 
 
 class Selection:
@@ -59,6 +82,11 @@ class Selection:
 
     def _random_positions(self, count: int, seed: int) -> np.ndarray:
         return np.sort(np.random.default_rng(seed).permutation(len(self.plan.samples))[:count])
+
+    @property
+    def audited(self) -> np.ndarray:
+        """Row numbers ``(n,)`` of the samples that are audited."""
+        return np.flatnonzero(audited_rows(self.plan.samples, self.config["audit"]["where"]))
 
     @property
     def audit_columns(self) -> list[str]:

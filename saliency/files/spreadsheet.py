@@ -24,10 +24,10 @@ def spreadsheet_safe(text: str) -> str:
     return f"'{text}" if FORMULA.match(text) and not NUMBER.fullmatch(text) else text
 
 
-def csv_bytes(table: pd.DataFrame) -> bytes:
+def csv_bytes(table: pd.DataFrame, float_format: str = "%.6f") -> bytes:
     """Encode a table as CSV that is safe to open in a spreadsheet: cells and column names are `spreadsheet_safe`."""
     safe = table.rename(columns=spreadsheet_safe)
     for name in safe:
         if not pd.api.types.is_numeric_dtype(safe[name]):
             safe[name] = safe[name].map(spreadsheet_safe, na_action="ignore")
-    return safe.to_csv(index=False, float_format="%.6f").encode()
+    return safe.to_csv(index=False, float_format=float_format).encode()

@@ -9,9 +9,9 @@ import pandas as pd
 
 from saliency.audit.grid import energy_shares, pool
 from saliency.audit.grid_files import read_grids
-from saliency.audit.samples import audited_rows
 from saliency.experiment.config import Config
 from saliency.experiment.plan import Plan
+from saliency.experiment.selection import audited_rows
 from saliency.files.atomic_files import write_atomically
 from saliency.metrics.table import measure_columns
 from saliency.report.scripts import codes, data_script, numbers

@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 
 from saliency.audit.findings.registered import finding_kind
-from saliency.audit.samples import audited_rows
 from saliency.experiment.plan import Plan
+from saliency.experiment.selection import audited_rows
 from saliency.report.links import page_link
 
 # Rows of the list of failed samples; further ones are counted.

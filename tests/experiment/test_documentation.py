@@ -9,6 +9,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from saliency.__main__ import main
+from saliency.audit.checks.registered import checks
 from saliency.exceptions import DataError
 from saliency.experiment import documentation
 from saliency.experiment.documentation import SCHEMA_FILE, TABLES_FILE, fill_tables, key_tables, tables
@@ -45,6 +46,8 @@ def documented():
             prefix = f"{head[1]}." if head[1] else ""
         elif (row := re.match(r"\| `(\w+)` \|", line)) and prefix is not None:
             found.add(f"{prefix}{row[1]}")
+        elif row := re.match(r"\| `(\w+)` \| `(\w+)` \| `", line):
+            found |= {f"audit.{row[1]}.{row[2]}"} if row[1] in checks() else set()
         elif not line.startswith("|"):
             prefix = None
     return found

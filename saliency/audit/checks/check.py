@@ -40,6 +40,8 @@ class Check(ABC):
         Its settings in the config.
     default
         What stands for its key where a config leaves it out: None for a check that has to be asked for.
+    labels
+        Whether it reads labels.
     per_target
         Whether it is done for each target, or once for a model.
     evidence
@@ -60,6 +62,7 @@ class Check(ABC):
     version: ClassVar[int] = 1
     keys: ClassVar[tuple[Key, ...]] = ()
     default: ClassVar[Mapping[str, Any] | None] = None
+    labels: ClassVar[bool] = False
     per_target: ClassVar[bool]
     evidence: ClassVar[str | None] = None
     tables: ClassVar[Mapping[str, str]] = {"table": ""}
@@ -89,6 +92,11 @@ class Check(ABC):
     def arrays(cls, methods: Sequence[str]) -> list[str]:
         """Names of the arrays of the store that it reads, where the maps of `methods` are made."""
         raise NotImplementedError(f"{cls.__name__} has no arrays")
+
+    @classmethod
+    def parts(cls) -> dict[str, int]:
+        """Versions by name of what is registered for it elsewhere: something new, or a new version, makes it anew."""
+        return {}
 
     @classmethod
     def repeats(cls, settings: Mapping[str, Any], methods: Sequence[str]) -> float:

@@ -68,7 +68,8 @@ class CheckedSamples:
         self.model, self.settings = model, config["audit"][check]
         self.rows = Selection(self.plan).checked(check)
         self._specs = described_specs(self.plan, model, found)
-        self._check, self._files = check, files
+        self.check, self._files = check, files
+        self._places = {shard: place for place, shard in enumerate(self.plan.shards_of(self.rows))}
 
     def seed(self, row: int | None = None) -> int:
         """The audit's seed, or one that is made of it for a sample, whatever the other samples are."""
@@ -77,17 +78,22 @@ class CheckedSamples:
 
     def shards(self, arrays: Sequence[str]) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
         """Rows ``(n,)`` in the manifest and arrays ``(n, …)`` by path in the store, one shard after the other."""
-        numbers = self.rows // self.plan.shard_size
-        for place, shard in enumerate(self.plan.shards_of(self.rows)):
-            here = self.rows[numbers == shard]
-            samples, positions = len(self.plan.rows(shard)), (here % self.plan.shard_size).tolist()
-            found = {
-                name: read_shard(
-                    Path(self._files[name.rpartition("/")[2]][place]), samples, self._specs[name], positions
-                )
-                for name in arrays
-            }
-            yield here, found
+        for shard in self.plan.shards_of(self.rows):
+            here = self.rows[self.rows // self.plan.shard_size == shard]
+            yield here, {name: self._read(name, shard, here) for name in arrays}
+
+    def read(self, array: str, rows: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Rows ``(n,)``, sorted, and what an array ``(n, …)`` has of them; all of the check's rows unless given."""
+        rows = self.rows if rows is None else np.sort(rows)
+        shards = self.plan.shards_of(rows)
+        parts = [self._read(array, shard, rows[rows // self.plan.shard_size == shard]) for shard in shards]
+        return rows, np.concatenate(parts)
+
+    def _read(self, array: str, shard: int, rows: np.ndarray) -> np.ndarray:
+        place = self._places[shard]
+        path = Path(self._files[array.rpartition("/")[2]][place])
+        positions = (rows % self.plan.shard_size).tolist()
+        return read_shard(path, len(self.plan.rows(shard)), self._specs[array], positions)
 
     def report(self, used: int) -> None:
         """Log how many samples are used.
@@ -100,7 +106,7 @@ class CheckedSamples:
         chosen = len(self.rows)
         if used == 0:
             raise DataError(
-                f"audit.{self._check}: none of the {chosen} chosen samples has a result: raise "
-                f"audit.{self._check}.samples to choose more, or set audit.{self._check}: null"
+                f"audit.{self.check}: none of the {chosen} chosen samples has a result: raise "
+                f"audit.{self.check}.samples to choose more, or set audit.{self.check}: null"
             )
-        log.info("%s: %d of %d samples have a result", self._check, used, chosen)
+        log.info("%s: %d of %d samples have a result", self.check, used, chosen)

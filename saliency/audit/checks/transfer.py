@@ -1,0 +1,93 @@
+"""The check ``transfer``: whether a property of a class's pictures turns others into that class."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from saliency.audit.checks.check import Check
+from saliency.audit.interventions.registered import interventions
+from saliency.methods.method import Cost
+from saliency.registry.fits import NULL, either, integer
+from saliency.registry.key import Key
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from saliency.experiment.config import Config
+    from saliency.experiment.selection import Selection
+
+# Input values that the network may see where the config leaves it open: minutes on two cores with a small network.
+BUDGET = 1_500_000_000
+
+
+class Transfer(Check):
+    """Transfer tests and removals, see `saliency.audit.probes.transfer`."""
+
+    name = "transfer"
+    title = "Transfer tests"
+    summary = (
+        "Gives properties of a class's pictures (frame, surround, colours, windows) to others, and counts how many "
+        "turn into the class; `null` leaves it out."
+    )
+    doing = "Give properties of each class to other pictures"
+    caption = (
+        "A property of one picture, the source, is given to another one, the target. A test counts the targets that "
+        "turn into the class of the sources, beside those that turn with sources of other classes."
+    )
+    keys = (
+        Key(
+            "evaluations",
+            "Largest number of pictures that the network sees; classes with more predictions come first, and those for "
+            f"which nothing is left are named. `null` takes as many as have {BUDGET / 1e9:g} billion values: 9,965 "
+            "photographs of 224 x 224 pixels, 715 volumes of 128 voxels along each side.",
+            None,
+            either(NULL, integer(1)),
+            "an integer ≥ 1, or null",
+        ),
+        Key("targets", "Pictures of other classes that are changed in each test.", 48, integer(24)),
+        Key("sources", "Pictures of the class whose properties are given.", 24, integer(1)),
+        Key("least", "A class with fewer sources is not tested.", 8, integer(1)),
+    )
+    default: ClassVar[Mapping[str, Any]] = {}
+    per_target = False
+    evidence = "table"
+    figures: ClassVar[Mapping[str, str]] = {"figure": ""}
+    cost = Cost(shard_copies=2, batch_copies=150, seconds=10)
+    labels = True
+
+    @classmethod
+    def rows(cls, selection: Selection) -> np.ndarray:
+        """All audited samples: which are sources and targets is known once they are predicted."""
+        return selection.audited
+
+    @classmethod
+    def arrays(cls, methods: Sequence[str]) -> list[str]:
+        """Inputs, and what the network makes of them."""
+        return ["inputs", "logits"]
+
+    @classmethod
+    def parts(cls) -> dict[str, int]:
+        """The interventions."""
+        return {name: kind.version for name, kind in interventions().items()}
+
+    @classmethod
+    def repeats(cls, settings: Mapping[str, Any], methods: Sequence[str]) -> float:
+        """About 30 variants for each class, on as many pictures as there are."""
+        return 30
+
+    @classmethod
+    def write(
+        cls,
+        config: Config,
+        model: str,
+        target: str | None,
+        files: Mapping[str, Sequence[str | Path]],
+        descriptions: Sequence[str | Path],
+        outputs: Mapping[str, Path],
+    ) -> None:
+        """Write a model's tests and their figure."""
+        from saliency.audit.probes.transfer import write_transfer
+
+        write_transfer(config, model, files, descriptions, BUDGET, **outputs)

@@ -1,0 +1,96 @@
+"""Properties of a class's pictures that turn others into it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from saliency.audit.findings.finding import Finding, FindingKind
+from saliency.audit.findings.words import percent
+from saliency.registry.fits import number
+from saliency.registry.key import Key
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from saliency.audit.evidence import Evidence
+
+
+class TransferFinding(FindingKind):
+    """The score is the share of the targets that turn into the class beyond those of the control."""
+
+    name = "transfer"
+    title = "a property decides"
+    summary = "Giving a property of a class's pictures to others turns them into the class."
+    version = 1
+    reads = frozenset({"checks"})
+    keys = (
+        Key(
+            "min_turned",
+            "Share of the pictures that a property has to turn into a class, beyond those that it turns with sources "
+            "of other classes.",
+            0.3,
+            number(above=0, maximum=1),
+        ),
+        Key(
+            "min_excess",
+            "By how much that share has to lie above the median of the other classes: what surrounds an object tells "
+            "something of it in every class.",
+            0.2,
+            number(0, 1),
+        ),
+    )
+    precedence = 5
+
+    @classmethod
+    def find(cls, evidence: Evidence, thresholds: Mapping[str, Any]) -> list[Finding]:
+        """One finding for each class and intervention: the variant with the strongest effect."""
+        if cls.name not in evidence.checks:
+            return []
+        table = evidence.checks[cls.name]
+        table = table[table["p"].notna()].copy()
+        table["others"] = [_median_of_others(table, test) for test in table.itertuples()]
+        table = table[
+            (table["p_adjusted"] < thresholds["alpha"])
+            & (table["effect"] >= thresholds["min_turned"])
+            & (table["effect"] - table["others"] >= thresholds["min_excess"])
+        ].sort_values("effect", ascending=False, kind="stable")
+        best = table.drop_duplicates(["class", "intervention"])
+        return [_finding(evidence, test) for test in best.to_dict("records")]
+
+
+def _median_of_others(table: pd.DataFrame, test: Any) -> float:
+    """Median effect of an intervention in the other classes, of each its strongest variant; 0 where there is none."""
+    others = table[(table["intervention"] == test.intervention) & (table["class"] != test[1])]
+    strongest = others.groupby("class")["effect"].max()
+    return float(strongest.median()) if len(strongest) else 0.0
+
+
+def _finding(evidence: Evidence, test: Mapping[str, Any]) -> Finding:
+    index = int(test["class"])
+    rows = evidence.rows_of_class(index)
+    found = evidence.samples["name"].iloc[rows[0]] if "name" in evidence.samples and len(rows) else ""
+    name = f"'{found}'" if found else str(index)
+    removed = (
+        f" Without it, recall of class {{class}} falls from {percent(test['recall_before'])} to "
+        f"{percent(test['recall_after'])} ({test['own']} pictures)."
+        if np.isfinite(test["recall_after"]) and test["recall_after"] < test["recall_before"]
+        else ""
+    )
+    return Finding(
+        TransferFinding.name,
+        float(test["effect"]),
+        f"{test['verb']} the {test['words']} of class {{class}} pictures to {test['targets']} others turns "
+        f"{test['turned']} of them into class {{class}} ({test['control_turned']} with those of other classes, "
+        f"corrected p {test['p_adjusted']:.1g}).{removed}",
+        {"class": name},
+        {
+            "class": index,
+            "effect": float(test["effect"]),
+            **{key: int(test[key]) for key in ("targets", "turned", "control_turned", "sources", "own")},
+            **{key: test[key] for key in ("intervention", "variant", "p_adjusted", "recall_before", "recall_after")},
+        },
+        [str(test["source"]), str(test["target"])],
+    )

@@ -1,0 +1,107 @@
+"""What an intervention is: a property of pictures that can be given to others, and taken away."""
+
+from __future__ import annotations
+
+from abc import ABC
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Variant:
+    """An intervention with its numbers.
+
+    Attributes
+    ----------
+    name
+        In tables; unique among the variants of an intervention.
+    words
+        In sentences, after "the": ``outer frame (9 % of each side)``.
+    numbers
+        What the intervention needs to know.
+    """
+
+    name: str
+    words: str
+    numbers: tuple[Any, ...]
+
+
+class Intervention(ABC):
+    """A property of pictures that can be given to others, and taken away.
+
+    Arrays are ``(n, c, *spatial)``, as stored: before normalisation.
+
+    Attributes
+    ----------
+    name
+        In tables.
+    title
+        In the documentation and in figures.
+    verb
+        In sentences, before the variant's words: ``Pasting``.
+    version
+        Raise it when a change to the code changes its pictures.
+    order
+        Interventions with smaller numbers are tried first.
+    screened
+        Whether there are so many variants that a few pictures choose which of them are tested, on other pictures.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    verb: ClassVar[str]
+    version: ClassVar[int] = 1
+    order: ClassVar[int]
+    screened: ClassVar[bool] = False
+
+    @classmethod
+    def variants(cls, spatial: Sequence[int]) -> list[Variant]:
+        """All variants for inputs of a spatial shape."""
+        raise NotImplementedError(f"{cls.__name__} has no variants")
+
+    @classmethod
+    def give(cls, targets: np.ndarray, sources: np.ndarray, variant: Variant) -> np.ndarray:
+        """Targets with the property of the sources, one source for each target."""
+        raise NotImplementedError(f"{cls.__name__} has no give")
+
+    @classmethod
+    def remove(cls, pictures: np.ndarray, others: np.ndarray, variant: Variant) -> np.ndarray:
+        """Pictures without the property: with that of the mean of `others`, in which it should not be."""
+        raise NotImplementedError(f"{cls.__name__} has no remove")
+
+
+class RegionIntervention(Intervention):
+    """An intervention that is the content of a region, the same in each picture."""
+
+    @classmethod
+    def region(cls, spatial: Sequence[int], variant: Variant) -> np.ndarray:
+        """``(*spatial)``, bool: the region."""
+        raise NotImplementedError(f"{cls.__name__} has no region")
+
+    @classmethod
+    def give(cls, targets: np.ndarray, sources: np.ndarray, variant: Variant) -> np.ndarray:
+        """Paste the sources' region in place."""
+        return np.where(cls.region(targets.shape[2:], variant), sources, targets)
+
+    @classmethod
+    def remove(cls, pictures: np.ndarray, others: np.ndarray, variant: Variant) -> np.ndarray:
+        """Fill the region with the mean of each picture's channel outside of it."""
+        region = cls.region(pictures.shape[2:], variant)
+        outside = pictures[:, :, ~region].mean(axis=2)
+        return np.where(region, outside.reshape(*outside.shape, *[1] * region.ndim), pictures).astype(pictures.dtype)
+
+
+def box(spatial: Sequence[int], begin: Sequence[int], end: Sequence[int]) -> np.ndarray:
+    """``(*spatial)``, bool: whether a pixel or voxel lies in a box; `end` lies outside.
+
+    Examples
+    --------
+    >>> box((3,), (1,), (3,)).tolist()
+    [False, True, True]
+    """
+    inside = np.zeros(tuple(spatial), dtype=bool)
+    inside[tuple(slice(low, high) for low, high in zip(begin, end, strict=True))] = True
+    return inside

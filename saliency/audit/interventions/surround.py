@@ -1,0 +1,41 @@
+"""What lies around the centre, where the object mostly is not."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from saliency.audit.interventions.intervention import RegionIntervention, Variant, box
+
+# Sides of the box in the centre that is kept, as shares of the picture's.
+KEPT = (0.5, 0.7)
+
+
+class Surround(RegionIntervention):
+    """All but a box in the centre."""
+
+    name = "surround"
+    title = "surround of the centre"
+    verb = "Pasting"
+    order = 20
+
+    @classmethod
+    def variants(cls, spatial: Sequence[int]) -> list[Variant]:
+        """Sizes of the box that is kept.
+
+        Examples
+        --------
+        >>> [variant.words for variant in Surround.variants((224, 224))][0]
+        'surround of the centre (all but 50 % of each side)'
+        """
+        names = [f"{100 * share:.0f} %" for share in KEPT]
+        return [
+            Variant(name, f"surround of the centre (all but {name} of each side)", (share,))
+            for share, name in zip(KEPT, names, strict=True)
+        ]
+
+    @classmethod
+    def region(cls, spatial: Sequence[int], variant: Variant) -> np.ndarray:
+        """All but the box."""
+        (share,) = variant.numbers
+        margins = [round(size * (1 - share) / 2) for size in spatial]
+        return ~box(spatial, margins, [size - margin for size, margin in zip(spatial, margins, strict=True)])

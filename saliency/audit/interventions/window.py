@@ -1,0 +1,53 @@
+"""What lies in one window: logos, labels, tubes that are always in the same place."""
+
+from collections.abc import Sequence
+from itertools import product
+
+import numpy as np
+
+from saliency.audit.interventions.intervention import RegionIntervention, Variant, box
+
+# Side of a window as a share of the picture's, and windows along each axis.
+SIDE, PER_AXIS = 0.36, 4
+
+
+class Window(RegionIntervention):
+    """A window on a grid, pasted in place."""
+
+    name = "window"
+    title = "window"
+    verb = "Pasting"
+    order = 30
+    screened = True
+
+    @classmethod
+    def variants(cls, spatial: Sequence[int]) -> list[Variant]:
+        """Windows over the whole picture, which overlap.
+
+        Examples
+        --------
+        >>> len(Window.variants((224, 224))), Window.variants((224, 224))[0].words
+        (16, 'window from 0 to 36 % of the height and from 0 to 36 % of the width')
+        """
+        sides = [max(1, round(SIDE * size)) for size in spatial]
+        starts = [
+            sorted({round(place * (size - side) / (PER_AXIS - 1)) for place in range(PER_AXIS)})
+            for size, side in zip(spatial, sides, strict=True)
+        ]
+        found = []
+        axes = ("height", "width") if len(spatial) == 2 else ("first axis", "second axis", "third axis")
+        for begin in product(*starts):
+            end = tuple(low + side for low, side in zip(begin, sides, strict=True))
+            shares = [
+                (f"{100 * low / size:.0f}", f"{100 * high / size:.0f} %")
+                for low, high, size in zip(begin, end, spatial, strict=True)
+            ]
+            places = [f"from {low} to {high} of the {axis}" for (low, high), axis in zip(shares, axes, strict=True)]
+            words = "window " + " and ".join([", ".join(places[:-1]), places[-1]] if len(places) > 2 else places)
+            found.append(Variant(" x ".join(f"{low}-{high}" for low, high in shares), words, (begin, end)))
+        return found
+
+    @classmethod
+    def region(cls, spatial: Sequence[int], variant: Variant) -> np.ndarray:
+        """The window."""
+        return box(spatial, *variant.numbers)

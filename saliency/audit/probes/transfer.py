@@ -1,0 +1,325 @@
+r"""Transfer tests: give a property of one class's pictures to others, and count how many turn into that class.
+
+For class :math:`c` and a variant of an intervention, each target (a picture that the network puts elsewhere) gets the
+property of a picture of :math:`c`, and, as its control, that of a picture of another class. With :math:`b` targets that
+turn into :math:`c` with the first only, and :math:`d` with the second only, the p-value is that of McNemar's exact
+test, one-sided: :math:`P(X \ge b)` of :math:`X \sim \mathrm{Bin}(b + d, 1/2)`. All tests of a run are corrected
+together.
+
+An intervention with many variants is first tried on a few targets; the variants that turn most of them are then tested
+on other targets, so that the choice does not bias the test.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from scipy import stats
+
+from saliency.audit.groups import holm
+from saliency.audit.interventions.intervention import Intervention, Variant
+from saliency.audit.interventions.registered import interventions
+from saliency.audit.probes.checked_samples import CheckedSamples
+from saliency.audit.probes.predictions import Predictions
+from saliency.experiment.config import Config
+from saliency.experiment.descriptions import read_descriptions
+from saliency.figures.files import save_figure
+from saliency.files.atomic_files import write_atomically
+from saliency.files.spreadsheet import csv_bytes
+
+log = logging.getLogger(__name__)
+# Targets on which the variants of a screened intervention are tried, and how many of these are tested.
+SCREENED_ON, KEPT = 12, 3
+# A removal is tried where at least this share of the targets turns beyond the control.
+REMOVED_FROM = 0.15
+
+
+@dataclass
+class Row:
+    """One row of the table: an intervention on a class, or why there is none.
+
+    Attributes
+    ----------
+    class_
+        Index of the class.
+    intervention, variant, words, verb
+        What was given; "" where nothing was.
+    sources, targets
+        Number of pictures.
+    turned, control_turned
+        Targets that turn into the class, with its property and with that of other classes.
+    gained, lost
+        Targets that turn with the first only, and with the second only.
+    p
+        Of McNemar's exact test; NaN where nothing was tested.
+    own, recall_before, recall_after
+        Pictures of the class, and the shares of them that are put into it, as they are and without the property; NaN
+        where that was not tried.
+    source, target
+        Ids of a pair that shows it: one that turns, if any does.
+    note
+        Why a class was not tested.
+    """
+
+    class_: int
+    intervention: str = ""
+    variant: str = ""
+    words: str = ""
+    verb: str = ""
+    sources: int = 0
+    targets: int = 0
+    turned: int = 0
+    control_turned: int = 0
+    gained: int = 0
+    lost: int = 0
+    p: float = np.nan
+    own: int = 0
+    recall_before: float = np.nan
+    recall_after: float = np.nan
+    source: str = ""
+    target: str = ""
+    note: str = ""
+
+
+def mcnemar(gained: int, lost: int) -> float:
+    """One-sided exact p-value of McNemar's test.
+
+    Examples
+    --------
+    >>> mcnemar(3, 0), mcnemar(0, 0)
+    (0.125, 1.0)
+    """
+    return float(stats.binom.sf(gained - 1, gained + lost, 0.5))
+
+
+class TransferTests:
+    """The tests of one model.
+
+    Parameters
+    ----------
+    predictions
+        Of the audited samples.
+    settings
+        The config's ``audit.transfer``.
+    evaluations
+        Largest number of pictures that the network may see.
+    seed
+        Of everything that is drawn.
+    """
+
+    def __init__(self, predictions: Predictions, settings: Mapping[str, int], evaluations: int, seed: int) -> None:
+        self.predictions, self.table, self.settings = predictions, predictions.table, settings
+        self.evaluations, self.seed = evaluations, seed
+
+    def rows(self) -> Iterator[Row]:
+        """One row for each test, and one for each class without any."""
+        sizes = self.table["predicted"].value_counts()
+        names = sorted(sizes.index, key=lambda name: (-sizes[name], name))
+        for name in names:
+            chosen = self._chosen(int(name))
+            reason = self._reason(*chosen[:2])
+            if reason:
+                yield Row(int(name), note=reason)
+            else:
+                yield from self._of_class(int(name), *chosen)
+
+    def _chosen(self, name: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Rows of the sources, of the targets, of the controls' sources, and of the class's own pictures."""
+        label, predicted = self.table["label"].to_numpy(), self.table["predicted"].to_numpy()
+        rng = np.random.default_rng([self.seed, name])
+        own = np.flatnonzero(np.where(label < 0, predicted, label) == name)
+        into = np.flatnonzero((predicted == name) & ((label == name) | (label < 0)))
+        elsewhere = rng.permutation(np.flatnonzero((predicted != name) & (label != name)))
+        sources = rng.permutation(into)[: self.settings["sources"]]
+        targets = elsewhere[: self.settings["targets"]]
+        # Other pictures than the targets, where there are enough.
+        controls = np.concatenate([elsewhere[len(targets) :], rng.permutation(targets)])[: self.settings["sources"]]
+        return sources, targets, controls, rng.permutation(own)[: self.settings["targets"]]
+
+    def _reason(self, sources: np.ndarray, targets: np.ndarray) -> str:
+        least = self.settings["least"]
+        if len(sources) < least:
+            return f"only {len(sources)} of its pictures are put into it; audit.transfer.least is {least}"
+        if len(targets) < 2 * SCREENED_ON:
+            return f"only {len(targets)} other pictures are put elsewhere; {2 * SCREENED_ON} are needed"
+        if self.predictions.evaluations >= self.evaluations:
+            return f"the network has seen {self.evaluations} pictures, as many as audit.transfer.evaluations allows"
+        return ""
+
+    def _of_class(
+        self, name: int, sources: np.ndarray, targets: np.ndarray, controls: np.ndarray, own: np.ndarray
+    ) -> Iterator[Row]:
+        self.predictions.load(np.concatenate([sources, targets, controls, own]))
+        spatial = self.predictions.pictures(targets[:1]).shape[2:]
+        for kind in interventions().values():
+            variants, left = kind.variants(spatial), targets
+            if kind.screened:
+                few, left = targets[:SCREENED_ON], targets[SCREENED_ON:]
+                turned = [np.count_nonzero(self._turned(name, kind, one, few, sources)) for one in variants]
+                variants = [variants[best] for best in np.argsort(turned, kind="stable")[::-1][:KEPT]]
+            for variant in variants:
+                yield self._tested(name, kind, variant, sources, left, controls, own)
+        log.info("transfer: class %d, %d pictures so far", name, self.predictions.evaluations)
+
+    def _turned(
+        self, name: int, kind: type[Intervention], variant: Variant, targets: np.ndarray, sources: np.ndarray
+    ) -> np.ndarray:
+        pictures = self.predictions.pictures
+        given = kind.give(pictures(targets), pictures(np.resize(sources, len(targets))), variant)
+        return self.predictions.classes_of(given) == name
+
+    def _tested(
+        self,
+        name: int,
+        kind: type[Intervention],
+        variant: Variant,
+        sources: np.ndarray,
+        targets: np.ndarray,
+        controls: np.ndarray,
+        own: np.ndarray,
+    ) -> Row:
+        turned = self._turned(name, kind, variant, targets, sources)
+        # No picture is its own control.
+        paired = np.resize(controls, len(targets))
+        paired = np.where(paired == targets, np.roll(paired, 1), paired)
+        control = self._turned(name, kind, variant, targets, paired)
+        gained, lost = int((turned & ~control).sum()), int((control & ~turned).sum())
+        shown = int(np.argmax(turned))
+        ids = self.table["id"].to_numpy()
+        row = Row(
+            name,
+            kind.name,
+            variant.name,
+            variant.words,
+            kind.verb,
+            len(sources),
+            len(targets),
+            int(turned.sum()),
+            int(control.sum()),
+            gained,
+            lost,
+            mcnemar(gained, lost),
+            source=str(ids[np.resize(sources, len(targets))[shown]]),
+            target=str(ids[targets[shown]]),
+        )
+        if gained - lost >= REMOVED_FROM * len(targets) and len(own):
+            before = self.table["predicted"].to_numpy()[own] == name
+            pictures = self.predictions.pictures
+            without = self.predictions.classes_of(kind.remove(pictures(own), pictures(controls), variant)) == name
+            row.own, row.recall_before, row.recall_after = len(own), float(before.mean()), float(without.mean())
+        return row
+
+
+def transfer_table(rows: Sequence[Row]) -> pd.DataFrame:
+    """Rows as a table, with ``p_adjusted`` over all of them and ``effect``, the share that turns beyond the control.
+
+    Examples
+    --------
+    >>> rows = [Row(0, targets=8, turned=6, gained=6, p=mcnemar(6, 0)), Row(1, note="few")]
+    >>> transfer_table(rows)[["class", "effect", "p_adjusted"]].to_dict("records")
+    [{'class': 0, 'effect': 0.75, 'p_adjusted': 0.015625}, {'class': 1, 'effect': nan, 'p_adjusted': nan}]
+    """
+    table = pd.DataFrame([asdict(row) for row in rows], columns=list(Row.__dataclass_fields__))
+    table = table.rename(columns={"class_": "class"})
+    table["p_adjusted"] = holm(table["p"].to_numpy(dtype=float))
+    table["effect"] = (table["turned"] - table["control_turned"]) / table["targets"].where(table["targets"] > 0)
+    return table
+
+
+def picture(x: np.ndarray) -> np.ndarray:
+    """What a figure shows of ``(c, *spatial)``: three channels as colours, else their mean; of volumes one slice.
+
+    Examples
+    --------
+    >>> picture(np.zeros((3, 4, 5))).shape, picture(np.zeros((1, 4, 5, 6))).shape
+    ((4, 5, 3), (4, 5))
+    """
+    if x.ndim == 4:
+        x = x[..., x.shape[-1] // 2]
+    if len(x) == 3:
+        return np.clip(np.moveaxis(x, 0, -1), 0, 1)
+    return np.asarray(x.mean(axis=0))
+
+
+def transfer_figure(table: pd.DataFrame, predictions: Predictions, most: int = 6) -> Figure:
+    """Source, target and result of the strongest tests, one row for each.
+
+    Parameters
+    ----------
+    table
+        Of `transfer_table`.
+    predictions
+        Reads the pictures, and says what the network makes of them.
+    most
+        Largest number of rows.
+    """
+    best = table[table["targets"] > 0].sort_values("effect", ascending=False, kind="stable")
+    best = best.drop_duplicates(["class", "intervention"]).head(most)
+    if best.empty:
+        figure = Figure(figsize=(7, 1.2), layout="constrained", dpi=110)
+        figure.suptitle("No class has enough pictures for a transfer test.", fontsize=10)
+        return figure
+    number_of = {name: number for number, name in enumerate(predictions.table["id"].astype(str))}
+    pairs = np.array([[number_of[name] for name in best[column]] for column in ("source", "target")])
+    predictions.load(pairs.ravel())
+    figure = Figure(figsize=(7.5, 2.5 * len(best)), layout="constrained", dpi=110)
+    cells = figure.subplots(len(best), 3, squeeze=False)
+    for row, test, source, target in zip(cells, best.itertuples(), *pairs, strict=True):
+        kind = interventions()[test.intervention]
+        shown = predictions.pictures(np.array([source, target]))
+        variant = next(one for one in kind.variants(shown.shape[2:]) if one.name == test.variant)
+        result = kind.give(shown[1:], shown[:1], variant)
+        found = predictions.classes_of(result)[0]
+        was = predictions.table["predicted"].to_numpy()[target]
+        titles = (f"{test.source}: class {test[1]}", f"{test.target}: class {was}", f"result: class {found}")
+        for axes, x, title in zip(row, [*shown, result[0]], titles, strict=True):
+            axes.imshow(picture(x), cmap="gray")
+            axes.set_title(title, fontsize=8, parse_math=False)
+            axes.set_axis_off()
+        row[0].text(
+            0, -0.04, f"{kind.title}, {test.variant}: {test.turned} of {test.targets} turn, {test.control_turned} in "
+            "the control", transform=row[0].transAxes, va="top", fontsize=8,
+        )  # fmt: skip
+    return figure
+
+
+def write_transfer(
+    config: Config,
+    model: str,
+    files: Mapping[str, Sequence[str | Path]],
+    descriptions: Sequence[str | Path],
+    budget: int,
+    *,
+    table: Path,
+    figure: Path,
+) -> None:
+    """Write a model's transfer tests and their figure.
+
+    Parameters
+    ----------
+    config, model, files, descriptions
+        As of `CheckedSamples`.
+    budget
+        Input values that the network may see where the config has no ``evaluations``.
+    table, figure
+        Files to write.
+    """
+    if read_descriptions(descriptions)["dense"]:
+        log.info("transfer: models.%s has a score per pixel or voxel: nothing is tested", model)
+        found = transfer_table([])
+        drawn = Figure(figsize=(7, 1.2), layout="constrained", dpi=110)
+        drawn.suptitle("A model with a score per pixel or voxel has no transfer test.", fontsize=10)
+    else:
+        samples = CheckedSamples(config, model, "transfer", files, descriptions)
+        predictions = Predictions(samples)
+        allowed = samples.settings["evaluations"] or max(1, budget // samples.plan.sample_values(model))
+        found = transfer_table(list(TransferTests(predictions, samples.settings, allowed, samples.seed()).rows()))
+        drawn = transfer_figure(found, predictions)
+        log.info("transfer: %d tests, %d pictures", found["p"].notna().sum(), predictions.evaluations)
+    # P-values may be small.
+    write_atomically(table, csv_bytes(found, "%.6g"))
+    save_figure(drawn, figure)

@@ -1,0 +1,167 @@
+"""Transfer tests of networks of which it is known what they look at."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from scipy import stats
+
+from saliency.audit.checks.registered import checks
+from saliency.audit.evidence import Evidence
+from saliency.audit.findings.transfer import TransferFinding
+from saliency.audit.probes.transfer import Row, mcnemar, transfer_table
+from saliency.experiment.plan import Plan
+from saliency.experiment.validation import complete_config
+from saliency.networks.describe import write_descriptions
+from saliency.steps.fused import fused
+from tests.helpers.audit_data import THRESHOLDS
+from tests.helpers.shards import files_of_shards, stored_shard
+from tests.helpers.workflow_project import Project
+
+SIDE, COUNT, NAMES = 30, 56, ["a", "<b>", "c"]
+# Class 1 by what PLACE shows; the others by what the centre shows.
+NETWORK = """
+import torch
+from torch import nn
+
+
+class Network(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.same = nn.Conv2d(3, 1, 1, bias=False)
+        nn.init.constant_(self.same.weight, 1 / 3)
+
+    def forward(self, x):
+        x = torch.relu(self.same(x))[:, 0]
+        seen, centre = PLACE, x[:, 12:18, 12:18].mean((1, 2))
+        return torch.stack([centre, 10 * (seen - 0.9) + 1, 1 - centre], 1)
+"""
+PLACES = {
+    "frame": "torch.cat([x[:, 0], x[:, -1], x[:, :, 0], x[:, :, -1]], 1).mean(1)",
+    "window": "x[:, 23:27, 2:6].mean((1, 2))",
+    "centre": "x[:, 12:18, 12:18].mean((1, 2))",
+}
+
+
+def draw(number, place):
+    """Noise; in every third picture, the place is white."""
+    pixels = np.random.default_rng(number).integers(0, 150, (SIDE, SIDE, 3), dtype=np.uint8)
+    if number % 3 == 1:
+        if place == "frame":
+            for line in (pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]):
+                line[:] = 255
+        else:
+            pixels[{"window": (slice(23, 27), slice(2, 6)), "centre": (slice(12, 18),) * 2}[place]] = 255
+    else:
+        pixels[12:18, 12:18] = 60 if number % 3 else 200
+    return pixels
+
+
+def audited(folder, monkeypatch, place, **transfer):
+    """Table of a network that knows class 1 by a place; and the files that were written."""
+    settings = {"resize": None, "crop": SIDE, "mean": [0, 0, 0], "std": [1, 1, 1]}
+    project = Project.create(
+        folder, samples=0, input=settings, execution="fused", shard_size=20, batch_size=32,
+        models={"tiny": {"factory": f"watches_{place}:Network", "target_layer": "same", "class_names": NAMES}},
+        audit={"transfer": {"targets": 24, **transfer}},
+    )  # fmt: skip
+    (folder / f"watches_{place}.py").write_text(NETWORK.replace("PLACE", PLACES[place]))
+    rows = ["id,path,label"]
+    for number in range(COUNT):
+        Image.fromarray(draw(number, place)).save(project.image(number))
+        rows.append(f"s{number},s{number}.png,{[0, 1, 2][number % 3]}")
+    project.manifest.write_text("\n".join(rows) + "\n")
+    monkeypatch.chdir(folder)
+    config, problems = complete_config(project.config)
+    assert problems == []
+    plan = Plan(config)
+    descriptions = [folder / "model.json", folder / "target_layer.json"]
+    write_descriptions(config, "tiny", dict(zip(("model", "target_layer"), descriptions, strict=True)))
+    for shard in plan.shards:
+        fused(stored_shard(config, "tiny", shard, project.store, descriptions))
+    outputs = {"table": folder / "transfer.csv", "figure": folder / "transfer.png"}
+    files = files_of_shards(plan, project.store, "predicted")
+    checks()["transfer"].write(config, "tiny", None, files, descriptions, outputs)
+    return pd.read_csv(outputs["table"]), outputs
+
+
+def found(table):
+    samples = pd.DataFrame({"id": ["s0", "s1", "s2"], "class": [0, 1, 2], "name": NAMES, "correct": True})
+    return TransferFinding.find(Evidence(samples, checks={"transfer": table}), THRESHOLDS)
+
+
+def test_a_frame_that_decides_is_found_and_taken_away(tmp_path, monkeypatch):
+    table, outputs = audited(tmp_path, monkeypatch, "frame")
+    assert set(table["class"]) == {0, 1, 2}
+    frames = table[(table["class"] == 1) & (table["intervention"] == "frame")]
+    # Every frame has the outermost pixels, all of which are white in every source, and in no control.
+    assert frames["targets"].tolist() == [24, 24, 24]
+    assert frames["turned"].tolist() == [24, 24, 24]
+    assert frames["control_turned"].tolist() == [0, 0, 0]
+    np.testing.assert_allclose(frames["p"], 0.5**24, rtol=1e-4)
+    assert frames["recall_before"].tolist() == [1, 1, 1]
+    assert frames["recall_after"].tolist() == [0, 0, 0]
+    # A window has at most a quarter of them. Frames without white take the others out of class 1, the controls' too.
+    assert table.loc[(table["class"] == 1) & (table["intervention"] == "window"), "turned"].max() == 0
+    others = table[(table["class"] != 1) & (table["intervention"] == "frame")]
+    assert others["effect"].max() < 0.3
+    findings = found(table)
+    assert {finding.numbers["class"] for finding in findings} == {1}
+    assert findings[0].sentence.startswith(
+        "Pasting the outer frame (4 % of each side) of class '<b>' pictures to 24 others turns 24 of them into class "
+        "'<b>' (0 with those of other classes"
+    )
+    assert "Without it, recall of class '<b>' falls from 100 % to 0 %" in findings[0].sentence
+    source, target = (int(name[1:]) for name in findings[0].samples)
+    assert (source % 3, target % 3 == 1) == (1, False)
+    with Image.open(outputs["figure"]) as figure:
+        assert min(figure.size) > 300
+
+
+def test_a_mark_in_one_window_is_found_there(tmp_path, monkeypatch):
+    table, _ = audited(tmp_path, monkeypatch, "window")
+    best = table[(table["class"] == 1) & (table["intervention"] == "window")].sort_values("effect").iloc[-1]
+    assert best["turned"] == best["targets"] == 12
+    assert best["control_turned"] == 0
+    down, right = (tuple(map(int, part.removesuffix(" %").split("-"))) for part in best["variant"].split(" x "))
+    assert down[0] <= 100 * 23 / SIDE <= 100 * 27 / SIDE <= down[1]
+    assert right[0] <= 100 * 2 / SIDE <= 100 * 6 / SIDE <= right[1]
+    assert best["recall_after"] == 0
+    assert {finding.numbers["class"] for finding in found(table)} == {1}
+
+
+def test_what_the_network_does_not_see_is_quiet(tmp_path, monkeypatch):
+    table, _ = audited(tmp_path, monkeypatch, "centre")
+    outside = table[table["intervention"].isin(["frame", "surround"])]
+    assert len(outside) == 3 * 5
+    assert (outside["turned"].max(), outside["control_turned"].max()) == (0, 0)
+    assert not {finding.numbers["intervention"] for finding in found(table)} & {"frame", "surround"}
+
+
+def test_budget_and_small_classes_are_named(tmp_path, monkeypatch):
+    table, _ = audited(tmp_path, monkeypatch, "frame", evaluations=100, least=19)
+    notes = table[table["p"].isna()].set_index("class")["note"]
+    assert notes.index.tolist() == [1, 2]
+    assert "as many as audit.transfer.evaluations allows" in notes[1]
+    assert notes[2] == "only 18 of its pictures are put into it; audit.transfer.least is 19"
+
+
+@pytest.mark.parametrize(("gained", "lost"), [(0, 0), (3, 1), (10, 0), (4, 9)])
+def test_mcnemar_equals_the_sign_test(gained, lost):
+    expected = stats.binomtest(gained, gained + lost, alternative="greater").pvalue if gained + lost else 1
+    assert mcnemar(gained, lost) == pytest.approx(expected)
+
+
+def test_p_values_of_properties_without_effect_are_valid():
+    """Where a property turns as many as its control, at most a share of `level` lies below each level."""
+    rng = np.random.default_rng(0)
+    turned = rng.random((2, 4000, 48)) < rng.random((4000, 1)) * 0.5
+    gained, lost = (turned[0] & ~turned[1]).sum(1), (turned[1] & ~turned[0]).sum(1)
+    p = np.array([mcnemar(int(a), int(b)) for a, b in zip(gained, lost, strict=True)])
+    for level in (0.01, 0.05, 0.2, 0.5):
+        assert (p <= level).mean() < level + 3 * np.sqrt(level * (1 - level) / 4000)
+
+
+def test_tests_are_corrected_together():
+    rows = [Row(0, targets=48, p=0.01), Row(0, targets=48, p=0.04), Row(1, note="few"), Row(2, targets=48, p=0.02)]
+    assert transfer_table(rows)["p_adjusted"].tolist()[:2] == pytest.approx([0.03, 0.04])
