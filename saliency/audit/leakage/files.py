@@ -12,9 +12,9 @@ from saliency.audit.facts.registered import facts
 from saliency.audit.leakage.duplicates import duplicates, split_columns
 from saliency.audit.leakage.fact_table import join_facts
 from saliency.audit.leakage.told_by_facts import PERMUTATIONS, facts_test
-from saliency.audit.samples import audited_rows
 from saliency.experiment.config import Config
 from saliency.experiment.plan import Plan
+from saliency.experiment.selection import audited_rows
 from saliency.files.atomic_files import write_atomically
 from saliency.files.spreadsheet import csv_bytes
 from saliency.steps.predictions import read_predictions
