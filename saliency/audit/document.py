@@ -176,7 +176,7 @@ def write_findings(
     figures
         Of single samples, ``ID.png``, to which the findings link.
     checks
-        By name of a check that findings read: its CSV file.
+        By name of a check, or of what is known of the files alone, that findings read: its CSV file.
     findings_json, findings_md
         Files to write.
 
@@ -188,10 +188,9 @@ def write_findings(
     plan, thresholds = Plan(config), config["audit"]["findings"]
     samples, _ = audited_samples(plan, metrics, target)
     groups, _ = grouping_columns(samples, Selection(plan).audit_columns, config["audit"]["min_count"])
-    # Ids may look like numbers.
-    tables = {
-        name: pd.read_csv(path, dtype=dict.fromkeys(("id", "source", "target"), str)) for name, path in checks.items()
-    }
+    # Ids and groups may look like numbers.
+    texts = dict.fromkeys(("id", "source", "target", "other", "group", "other_group"), str)
+    tables = {name: pd.read_csv(path, dtype=texts) for name, path in checks.items()}
     known = Evidence.from_json(evidence.read_text(encoding="utf-8"), samples, groups, tables)
     findings, left_out = ranked_findings(known, thresholds)
     links = {path.stem: os.path.relpath(path, findings_md.parent) for path in figures}

@@ -40,7 +40,8 @@ class Evidence:
     summary
         Measures by class (`groups.describe_groups`); the groups are the classes.
     checks
-        By name of a check that findings read (`saliency.audit.checks.check.Check`): its table.
+        By name of a check that findings read (`saliency.audit.checks.check.Check`): its table; likewise "facts_test"
+        and "duplicates" (`saliency.audit.leakage`). Only the first target has them.
     tested
         How much was looked at, by what it is.
     settings

@@ -47,10 +47,19 @@ class Digests:
         Fingerprint of the files of this package that the report's page consists of.
     findings
         Version of each kind of finding, by name.
+    facts
+        Version of each group of facts, by name.
     """
 
-    def __init__(self, plan: Plan, page: str = "", findings: Mapping[str, int] | None = None) -> None:
-        self.plan, self.config, self.page, self.findings = plan, plan.config, page, dict(findings or {})
+    def __init__(
+        self,
+        plan: Plan,
+        page: str = "",
+        findings: Mapping[str, int] | None = None,
+        facts: Mapping[str, int] | None = None,
+    ) -> None:
+        self.plan, self.config, self.page = plan, plan.config, page
+        self.findings, self.facts = dict(findings or {}), dict(facts or {})
         self.selection, self.sources = Selection(plan), Sources(plan)
         self._of_shard = lru_cache(maxsize=None)(self._uncached_of_shard)
         self._of_model = lru_cache(maxsize=None)(self._uncached_of_model)
@@ -69,6 +78,7 @@ class Digests:
             "train": lambda model, _: self._train(model),
             "predictions": self._predictions,
             "metrics": self._metrics,
+            "facts_test": self._facts_test,
             "audit": self._audit,
             "findings": self._findings,
             "mean_maps": self._mean_maps,
@@ -83,6 +93,8 @@ class Digests:
             "errors": self._errors,
             "provenance": self._provenance,
             "report_page": self._report_page,
+            "facts_table": lambda: self._of_facts("facts_table"),
+            "duplicates": self._duplicates,
         }
 
     def of(self, name: str, model: str | None = None, shard: int | None = None, target: str | None = None) -> str:
@@ -108,6 +120,8 @@ class Digests:
             return self._of_shard(name, model, shard, target)
         if model is not None and name in self._model_steps:
             return self._model_steps[name](model, target)
+        if name == "facts" and model is None and shard is not None:
+            return self._facts(shard)
         if model is None and name in self._experiment_steps:
             return self._experiment_steps[name]()
         works_on = "a shard" if name in self._shard_steps or name in methods() else "something else"
@@ -170,6 +184,11 @@ class Digests:
         maps = [self._of_shard(name, model, shard, of) for of in self.plan.targets for name in self.plan.methods]
         return digest("sprites", step("sprites").version, maps, report_side(self.plan))
 
+    def _facts(self, shard: int) -> str:
+        plan = self.plan
+        files = [self.sources.sample_fingerprint(name) for name in plan.values(plan.first_column, shard)]
+        return digest("facts", step("facts").version, plan.values("id", shard), files, self.facts)
+
     # Steps on a model, or on one of its targets.
 
     def _uncached_of_model(self, model: str, layer: bool) -> str:
@@ -220,6 +239,10 @@ class Digests:
         measured, said = self._every("measure", model), self.of("predictions", model)
         return digest("metrics", step("metrics").version, measured, said)
 
+    def _facts_test(self, model: str, _: str | None) -> str:
+        audited = [self.config["audit"][key] for key in ("where", "seed")]
+        return self._of_facts("facts_test", self.of("predictions", model), audited)
+
     def _audit(self, model: str, _: str | None) -> str:
         own = (*checks(), "findings")
         settings = {key: value for key, value in self.config["audit"].items() if key not in own}
@@ -233,9 +256,12 @@ class Digests:
         return digest("findings", step("findings").version, *before, target, kinds, settings, drawn)
 
     def _evidence(self, model: str, target: str | None) -> list[str]:
-        """Of the checks that findings read, which are told with the first target."""
+        """Of the checks and the files alone that findings read, which are told with the first target."""
+        if target != self.plan.targets[0]:
+            return []
         asked = [name for name, check in checks().items() if check.evidence and self.config["audit"][name] is not None]
-        return [self.of(name, model) for name in asked] if target == self.plan.targets[0] else []
+        of_files = [self.of("facts_test", model), *([self._duplicates()] if self.plan.ndim == 2 else [])]
+        return [*(self.of(name, model) for name in asked), *of_files]
 
     def _mean_maps(self, model: str, target: str | None) -> str:
         audit, leading = self.config["audit"], self.plan.leading
@@ -283,6 +309,12 @@ class Digests:
     def _plant_watermarks(self) -> str:
         table = self.plan.samples[["path", "watermark"]].to_dict("list")
         return digest("digits", step("plant_watermarks").version, table, self.config["digits"])
+
+    def _of_facts(self, name: str, *further: Any) -> str:
+        return digest(name, step(name).version, [self._facts(shard) for shard in self.plan.shards], *further)
+
+    def _duplicates(self) -> str:
+        return self._of_facts("duplicates", self.plan.columns, self.config["audit"]["where"])
 
     def _errors(self) -> str:
         return digest("errors", step("errors").version, self.config["on_error"], self.config["max_failed"])

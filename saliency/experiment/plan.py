@@ -129,6 +129,11 @@ class Plan:
         ]
 
     @property
+    def first_column(self) -> str:
+        """Column of the manifest that names the first file of each sample; the first model's, where they differ."""
+        return file_columns(self.config, self.models[0])[0]
+
+    @property
     def mask_column(self) -> str | None:
         """Column that says where the object is, if the manifest has one."""
         wanted = ["mask", "boxes"] if self.ndim == 2 else ["mask"]

@@ -29,5 +29,5 @@ def csv_bytes(table: pd.DataFrame, float_format: str = "%.6f") -> bytes:
     safe = table.rename(columns=spreadsheet_safe)
     for name in safe:
         if not pd.api.types.is_numeric_dtype(safe[name]):
-            safe[name] = safe[name].map(spreadsheet_safe)
+            safe[name] = safe[name].map(spreadsheet_safe, na_action="ignore")
     return safe.to_csv(index=False, float_format=float_format).encode()

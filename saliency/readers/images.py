@@ -61,7 +61,7 @@ class Preprocessing:
             If the mask cannot be read, or does not have the photograph's size.
         """
         size = image_size(files["path"])
-        with _opened(files["mask"]) as mask:
+        with opened_image(files["mask"]) as mask:
             width, height = _size(mask)
             if (width, height) != size:
                 raise InputError(
@@ -93,7 +93,7 @@ class Preprocessing:
         """
         resampling = Image.Resampling[self.interpolation.upper()]
         if isinstance(image, Image.Image):
-            converted, scale = _converted(image, self.channels)
+            converted, scale = in_colours(image, self.channels)
             pixels = np.asarray(self._placed(converted, resampling), dtype=np.float32) / np.float32(scale)
             if scale != 1.0:
                 # Bicubic and Lanczos overshoot; Pillow clips 8-bit results by itself.
@@ -150,7 +150,7 @@ def read_image(path: Path, preprocessing: Preprocessing) -> np.ndarray:
         If the file is missing or cannot be decoded, is too large or smaller than the crop, or holds values that are
         not finite, or integers of more than 16 bits.
     """
-    with _opened(path) as image:
+    with opened_image(path) as image:
         array = preprocessing.to_input(image)
     if not np.isfinite(array).all():
         raise InputError(Status.NOT_FINITE, "holds NaN or infinite values: replace them, or remove the row")
@@ -165,12 +165,12 @@ def image_size(path: Path) -> tuple[int, int]:
     InputError
         If it cannot be opened.
     """
-    with _opened(path) as image:
+    with opened_image(path) as image:
         return _size(image)
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Opened]:
+def opened_image(path: Path) -> Iterator[Opened]:
     """Open an image; whatever fails inside the ``with`` block is an `InputError`."""
     reader = reader_of(path, "2D")
     reader.check(path)
@@ -224,7 +224,7 @@ def _labels(image: Opened) -> Image.Image:
     return Image.fromarray(values.astype(np.int32))
 
 
-def _converted(image: Image.Image, channels: int) -> tuple[Image.Image, float]:
+def in_colours(image: Image.Image, channels: int) -> tuple[Image.Image, float]:
     """An image of Pillow in greyscale, RGB or floating point, and the value that stands for 1."""
     if image.mode.startswith(("I", "F")):
         # Deep greyscale stays in floating point; Pillow's own conversion to 8 bits would clip it.

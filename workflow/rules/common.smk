@@ -4,6 +4,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from saliency.audit.checks.registered import checks
+from saliency.audit.facts.registered import fact_versions
 from saliency.audit.findings.registered import finding_versions
 from saliency.experiment.arrays import chunk_key, stored_array
 from saliency.experiment.digests import Digests
@@ -39,7 +40,7 @@ config.update(completed)
 PLAN = Plan(config)
 SELECTION = Selection(PLAN)
 SOURCES = Sources(PLAN)
-DIGESTS = Digests(PLAN, assets_fingerprint(), finding_versions())
+DIGESTS = Digests(PLAN, assets_fingerprint(), finding_versions(), fact_versions())
 RESULTS = f"results/{config['experiment']}"
 MODEL = f"{RESULTS}/{{model}}/model.json"
 WEIGHTS = f"{RESULTS}/{{model}}/weights.safetensors"
@@ -95,6 +96,11 @@ MEAN_MAP_FILES = [
         chunk_key("mean", 0, PLAN.ndim),
     ]
 ]
+# Of the files alone: facts of each shard, and what they give away. Hashes of volumes would tell nothing.
+FACTS = f"{RESULTS}/facts/{{shard}}.parquet"
+FACTS_TEST = f"{RESULTS}/{{model}}/audit/facts_test.csv"
+DUPLICATES = f"{RESULTS}/duplicates.csv"
+LEAKAGE = [f"{RESULTS}/facts.csv", *([DUPLICATES] if PLAN.ndim == 2 else [])]
 EXPORTS = {
     method: f"{RESULTS}/{{model}}/nifti/{{target}}/{{sample}}/{method}.nii.gz"
     for method in PLAN.methods
@@ -116,11 +122,15 @@ CHECKS = {
     if (config["audit"] or {}).get(name) is not None
 }
 
-# Tables of checks that findings read.
+# Tables of checks, and of the files alone, that findings read.
 EVIDENCE = {
-    name: files[checks()[name].evidence]
-    for name, files in CHECKS.items()
-    if checks()[name].evidence
+    **{
+        name: files[checks()[name].evidence]
+        for name, files in CHECKS.items()
+        if checks()[name].evidence
+    },
+    "facts_test": FACTS_TEST,
+    **({"duplicates": DUPLICATES} if PLAN.ndim == 2 else {}),
 }
 
 # The page, and what lies beside it: pictures of each shard, data of each model.
@@ -235,6 +245,9 @@ def audit_files():
     return [
         *expand([MEASURES, GRIDS], model=PLAN.models, shard=WANTED_SHARDS),
         *expand(tables, model=PLAN.models),
+        *expand(FACTS, shard=WANTED_SHARDS),
+        *expand(FACTS_TEST, model=PLAN.models),
+        *LEAKAGE,
         *expand(files, model=PLAN.models, target=PLAN.targets),
     ]
 
@@ -307,19 +320,23 @@ def step_digest(step):
 
     def of_job(wildcards):
         number = int(wildcards.shard) if "shard" in wildcards.keys() else None
-        return DIGESTS.of(step, wildcards.model, number, wildcards.get("target"))
+        return DIGESTS.of(step, wildcards.get("model"), number, wildcards.get("target"))
 
     return of_job
 
 
 def memory(step):
     """Resources function: MB for a job of a step, more with each attempt."""
-    return lambda wildcards, attempt: attempt * memory_mb(PLAN, step, wildcards.model)
+    return lambda wildcards, attempt: attempt * memory_mb(
+        PLAN, step, wildcards.get("model", PLAN.models[0])
+    )
 
 
 def runtime(step):
     """Resources function: minutes for a job of a step, more with each attempt."""
-    return lambda wildcards, attempt: attempt * minutes(PLAN, step, wildcards.model)
+    return lambda wildcards, attempt: attempt * minutes(
+        PLAN, step, wildcards.get("model", PLAN.models[0])
+    )
 
 
 REGION = {"region": shard("region")} if "region" in PLAN.arrays else {}
