@@ -37,8 +37,8 @@ def monai_densenet():
 
 
 CASES = {
-    "r3d_18": (lambda: torchvision_model("r3d_18"), "layer4.1", (3, 16, 32, 24)),
-    "monai_densenet121": (monai_densenet, "features.norm5", (1, 32, 64, 32)),
+    "r3d_18": (lambda: torchvision_model("r3d_18"), "layer4.1", (3, 16, 48, 32)),
+    "monai_densenet121": (monai_densenet, "features.norm5", (1, 32, 64, 96)),
     "plain": (Plain, "last_relu", (2, 19, 17, 13)),
 }
 
