@@ -30,6 +30,12 @@ SHARED_KEYS = (
         {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
     ),
     Key("min_difference", "Between two accuracies, or two shares of a group.", 0.2, SHARE),
+    Key(
+        "min_turned",
+        "Share of other pictures that a property or a defect has to turn into a class, beyond its control.",
+        0.3,
+        {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
+    ),
     Key("most", "Number of findings that are reported.", 20, COUNT),
     Key("exemplars", "Number of samples that stand for a finding.", 5, COUNT),
 )

@@ -28,13 +28,6 @@ class TransferFinding(FindingKind):
     reads = frozenset({"checks"})
     keys = (
         Key(
-            "min_turned",
-            "Share of the pictures that a property has to turn into a class, beyond those that it turns with sources "
-            "of other classes.",
-            0.3,
-            number(above=0, maximum=1),
-        ),
-        Key(
             "min_excess",
             "By how much that share has to lie above the median of the other classes: what surrounds an object tells "
             "something of it in every class.",

@@ -87,7 +87,7 @@ def test_defaults():
 
 
 def test_unknown_kinds_are_errors():
-    with pytest.raises(ValueError, match="no kind of finding 'short': choose from transfer, shortcut"):
+    with pytest.raises(ValueError, match="no kind of finding 'short': choose from transfer, degradation"):
         finding_kind("short")
 
 

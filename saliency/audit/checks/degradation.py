@@ -1,0 +1,79 @@
+"""The check ``degradation``: which predictions change when pictures get worse."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from saliency.audit.checks.check import Check
+from saliency.audit.degradations.registered import degradations
+from saliency.methods.method import Cost
+from saliency.registry.fits import integer
+from saliency.registry.key import Key
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from saliency.experiment.config import Config
+    from saliency.experiment.selection import Selection
+
+
+class Degradation(Check):
+    """A sweep over degradations, see `saliency.audit.probes.degradation`."""
+
+    name = "degradation"
+    title = "Degradation sweep"
+    summary = (
+        "Makes pictures worse (resolution, compression, tint, shift, …), and counts the predictions that change, by "
+        "the class to which they go; `null` leaves it out."
+    )
+    doing = "Make pictures worse"
+    caption = (
+        "Pictures are made worse in ways that leave the object what it is. Where most of the changed predictions go to "
+        "one class, the model takes that defect for a sign of it."
+    )
+    keys = (Key("samples", "Number of audited samples, drawn at random.", 96, integer(1)),)
+    default: ClassVar[Mapping[str, Any]] = {}
+    labels = True
+    per_target = False
+    evidence = "table"
+    figures: ClassVar[Mapping[str, str]] = {"figure": ""}
+    cost = Cost(shard_copies=1, batch_copies=150, seconds=10)
+    # The pictures, and what a degradation makes of them.
+    sample_copies = 6
+
+    @classmethod
+    def rows(cls, selection: Selection) -> np.ndarray:
+        """Audited samples: which of them have a prediction is known later."""
+        return selection.audited
+
+    @classmethod
+    def arrays(cls, methods: Sequence[str]) -> list[str]:
+        """Inputs, and what the network makes of them."""
+        return ["inputs", "logits"]
+
+    @classmethod
+    def repeats(cls, settings: Mapping[str, Any], methods: Sequence[str]) -> float:
+        """Once for each degradation and level."""
+        return sum(len(one.levels) for one in degradations().values())
+
+    @classmethod
+    def parts(cls) -> dict[str, int]:
+        """The degradations."""
+        return {name: one.version for name, one in degradations().items()}
+
+    @classmethod
+    def write(
+        cls,
+        config: Config,
+        model: str,
+        target: str | None,
+        files: Mapping[str, Sequence[str | Path]],
+        descriptions: Sequence[str | Path],
+        outputs: Mapping[str, Path],
+    ) -> None:
+        """Write a model's sweep and its figure."""
+        from saliency.audit.probes.degradation import write_degradation
+
+        write_degradation(config, model, files, descriptions, **outputs)

@@ -1,0 +1,1 @@
+"""What can go wrong with a picture before a network sees it."""

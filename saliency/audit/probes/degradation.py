@@ -1,0 +1,157 @@
+r"""Degradation sweep: which predictions change when pictures get worse, and to which class they go.
+
+Of the pictures that the network puts elsewhere than into class :math:`c`, :math:`a` go to :math:`c`; of the other
+classes, the one that gains most gains :math:`b`. The p-value is :math:`P(X \ge a)` of :math:`X \sim \mathrm{Bin}(a + b,
+1/2)`: that of a sign test against that class, which is the strongest one and so makes the test cautious.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from saliency.audit.degradations.registered import degradations
+from saliency.audit.groups import holm
+from saliency.audit.probes.checked_samples import CheckedSamples
+from saliency.audit.probes.predictions import Predictions
+from saliency.audit.probes.transfer import mcnemar
+from saliency.experiment.config import Config
+from saliency.experiment.descriptions import read_descriptions
+from saliency.figures.files import save_figure
+from saliency.files.atomic_files import write_atomically
+from saliency.files.spreadsheet import csv_bytes
+
+log = logging.getLogger(__name__)
+COLUMNS = (
+    *(
+        "degradation",
+        "level",
+        "words",
+        "samples",
+        "class",
+        "targets",
+        "turned",
+        "runner_up",
+        "p",
+        "p_adjusted",
+        "effect",
+    ),
+    *("own", "recall_before", "recall_after", "target"),
+)
+
+
+def degradation_table(predictions: Predictions, count: int, seed: int) -> pd.DataFrame:
+    """Sweep over some of the audited samples.
+
+    Parameters
+    ----------
+    predictions
+        Of the audited samples.
+    count
+        Number of samples, drawn at random.
+    seed
+        Of the drawing.
+
+    Returns
+    -------
+    DataFrame
+        One row per degradation, level and class: ``samples`` (all of them), ``targets`` (those that were put
+        elsewhere), ``turned`` (of the targets, into the class), ``runner_up`` (what the class gains that gains most
+        beside it), ``p``, ``p_adjusted`` over the whole table, ``effect`` (the difference of the two as a share of the
+        targets), ``own`` (samples of the class by label, else by prediction) with their recall before and after, and
+        ``target``, the id of a sample that turns.
+    """
+    table = predictions.table
+    numbers = np.sort(np.random.default_rng(seed).permutation(len(table))[:count])
+    predictions.load(numbers)
+    x, before = predictions.pictures(numbers), table["predicted"].to_numpy()[numbers]
+    label = np.where(table["label"] < 0, table["predicted"], table["label"])[numbers]
+    ids = table["id"].to_numpy()[numbers]
+    rows = []
+    for one in degradations().values():
+        if not one.applies(x.shape[1:]):
+            continue
+        for level in one.levels:
+            after = predictions.classes_of(one.change(x, level))
+            gains = {int(name): int(((after == name) & (before != name)).sum()) for name in np.union1d(after, before)}
+            for name, turned in gains.items():
+                elsewhere, own = before != name, label == name
+                runner_up = max((gain for other, gain in gains.items() if other != name), default=0)
+                moved = elsewhere & (after == name)
+                rows.append(
+                    {
+                        "degradation": one.name,
+                        "level": level,
+                        "words": one.words.format(f"{level:g}"),
+                        "samples": len(x),
+                        "class": name,
+                        "targets": int(elsewhere.sum()),
+                        "turned": turned,
+                        "runner_up": runner_up,
+                        "p": mcnemar(turned, runner_up),
+                        "effect": (turned - runner_up) / max(1, elsewhere.sum()),
+                        "own": int(own.sum()),
+                        "recall_before": (before[own] == name).mean() if own.any() else np.nan,
+                        "recall_after": (after[own] == name).mean() if own.any() else np.nan,
+                        "target": ids[moved][0] if moved.any() else "",
+                    }
+                )
+    found = pd.DataFrame(rows, columns=[name for name in COLUMNS if name != "p_adjusted"])
+    found["p_adjusted"] = holm(found["p"].to_numpy(dtype=float))
+    return found[list(COLUMNS)]
+
+
+def degradation_figure(table: pd.DataFrame, heading: str) -> Figure:
+    """Share of the samples whose prediction changes, for each degradation and level.
+
+    Parameters
+    ----------
+    table
+        Of `degradation_table`.
+    heading
+        Stands above.
+    """
+    if table.empty:
+        figure = Figure(figsize=(7, 1.2), layout="constrained", dpi=110)
+        figure.suptitle("A model with a score per pixel or voxel has no degradation sweep.", fontsize=10)
+        return figure
+    groups = table.groupby(["degradation", "level"], sort=False)
+    changed = groups["turned"].sum()
+    total = groups["samples"].first()
+    strongest = table.loc[groups["turned"].idxmax()]
+    figure = Figure(figsize=(8, 0.8 + 0.28 * len(changed)), layout="constrained", dpi=110)
+    figure.suptitle(heading, fontsize=11, parse_math=False)
+    axes = figure.subplots()
+    places = np.arange(len(changed))
+    axes.barh(places, changed / total, color="0.75", label="to any class")
+    axes.barh(places, strongest["turned"].to_numpy() / total, height=0.4, label="to the class that gains most")
+    axes.set_yticks(places, list(strongest["words"]), fontsize=8)
+    axes.invert_yaxis()
+    axes.set_xlim(0, 1)
+    axes.set_xlabel("share of samples whose prediction changes")
+    axes.legend(fontsize=8, loc="lower right")
+    return figure
+
+
+def write_degradation(
+    config: Config,
+    model: str,
+    files: Mapping[str, Sequence[str | Path]],
+    descriptions: Sequence[str | Path],
+    *,
+    table: Path,
+    figure: Path,
+) -> None:
+    """Write a model's degradation sweep and its figure; parameters as of `CheckedSamples`, and the files."""
+    if read_descriptions(descriptions)["dense"]:
+        log.info("degradation: models.%s has a score per pixel or voxel: nothing is tested", model)
+        found = pd.DataFrame(columns=list(COLUMNS))
+    else:
+        samples = CheckedSamples(config, model, "degradation", files, descriptions)
+        found = degradation_table(Predictions(samples), samples.settings["samples"], samples.seed())
+    # P-values may be small.
+    write_atomically(table, csv_bytes(found, "%.6g"))
+    save_figure(degradation_figure(found, f"{model}: pictures that get worse"), figure)

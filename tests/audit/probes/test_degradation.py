@@ -1,0 +1,144 @@
+"""The degradation sweep of a network that takes blurred pictures for one class; and each degradation by itself."""
+
+from io import BytesIO
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from scipy import ndimage
+
+from saliency.audit.checks.registered import checks
+from saliency.audit.degradations.registered import degradations
+from saliency.audit.evidence import Evidence
+from saliency.audit.findings.degradation import DegradationFinding
+from saliency.experiment.plan import Plan
+from saliency.experiment.validation import complete_config
+from saliency.networks.describe import write_descriptions
+from saliency.steps.fused import fused
+from tests.helpers.audit_data import THRESHOLDS
+from tests.helpers.shards import files_of_shards, stored_shard
+from tests.helpers.workflow_project import Project
+
+COUNT, NAMES = 45, ["a", "<b>", "c"]
+# Class 1 where neighbours are alike; the others by the mean.
+NETWORK = """
+import torch
+from torch import nn
+
+
+class Network(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.same = nn.Conv2d(3, 1, 1, bias=False)
+        nn.init.constant_(self.same.weight, 1 / 3)
+
+    def forward(self, x):
+        x = torch.relu(self.same(x))[:, 0]
+        rough, mean = (x[:, :, 1:] - x[:, :, :-1]).abs().mean((1, 2)), x.mean((1, 2))
+        return torch.stack([mean, 50 * (0.04 - rough), 1 - mean], 1)
+"""
+
+
+def draw(number):
+    """Noise; in every third picture blurred, else bright or dark."""
+    pixels = np.random.default_rng(number).normal(0.5, 0.25, (30, 30, 3))
+    if number % 3 == 1:
+        pixels = ndimage.gaussian_filter(pixels, (2, 2, 0))
+    else:
+        pixels = pixels * 0.6 + (0.4 if number % 3 == 0 else 0)
+    return np.rint(np.clip(pixels, 0, 1) * 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("blurred")
+    settings = {"resize": None, "crop": 30, "mean": [0, 0, 0], "std": [1, 1, 1]}
+    models = {"tiny": {"factory": "watches_blur:Network", "target_layer": "same", "class_names": NAMES}}
+    project = Project.create(
+        folder, samples=0, input=settings, execution="fused", shard_size=50, batch_size=50, models=models,
+        audit={"degradation": {"samples": 40}},
+    )  # fmt: skip
+    (folder / "watches_blur.py").write_text(NETWORK)
+    for number in range(COUNT):
+        Image.fromarray(draw(number)).save(project.image(number))
+    project.manifest.write_text(
+        "id,path,label\n" + "".join(f"{number},s{number}.png,{number % 3}\n" for number in range(COUNT))
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.syspath_prepend(str(folder))
+        config, problems = complete_config(project.config)
+        assert problems == []
+        descriptions = [folder / "model.json", folder / "target_layer.json"]
+        write_descriptions(config, "tiny", dict(zip(("model", "target_layer"), descriptions, strict=True)))
+        fused(stored_shard(config, "tiny", 0, project.store, descriptions))
+        outputs = {"table": folder / "degradation.csv", "figure": folder / "degradation.png"}
+        files = files_of_shards(Plan(config), project.store, "predicted")
+        checks()["degradation"].write(config, "tiny", None, files, descriptions, outputs)
+    with Image.open(outputs["figure"]) as figure:
+        assert min(figure.size) > 300
+    return pd.read_csv(outputs["table"], dtype={"target": str})
+
+
+def test_low_resolution_turns_everything_into_the_class_that_is_blurred(table):
+    blurred = table[(table["degradation"] == "resolution") & (table["class"] == 1)].iloc[-1]
+    assert blurred["level"] == 4
+    numbers = np.sort(np.random.default_rng(0).permutation(COUNT)[:40])
+    assert blurred["targets"] == blurred["turned"] == (numbers % 3 != 1).sum()
+    assert blurred["runner_up"] == 0
+    assert blurred["p"] == pytest.approx(0.5 ** blurred["turned"], rel=1e-4)
+    assert blurred["own"] == (numbers % 3 == 1).sum()
+    assert (blurred["recall_before"], blurred["recall_after"]) == (1, 1)
+    others = table[(table["degradation"] == "resolution") & (table["level"] == 4) & (table["class"] != 1)]
+    assert others["recall_after"].tolist() == [0, 0]
+    assert (table["p_adjusted"] >= table["p"]).all()
+
+
+def test_findings_name_the_class_and_the_defect(table):
+    samples = pd.DataFrame({"id": ["0", "1", "2"], "class": [0, 1, 2], "name": NAMES, "correct": True})
+    found = DegradationFinding.find(Evidence(samples, checks={"degradation": table}), THRESHOLDS)
+    said = {finding.numbers["degradation"]: finding.sentence for finding in found}
+    assert said["resolution"].startswith("A resolution 2 times lower turns 26 of 26 other pictures into class 1 (<b>)")
+    # Neither light nor place makes neighbours alike.
+    assert not said.keys() & {"brightness", "tint", "greyscale", "shift", "noise"}
+
+
+def test_degradations_keep_shape_and_dtype():
+    x = np.random.default_rng(0).random((2, 3, 50, 60), dtype=np.float32)
+    volume = np.random.default_rng(0).normal(100, 30, (1, 1, 48, 50, 60)).astype(np.float32)
+    for one in degradations().values():
+        for given in (x, volume):
+            if one.applies(given.shape[1:]):
+                before = given.copy()
+                for level in one.levels:
+                    changed = one.change(given, level)
+                    assert (changed.shape, changed.dtype) == (given.shape, given.dtype), one.name
+                    assert np.abs(changed - given).max() > 0, one.name
+                np.testing.assert_array_equal(given, before)
+    assert {one.name for one in degradations().values() if not one.applies((1, 8, 9, 10))} == {
+        *("compression", "tint", "greyscale"),
+    }
+
+
+def test_degradations_by_hand():
+    x = np.random.default_rng(0).random((1, 3, 20, 20), dtype=np.float32)
+    known = degradations()
+    np.testing.assert_allclose(known["brightness"].change(x, 60), x + 0.6 * x.std(), rtol=1e-5)
+    contrast = known["contrast"].change(x, 50)
+    np.testing.assert_allclose([contrast.mean(), contrast.std()], [x.mean(), x.std() / 2], rtol=1e-5)
+    np.testing.assert_allclose(known["tint"].change(x, 15)[:, 0] / x[:, 0], 1.15, rtol=1e-5)
+    grey = known["greyscale"].change(x, 100)
+    np.testing.assert_allclose(grey[:, 1], x[:, 0] * 0.299 + x[:, 1] * 0.587 + x[:, 2] * 0.114, rtol=1e-5)
+    np.testing.assert_allclose(known["shift"].change(x, -10)[..., :-2], x[..., 2:], atol=1e-6)
+    noise = known["noise"].change(x, 50) - x
+    assert noise.std() == pytest.approx(x.std() / 2, rel=0.1)
+    pixels = np.rint(np.moveaxis(x[0], 0, -1) * 255).astype(np.uint8)
+    file = BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG", quality=10)
+    expected = np.moveaxis(np.asarray(Image.open(file)), -1, 0) / 255
+    np.testing.assert_allclose(known["compression"].change(x, 10)[0], expected, atol=1e-6)
+    margin = known["margin"].change(np.ones_like(x), 75)
+    assert margin[0, 0, 0].max() == 0
+    assert margin[0, 0, 10, 10] == 1
+    assert known["zoom"].change(np.ones_like(x), 140).min() == 1
