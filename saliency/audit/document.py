@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from saliency.audit.checks.registered import checks as checks_by_name
 from saliency.audit.evidence import Evidence
 from saliency.audit.findings.finding import Finding
 from saliency.audit.findings.ranking import ranked_findings
@@ -194,7 +195,12 @@ def write_findings(
     known = Evidence.from_json(evidence.read_text(encoding="utf-8"), samples, groups, tables)
     findings, left_out = ranked_findings(known, thresholds)
     links = {path.stem: os.path.relpath(path, findings_md.parent) for path in figures}
-    described = (findings, left_out, known.tested, {**known.settings, "findings": thresholds})
+    told = {
+        name: checks_by_name()[name].told(table, thresholds)
+        for name, table in tables.items()
+        if name in checks_by_name()
+    }
+    described = (findings, left_out, {**known.tested, **told}, {**known.settings, "findings": thresholds})
     write_atomically(findings_json, to_json(*described).encode())
     write_atomically(findings_md, to_markdown(*described, links).encode())
     log.info("%d findings, %d of lower rank left out", len(findings), left_out)

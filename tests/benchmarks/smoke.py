@@ -36,6 +36,7 @@ COMMANDS = {
     "end_to_end": ["--images", "PHOTOGRAPHS", "--repeats", "1", "--shard-sizes", "4"],
     "first_convolutions": [],
     "imports": ["--scripts", "predict", "--repeats", "1"],
+    "planted": ["--images", "PHOTOGRAPHS", "--seeds", "0", "--kinds", "none", "--epochs", "1"],
     "process_settings": ["--batch", "1", "--repeats", "1"],
     "processors": ["--count", "1"],
     "profile_steps": ["--images", "PHOTOGRAPHS"],
@@ -86,6 +87,8 @@ def write_data(folder: Path) -> dict[str, Path]:
         for place in (photographs, kangaroo / "images"):
             coarse.resize((320, 240)).save(place / f"{number}.jpg")
         (kangaroo / "annots" / f"{number}.xml").write_text(VOC)
+    labels = [f"{number}.jpg,{label}" for number in range(3) for label in (7, 151, 269, 398)]
+    (photographs / "labels.csv").write_text("\n".join(["file,label", *labels]) + "\n")
     return {"PHOTOGRAPHS": photographs, "DATA": folder / "data"}
 
 

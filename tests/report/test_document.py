@@ -234,9 +234,9 @@ def test_report_is_a_part_of_runs(tmp_path):
     planned = {name.partition(" of")[0] for name in project.planned()}
     assert planned == {"Draw the report's pictures", "Record the provenance"}
     # A lost file of pictures is missed.
-    project.write_config(audit={"min_count": 2}, report={})
+    project.write_config(audit={"min_count": 2}, report={}, execution="fused")
     lost = report / "data/tiny/predicted/gradcam/1.js"
     lost.unlink()
     assert list(project.planned()) == ["Draw the report's pictures of shard 1 (tiny)"]
-    project.write_config(audit={"min_count": 2})
+    project.write_config(audit={"min_count": 2}, execution="fused")
     assert list(project.planned()) == ["Record the provenance"]

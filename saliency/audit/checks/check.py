@@ -12,6 +12,7 @@ from saliency.registry.key import Key
 
 if TYPE_CHECKING:
     import numpy as np
+    import pandas as pd
 
     from saliency.experiment.config import Config
     from saliency.experiment.selection import Selection
@@ -102,6 +103,11 @@ class Check(ABC):
     def repeats(cls, settings: Mapping[str, Any], methods: Sequence[str]) -> float:
         """About how often its settings make it run the model on each sample."""
         raise NotImplementedError(f"{cls.__name__} has no repeats")
+
+    @classmethod
+    def told(cls, table: pd.DataFrame, thresholds: Mapping[str, Any]) -> dict[str, object]:
+        """What findings say that was looked at, by what it is; from the table that they read, and their thresholds."""
+        return {}
 
     @classmethod
     def write(

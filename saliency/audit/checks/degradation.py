@@ -14,6 +14,7 @@ from saliency.registry.key import Key
 
 if TYPE_CHECKING:
     import numpy as np
+    import pandas as pd
 
     from saliency.experiment.config import Config
     from saliency.experiment.selection import Selection
@@ -62,6 +63,12 @@ class Degradation(Check):
     def parts(cls) -> dict[str, int]:
         """The degradations."""
         return {name: one.version for name, one in degradations().items()}
+
+    @classmethod
+    def told(cls, table: pd.DataFrame, thresholds: Mapping[str, Any]) -> dict[str, object]:
+        """Degradations and pictures."""
+        changes = len(table.drop_duplicates(["degradation", "level"]))
+        return {"changes": changes, "pictures": int(table["samples"].max())} if changes else {"changes": 0}
 
     @classmethod
     def write(

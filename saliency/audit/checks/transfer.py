@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -14,6 +15,7 @@ from saliency.registry.key import Key
 
 if TYPE_CHECKING:
     import numpy as np
+    import pandas as pd
 
     from saliency.experiment.config import Config
     from saliency.experiment.selection import Selection
@@ -76,6 +78,29 @@ class Transfer(Check):
     def repeats(cls, settings: Mapping[str, Any], methods: Sequence[str]) -> float:
         """About 30 variants for each class, on as many pictures as there are."""
         return 30
+
+    @classmethod
+    def told(cls, table: pd.DataFrame, thresholds: Mapping[str, Any]) -> dict[str, object]:
+        """Tests, classes, pictures, and the smallest effect that they could show.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> table = pd.DataFrame({"class": [0, 1], "p": [0.5, None], "targets": [48, 0]})
+        >>> Transfer.told(table, {"alpha": 0.05, "min_turned": 0.3})["smallest share of turned pictures that they show"]
+        0.3
+        """
+        tested = table[table["p"].notna()]
+        classes = tested["class"].nunique()
+        said: dict[str, object] = {"tests": len(tested), "classes": classes}
+        said["classes without a test"] = table["class"].nunique() - classes
+        if len(tested):
+            targets = int(tested["targets"].max())
+            # Of the exact test, where no control turns; Holm's first step.
+            turned = math.ceil(math.log2(len(tested) / thresholds["alpha"]))
+            said["pictures changed in each test"] = targets
+            said["smallest share of turned pictures that they show"] = max(thresholds["min_turned"], turned / targets)
+        return said
 
     @classmethod
     def write(
