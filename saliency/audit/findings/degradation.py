@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from saliency.audit.findings.finding import Finding, FindingKind
 from saliency.audit.findings.words import numbered_class, percent
+from saliency.registry.fits import number
+from saliency.registry.key import Key
 
 if TYPE_CHECKING:
     from saliency.audit.evidence import Evidence
@@ -17,9 +19,18 @@ class DegradationFinding(FindingKind):
 
     name = "degradation"
     title = "a defect decides"
-    summary = "Pictures that get worse in one way turn into one class."
+    summary = "Pictures that get worse in one way turn into a class whose own pictures have that defect already."
     version = 1
     reads = frozenset({"checks"})
+    keys = (
+        Key(
+            "min_already",
+            "How often a defect has to change a picture of the class less than another one: otherwise the class does "
+            "not have it, and the model is merely brittle.",
+            0.8,
+            number(0, 1),
+        ),
+    )
     consequence = True
     precedence = 6
 
@@ -29,7 +40,11 @@ class DegradationFinding(FindingKind):
         if cls.name not in evidence.checks:
             return []
         table = evidence.checks[cls.name]
-        table = table[(table["p_adjusted"] < thresholds["alpha"]) & (table["effect"] >= thresholds["min_turned"])]
+        table = table[
+            (table["p_adjusted"] < thresholds["alpha"])
+            & (table["effect"] >= thresholds["min_turned"])
+            & (table["already"] >= thresholds["min_already"])
+        ]
         table = table.sort_values("effect", ascending=False, kind="stable").drop_duplicates(["class", "degradation"])
         return [_finding(evidence, test) for test in table.to_dict("records")]
 
@@ -44,9 +59,8 @@ def _finding(evidence: Evidence, test: Mapping[str, Any]) -> Finding:
         DegradationFinding.name,
         float(test["effect"]),
         f"{begin} turns {test['turned']} of {test['targets']} other pictures into class {template} (at most "
-        f"{test['runner_up']} into any other class, corrected p {test['p_adjusted']:.1g}). Of the class's own "
-        f"{test['own']} pictures, {percent(test['recall_before'])} are put into it as they are, and "
-        f"{percent(test['recall_after'])} with this defect.",
+        f"{test['runner_up']} into any other class, corrected p {test['p_adjusted']:.1g}). The class's own pictures "
+        f"have this defect already: it changes them less than others in {percent(test['already'])} of all pairs.",
         names,
         {
             "class": index,

@@ -28,6 +28,13 @@ class TransferFinding(FindingKind):
     reads = frozenset({"checks"})
     keys = (
         Key(
+            "min_per_area",
+            "`min_turned` of a property that is all of the picture, in proportion of one that is a part of it: what "
+            "covers much of a picture carries the object as well.",
+            0.6,
+            number(0, 1),
+        ),
+        Key(
             "min_excess",
             "By how much that share has to lie above the median of the other classes: what surrounds an object tells "
             "something of it in every class.",
@@ -46,9 +53,10 @@ class TransferFinding(FindingKind):
         table = evidence.checks[cls.name]
         table = table[table["p"].notna()].copy()
         table["others"] = [_median_of_others(table, test) for test in table.itertuples()]
+        least = np.maximum(thresholds["min_turned"], thresholds["min_per_area"] * table["area"])
         table = table[
             (table["p_adjusted"] < thresholds["alpha"])
-            & (table["effect"] >= thresholds["min_turned"])
+            & (table["effect"] >= least)
             & (table["effect"] - table["others"] >= thresholds["min_excess"])
         ].sort_values("effect", ascending=False, kind="stable")
         best = table.drop_duplicates(["class", "intervention"])

@@ -63,6 +63,11 @@ class Intervention(ABC):
         raise NotImplementedError(f"{cls.__name__} has no variants")
 
     @classmethod
+    def area(cls, spatial: Sequence[int], variant: Variant) -> float:
+        """Share of the picture's content that is given: what covers much of it also carries the object."""
+        return 0.0
+
+    @classmethod
     def give(cls, targets: np.ndarray, sources: np.ndarray, variant: Variant) -> np.ndarray:
         """Targets with the property of the sources, one source for each target."""
         raise NotImplementedError(f"{cls.__name__} has no give")
@@ -80,6 +85,11 @@ class RegionIntervention(Intervention):
     def region(cls, spatial: Sequence[int], variant: Variant) -> np.ndarray:
         """``(*spatial)``, bool: the region."""
         raise NotImplementedError(f"{cls.__name__} has no region")
+
+    @classmethod
+    def area(cls, spatial: Sequence[int], variant: Variant) -> float:
+        """The region's share of the picture."""
+        return float(cls.region(spatial, variant).mean())
 
     @classmethod
     def give(cls, targets: np.ndarray, sources: np.ndarray, variant: Variant) -> np.ndarray:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from scipy import stats
 
 from saliency.audit.degradations.registered import degradations
 from saliency.audit.groups import holm
@@ -39,7 +40,7 @@ COLUMNS = (
         "p_adjusted",
         "effect",
     ),
-    *("own", "recall_before", "recall_after", "target"),
+    *("own", "recall_before", "recall_after", "already", "target"),
 )
 
 
@@ -61,8 +62,9 @@ def degradation_table(predictions: Predictions, count: int, seed: int) -> pd.Dat
         One row per degradation, level and class: ``samples`` (all of them), ``targets`` (those that were put
         elsewhere), ``turned`` (of the targets, into the class), ``runner_up`` (what the class gains that gains most
         beside it), ``p``, ``p_adjusted`` over the whole table, ``effect`` (the difference of the two as a share of the
-        targets), ``own`` (samples of the class by label, else by prediction) with their recall before and after, and
-        ``target``, the id of a sample that turns.
+        targets), ``own`` (samples of the class by label, else by prediction) with their recall before and after,
+        ``already`` (how often the change is smaller, as a mean square, in one of them than in another sample: 0.5 where
+        nothing differs, near 1 where the class has the defect already), and ``target``, the id of a sample that turns.
     """
     table = predictions.table
     numbers = np.sort(np.random.default_rng(seed).permutation(len(table))[:count])
@@ -75,7 +77,9 @@ def degradation_table(predictions: Predictions, count: int, seed: int) -> pd.Dat
         if not one.applies(x.shape[1:]):
             continue
         for level in one.levels:
-            after = predictions.classes_of(one.change(x, level))
+            changed = one.change(x, level)
+            after = predictions.classes_of(changed)
+            distance = np.square(changed - x).reshape(len(x), -1).mean(axis=1)
             gains = {int(name): int(((after == name) & (before != name)).sum()) for name in np.union1d(after, before)}
             for name, turned in gains.items():
                 elsewhere, own = before != name, label == name
@@ -96,12 +100,20 @@ def degradation_table(predictions: Predictions, count: int, seed: int) -> pd.Dat
                         "own": int(own.sum()),
                         "recall_before": (before[own] == name).mean() if own.any() else np.nan,
                         "recall_after": (after[own] == name).mean() if own.any() else np.nan,
+                        "already": _smaller(distance[own], distance[~own]),
                         "target": ids[moved][0] if moved.any() else "",
                     }
                 )
     found = pd.DataFrame(rows, columns=[name for name in COLUMNS if name != "p_adjusted"])
     found["p_adjusted"] = holm(found["p"].to_numpy(dtype=float))
     return found[list(COLUMNS)]
+
+
+def _smaller(inside: np.ndarray, outside: np.ndarray) -> float:
+    """Probability that a value of the first is smaller than one of the second; ties count half."""
+    if not (len(inside) and len(outside)):
+        return np.nan
+    return float(stats.mannwhitneyu(outside, inside).statistic / (len(inside) * len(outside)))
 
 
 def degradation_figure(table: pd.DataFrame, heading: str) -> Figure:

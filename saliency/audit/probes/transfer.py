@@ -48,6 +48,8 @@ class Row:
         Index of the class.
     intervention, variant, words, verb
         What was given; "" where nothing was.
+    area
+        Share of the picture's content that was given.
     sources, targets
         Number of pictures.
     turned, control_turned
@@ -70,6 +72,7 @@ class Row:
     variant: str = ""
     words: str = ""
     verb: str = ""
+    area: float = 0.0
     sources: int = 0
     targets: int = 0
     turned: int = 0
@@ -196,6 +199,7 @@ class TransferTests:
             variant.name,
             variant.words,
             kind.verb,
+            kind.area(self.predictions.pictures(targets[:1]).shape[2:], variant),
             len(sources),
             len(targets),
             int(turned.sum()),
