@@ -244,7 +244,7 @@ def main() -> None:
     parser.add_argument("--images", type=Path, required=True)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--kinds", nargs="+", default=[*MARKS, "none"], choices=[*MARKS, "none"])
-    parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--folder", type=Path, help="keep the runs here")
     options = parser.parse_args()
     torch.set_num_threads(2)

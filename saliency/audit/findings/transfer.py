@@ -31,7 +31,7 @@ class TransferFinding(FindingKind):
             "min_per_area",
             "`min_turned` of a property that is all of the picture, in proportion of one that is a part of it: what "
             "covers much of a picture carries the object as well.",
-            0.6,
+            1.0,
             number(0, 1),
         ),
         Key(

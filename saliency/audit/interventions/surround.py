@@ -7,7 +7,7 @@ import numpy as np
 from saliency.audit.interventions.intervention import RegionIntervention, Variant, box
 
 # Sides of the box in the centre that is kept, as shares of the picture's.
-KEPT = (0.5, 0.7)
+KEPT = (0.6, 0.75)
 
 
 class Surround(RegionIntervention):
@@ -25,7 +25,7 @@ class Surround(RegionIntervention):
         Examples
         --------
         >>> [variant.words for variant in Surround.variants((224, 224))][0]
-        'surround of the centre (all but 50 % of each side)'
+        'surround of the centre (all but 60 % of each side)'
         """
         names = [f"{100 * share:.0f} %" for share in KEPT]
         return [
