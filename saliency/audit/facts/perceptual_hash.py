@@ -26,17 +26,20 @@ def perceptual_hash(luminance: np.ndarray) -> str | None:
     Returns
     -------
     str or None
-        16 hexadecimal digits; None for a picture that is the same everywhere.
+        16 hexadecimal digits; None for a picture that is the same everywhere, or that has a side of less than 32
+        pixels: digits and icons are alike to a hash although they show different things.
 
     Examples
     --------
-    >>> picture = np.random.default_rng(0).random((40, 50))
-    >>> perceptual_hash(picture) == perceptual_hash(picture / 2), perceptual_hash(np.zeros((9, 9)))
+    >>> picture = np.random.default_rng(0).random((70, 90))
+    >>> perceptual_hash(picture) == perceptual_hash(picture / 2), perceptual_hash(np.zeros((90, 90)))
     (True, None)
     """
     from PIL import Image
     from scipy.fft import dctn
 
+    if min(luminance.shape) < SIDE:
+        return None
     image = Image.fromarray(luminance.astype(np.float32)).resize((SIDE, SIDE), Image.Resampling.LANCZOS)
     small = np.asarray(image, dtype=np.float64)
     if small.std() < FLAT:

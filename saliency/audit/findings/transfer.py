@@ -38,7 +38,7 @@ class TransferFinding(FindingKind):
             "min_excess",
             "By how much that share has to lie above the median of the other classes: what surrounds an object tells "
             "something of it in every class.",
-            0.2,
+            0.15,
             number(0, 1),
         ),
     )

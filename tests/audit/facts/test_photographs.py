@@ -99,6 +99,12 @@ def test_hashes_stay_when_a_picture_is_saved_again_and_differ_between_pictures()
     assert len(set(hashes)) == 8
 
 
+def test_digits_and_icons_have_no_hash():
+    small = np.random.default_rng(0).random((31, 90))
+    assert perceptual_hash(small) is None
+    assert perceptual_hash(np.vstack([small, small])) is not None
+
+
 def test_turned_photographs_are_upright(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6

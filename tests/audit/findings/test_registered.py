@@ -76,7 +76,7 @@ def test_defaults():
         "alpha": 0.05,
         "min_turned": 0.3,
         "min_per_area": 1.0,
-        "min_excess": 0.2,
+        "min_excess": 0.15,
         "min_already": 0.8,
         "min_effect": 0.33,
         "min_distance": 0.1,
