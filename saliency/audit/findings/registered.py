@@ -14,7 +14,7 @@ def finding_kinds() -> dict[str, type[FindingKind]]:
     Examples
     --------
     >>> [kind.title for kind in finding_kinds().values()][:2]
-    ['a property decides', 'possible shortcut']
+    ['a property decides', 'a defect decides']
     """
     found = discover_classes("saliency.audit.findings", FindingKind)
     return {kind.name: kind for kind in sorted(found, key=lambda kind: (kind.precedence, kind.name))}
@@ -45,7 +45,7 @@ def finding_keys() -> tuple[Key, ...]:
     Examples
     --------
     >>> [key.name for key in finding_keys()][:4]
-    ['alpha', 'min_difference', 'most', 'exemplars']
+    ['alpha', 'min_difference', 'min_turned', 'most']
     """
     found = {key.name: key for key in SHARED_KEYS}
     for kind in finding_kinds().values():
