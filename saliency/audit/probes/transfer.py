@@ -270,9 +270,9 @@ def transfer_figure(table: pd.DataFrame, predictions: Predictions, most: int = 6
     number_of = {name: number for number, name in enumerate(predictions.table["id"].astype(str))}
     pairs = np.array([[number_of[name] for name in best[column]] for column in ("source", "target")])
     predictions.load(pairs.ravel())
-    figure = Figure(figsize=(7.5, 2.5 * len(best)), layout="constrained", dpi=110)
-    cells = figure.subplots(len(best), 3, squeeze=False)
-    for row, test, source, target in zip(cells, best.itertuples(), *pairs, strict=True):
+    figure = Figure(figsize=(7.5, 2.8 * len(best)), layout="constrained", dpi=110)
+    parts = figure.subfigures(len(best), 1, squeeze=False)[:, 0]
+    for part, test, source, target in zip(parts, best.itertuples(), *pairs, strict=True):
         kind = interventions()[test.intervention]
         shown = predictions.pictures(np.array([source, target]))
         variant = next(one for one in kind.variants(shown.shape[2:]) if one.name == test.variant)
@@ -280,14 +280,13 @@ def transfer_figure(table: pd.DataFrame, predictions: Predictions, most: int = 6
         found = predictions.classes_of(result)[0]
         was = predictions.table["predicted"].to_numpy()[target]
         titles = (f"{test.source}: class {test[1]}", f"{test.target}: class {was}", f"result: class {found}")
-        for axes, x, title in zip(row, [*shown, result[0]], titles, strict=True):
+        for axes, x, title in zip(part.subplots(1, 3), [*shown, result[0]], titles, strict=True):
             axes.imshow(picture(x), cmap="gray")
             axes.set_title(title, fontsize=8, parse_math=False)
-            axes.set_axis_off()
-        row[0].text(
-            0, -0.04, f"{kind.title}, {test.variant}: {test.turned} of {test.targets} turn, {test.control_turned} in "
-            "the control", transform=row[0].transAxes, va="top", fontsize=8,
-        )  # fmt: skip
+            # A white frame has to be seen.
+            axes.set(xticks=[], yticks=[])
+        said = f"{kind.title}, {test.variant}: {test.turned} of {test.targets} turn"
+        part.suptitle(f"{said}, {test.control_turned} in the control", fontsize=9)
     return figure
 
 
