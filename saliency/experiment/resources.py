@@ -55,7 +55,8 @@ def memory_mb(plan: Plan, name: str, model: str) -> int:
     if cost.whole_manifest:
         needed += TABLE_MB * len(plan.samples)
     if name in checks():
-        needed += checks()[name].sample_copies * sample_mb * len(Selection(plan).checked(name))
+        settings, checked = plan.config["audit"][name], len(Selection(plan).checked(name))
+        needed += checks()[name].held(settings, checked) * sample_mb
     batch_copies = cost.batch_copies
     if name == "fused":
         batch_copies = max([batch_copies, *(method(of).cost.batch_copies for of in plan.methods)])
@@ -70,7 +71,7 @@ def memory_mb(plan: Plan, name: str, model: str) -> int:
 def minutes(plan: Plan, name: str, model: str) -> int:
     """Time of a job, in minutes, on one core; parameters as of `memory_mb`."""
     cost, samples = step(name), plan.shard_size
-    repeats: float = 1
+    repeats = 1
     seconds_each = cost.seconds
     if name == "fused":
         repeats = len(plan.targets)
@@ -78,8 +79,8 @@ def minutes(plan: Plan, name: str, model: str) -> int:
     elif name == "train":
         repeats = plan.config["models"][model]["train"]["epochs"] * len(plan.labelled_shards(model))
     elif name in checks():
-        settings = plan.config["audit"][name]
-        samples, repeats = len(Selection(plan).checked(name)), checks()[name].repeats(settings, plan.methods)
+        settings, checked = plan.config["audit"][name], len(Selection(plan).checked(name))
+        samples = checks()[name].evaluations(settings, plan.methods, checked, plan.sample_values(model))
     seconds = seconds_each * samples * plan.sample_values(model) / 1e6 * repeats
     if name == "plot":
         seconds = FIGURE_SECONDS * len(Selection(plan).chosen)

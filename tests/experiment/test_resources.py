@@ -149,6 +149,15 @@ def test_steps_without_a_network_ask_for_little(tmp_path):
     assert minutes(usual, "target_class", "m") == 10
 
 
+def test_checks_with_a_budget_ask_for_no_more_with_more_samples(tmp_path):
+    few, many = plan(tmp_path, samples=300), plan(tmp_path, samples=30_000)
+    for check in ("transfer", "degradation"):
+        assert memory_mb(many, check, "m") == memory_mb(few, check, "m") < 5000
+        assert minutes(many, check, "m") == minutes(few, check, "m")
+    # 1.5 billion values at 10 seconds for a million of them.
+    assert minutes(many, "transfer", "m") == pytest.approx(10 + 15_000 / 60, rel=0.01)
+
+
 def test_tables_of_more_samples_ask_for_more(tmp_path):
     small, large = plan(tmp_path), plan(tmp_path, samples=100_000)
     for step in ("predictions", "audit"):

@@ -50,9 +50,7 @@ class Check(ABC):
     tables, figures
         By name: what its CSV and PNG files have between the check's name and the ending.
     cost
-        Of its job; ``seconds`` for each sample and each of `repeats`.
-    sample_copies
-        Arrays of a sample's size that its job holds for each sample.
+        Of its job; ``seconds`` for each of `evaluations`.
     """
 
     name: ClassVar[str]
@@ -69,7 +67,6 @@ class Check(ABC):
     tables: ClassVar[Mapping[str, str]] = {"table": ""}
     figures: ClassVar[Mapping[str, str]] = {}
     cost: ClassVar[Cost]
-    sample_copies: ClassVar[int] = 0
 
     @classmethod
     def files(cls) -> dict[str, str]:
@@ -100,9 +97,14 @@ class Check(ABC):
         return {}
 
     @classmethod
-    def repeats(cls, settings: Mapping[str, Any], methods: Sequence[str]) -> float:
-        """About how often its settings make it run the model on each sample."""
-        raise NotImplementedError(f"{cls.__name__} has no repeats")
+    def evaluations(cls, settings: Mapping[str, Any], methods: Sequence[str], samples: int, values: int) -> int:
+        """About how many pictures its settings make the model see, of `samples` with so many input values each."""
+        raise NotImplementedError(f"{cls.__name__} has no evaluations")
+
+    @classmethod
+    def held(cls, settings: Mapping[str, Any], samples: int) -> int:
+        """Arrays of a sample's size that its job holds at a time, beside those of a shard and of a batch."""
+        return 0
 
     @classmethod
     def told(cls, table: pd.DataFrame, thresholds: Mapping[str, Any]) -> dict[str, object]:

@@ -41,8 +41,6 @@ class Degradation(Check):
     evidence = "table"
     figures: ClassVar[Mapping[str, str]] = {"figure": ""}
     cost = Cost(shard_copies=1, batch_copies=150, seconds=10)
-    # The pictures, and what a degradation makes of them.
-    sample_copies = 6
 
     @classmethod
     def rows(cls, selection: Selection) -> np.ndarray:
@@ -55,9 +53,14 @@ class Degradation(Check):
         return ["inputs", "logits"]
 
     @classmethod
-    def repeats(cls, settings: Mapping[str, Any], methods: Sequence[str]) -> float:
+    def evaluations(cls, settings: Mapping[str, Any], methods: Sequence[str], samples: int, values: int) -> int:
         """Once for each degradation and level."""
-        return sum(len(one.levels) for one in degradations().values())
+        return min(samples, settings["samples"]) * sum(len(one.levels) for one in degradations().values())
+
+    @classmethod
+    def held(cls, settings: Mapping[str, Any], samples: int) -> int:
+        """The pictures, and what a degradation makes of them."""
+        return 6 * min(samples, int(settings["samples"]))
 
     @classmethod
     def parts(cls) -> dict[str, int]:

@@ -50,9 +50,9 @@ class Faithfulness(Check):
         return ["inputs", "class", *methods]
 
     @classmethod
-    def repeats(cls, settings: Mapping[str, Any], methods: Sequence[str]) -> float:
+    def evaluations(cls, settings: Mapping[str, Any], methods: Sequence[str], samples: int, values: int) -> int:
         """Of all methods and of the random order, one curve each way."""
-        return int(len(settings["baselines"]) * (len(methods) + 1) * 2 * settings["steps"])
+        return int(samples * len(settings["baselines"]) * (len(methods) + 1) * 2 * settings["steps"])
 
     @classmethod
     def write(

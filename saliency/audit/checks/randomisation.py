@@ -43,8 +43,6 @@ class Randomisation(Check):
     per_target = False
     figures: ClassVar[Mapping[str, str]] = {"figure": ""}
     cost = Cost(shard_copies=1, batch_copies=300, seconds=30)
-    # Most of all where there is one channel.
-    sample_copies = 40
 
     @classmethod
     def arrays(cls, methods: Sequence[str]) -> list[str]:
@@ -52,9 +50,14 @@ class Randomisation(Check):
         return ["inputs", "status"]
 
     @classmethod
-    def repeats(cls, settings: Mapping[str, Any], methods: Sequence[str]) -> float:
+    def evaluations(cls, settings: Mapping[str, Any], methods: Sequence[str], samples: int, values: int) -> int:
         """Once for the intact network, and once for each layer."""
-        return 1 + (LAYERS if settings["layers"] is None else len(settings["layers"]))
+        return samples * (1 + (LAYERS if settings["layers"] is None else len(settings["layers"])))
+
+    @classmethod
+    def held(cls, settings: Mapping[str, Any], samples: int) -> int:
+        """Most of all where there is one channel."""
+        return 40 * samples
 
     @classmethod
     def write(

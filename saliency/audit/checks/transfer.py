@@ -75,9 +75,14 @@ class Transfer(Check):
         return {name: kind.version for name, kind in interventions().items()}
 
     @classmethod
-    def repeats(cls, settings: Mapping[str, Any], methods: Sequence[str]) -> float:
-        """About 30 variants for each class, on as many pictures as there are."""
-        return 30
+    def evaluations(cls, settings: Mapping[str, Any], methods: Sequence[str], samples: int, values: int) -> int:
+        """As many as are allowed, however many samples there are."""
+        return int(settings["evaluations"] or max(1, BUDGET // values))
+
+    @classmethod
+    def held(cls, settings: Mapping[str, Any], samples: int) -> int:
+        """Pictures of one class: sources and their controls, targets and its own; and three copies of the changed."""
+        return int(2 * settings["sources"] + 5 * settings["targets"])
 
     @classmethod
     def told(cls, table: pd.DataFrame, thresholds: Mapping[str, Any]) -> dict[str, object]:
@@ -115,4 +120,4 @@ class Transfer(Check):
         """Write a model's tests and their figure."""
         from saliency.audit.probes.transfer import write_transfer
 
-        write_transfer(config, model, files, descriptions, BUDGET, **outputs)
+        write_transfer(config, model, files, descriptions, **outputs)

@@ -20,6 +20,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from scipy import stats
 
+from saliency.audit.checks.registered import checks
 from saliency.audit.groups import holm
 from saliency.audit.interventions.intervention import Intervention, Variant
 from saliency.audit.interventions.registered import interventions
@@ -295,22 +296,11 @@ def write_transfer(
     model: str,
     files: Mapping[str, Sequence[str | Path]],
     descriptions: Sequence[str | Path],
-    budget: int,
     *,
     table: Path,
     figure: Path,
 ) -> None:
-    """Write a model's transfer tests and their figure.
-
-    Parameters
-    ----------
-    config, model, files, descriptions
-        As of `CheckedSamples`.
-    budget
-        Input values that the network may see where the config has no ``evaluations``.
-    table, figure
-        Files to write.
-    """
+    """Write a model's transfer tests and their figure; parameters as of `CheckedSamples`, and the files."""
     if read_descriptions(descriptions)["dense"]:
         log.info("transfer: models.%s has a score per pixel or voxel: nothing is tested", model)
         found = transfer_table([])
@@ -319,7 +309,8 @@ def write_transfer(
     else:
         samples = CheckedSamples(config, model, "transfer", files, descriptions)
         predictions = Predictions(samples)
-        allowed = samples.settings["evaluations"] or max(1, budget // samples.plan.sample_values(model))
+        values, count = samples.plan.sample_values(model), len(samples.rows)
+        allowed = checks()["transfer"].evaluations(samples.settings, samples.plan.methods, count, values)
         found = transfer_table(list(TransferTests(predictions, samples.settings, allowed, samples.seed()).rows()))
         drawn = transfer_figure(found, predictions)
         log.info("transfer: %d tests, %d pictures", found["p"].notna().sum(), predictions.evaluations)
