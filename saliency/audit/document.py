@@ -189,9 +189,11 @@ def write_findings(
     plan, thresholds = Plan(config), config["audit"]["findings"]
     samples, _ = audited_samples(plan, metrics, target)
     groups, _ = grouping_columns(samples, Selection(plan).audit_columns, config["audit"]["min_count"])
-    # Ids and groups may look like numbers.
+    # Ids and groups may look like numbers, or like missing values.
     texts = dict.fromkeys(("id", "source", "target", "other", "group", "other_group"), str)
-    tables = {name: pd.read_csv(path, dtype=texts) for name, path in checks.items()}
+    tables = {
+        name: pd.read_csv(path, dtype=texts, keep_default_na=False, na_values=[""]) for name, path in checks.items()
+    }
     known = Evidence.from_json(evidence.read_text(encoding="utf-8"), samples, groups, tables)
     findings, left_out = ranked_findings(known, thresholds)
     links = {path.stem: os.path.relpath(path, findings_md.parent) for path in figures}

@@ -16,10 +16,12 @@ from saliency.audit.document import write_findings
 from saliency.audit.files import audit_settings, write_audit, write_mean_maps
 from saliency.audit.grid_files import DiskArray, read_grids
 from saliency.audit.measure import measure, metrics_table, pooling_grids
+from saliency.audit.probes.transfer import Row, transfer_table
 from saliency.exceptions import DataError
 from saliency.experiment.digests import Digests
 from saliency.experiment.plan import Plan
 from saliency.experiment.validation import complete_config
+from saliency.files.spreadsheet import csv_bytes
 from saliency.methods.upsampling import upsample
 from saliency.metrics.table import measure_columns
 from saliency.networks.describe import write_descriptions
@@ -126,6 +128,20 @@ def test_mean_maps_of_classes_and_groups(job, tmp_path):
     for row, members in enumerate([*(classes == index for index in np.unique(classes)), *sites.values()]):
         shares = [cam / cam.sum() for cam in cams[members] if cam.sum()]
         np.testing.assert_allclose(group["mean"][row], np.mean(shares, axis=0), rtol=1e-6)
+
+
+def test_ids_that_look_like_missing_values_stay(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = write_audit_inputs(tmp_path, 240)
+    outputs = {name: tmp_path / "out" / name for name in AUDIT_TABLES}
+    write_audit(config, "net", "predicted", tmp_path / "metrics.parquet", [tmp_path / "0.npz"], outputs)
+    row = Row(1, "frame", "4 %", "outer frame", "Pasting", 0.1, 24, 48, 40, 0, 40, 0, 1e-9, source="NA", target="nan")
+    (tmp_path / "transfer.csv").write_bytes(csv_bytes(transfer_table([row])))
+    written = {"findings_json": tmp_path / "out" / "findings.json", "findings_md": tmp_path / "out" / "findings.md"}
+    checks = {"transfer": tmp_path / "transfer.csv"}
+    write_findings(config, "predicted", tmp_path / "metrics.parquet", outputs["evidence"], [], checks, **written)
+    first = json.loads(written["findings_json"].read_text())["findings"][0]
+    assert (first["kind"], first["samples"]) == ("transfer", ["NA", "nan"])
 
 
 def test_planted_place_is_found_and_only_chosen_rows_count(tmp_path, monkeypatch):

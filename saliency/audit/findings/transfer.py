@@ -36,8 +36,8 @@ class TransferFinding(FindingKind):
         ),
         Key(
             "min_excess",
-            "By how much that share has to lie above the median of the other classes: what surrounds an object tells "
-            "something of it in every class.",
+            "By how much that share has to lie above the median of the other classes, if there are two or more: what "
+            "surrounds an object tells something of it in every class.",
             0.15,
             number(0, 1),
         ),
@@ -64,10 +64,13 @@ class TransferFinding(FindingKind):
 
 
 def _median_of_others(table: pd.DataFrame, test: Any) -> float:
-    """Median effect of an intervention in the other classes, of each its strongest variant; 0 where there is none."""
+    """Median effect of an intervention in the other classes, of each its strongest variant.
+
+    0 where fewer than two others are tested: of two classes, what turns pictures into one turns them out of the other.
+    """
     others = table[(table["intervention"] == test.intervention) & (table["class"] != test[1])]
     strongest = others.groupby("class")["effect"].max()
-    return float(strongest.median()) if len(strongest) else 0.0
+    return float(strongest.median()) if len(strongest) > 1 else 0.0
 
 
 def _finding(evidence: Evidence, test: Mapping[str, Any]) -> Finding:

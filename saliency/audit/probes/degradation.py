@@ -67,6 +67,8 @@ def degradation_table(predictions: Predictions, count: int, seed: int) -> pd.Dat
         nothing differs, near 1 where the class has the defect already), and ``target``, the id of a sample that turns.
     """
     table = predictions.table
+    if table.empty:
+        return pd.DataFrame(columns=list(COLUMNS))
     numbers = np.sort(np.random.default_rng(seed).permutation(len(table))[:count])
     predictions.load(numbers)
     x, before = predictions.pictures(numbers), table["predicted"].to_numpy()[numbers]
@@ -128,7 +130,7 @@ def degradation_figure(table: pd.DataFrame, heading: str) -> Figure:
     """
     if table.empty:
         figure = Figure(figsize=(7, 1.2), layout="constrained", dpi=110)
-        figure.suptitle("A model with a score per pixel or voxel has no degradation sweep.", fontsize=10)
+        figure.suptitle("No sample has a predicted class.", fontsize=10)
         return figure
     groups = table.groupby(["degradation", "level"], sort=False)
     changed = groups["turned"].sum()

@@ -100,6 +100,24 @@ def mcnemar(gained: int, lost: int) -> float:
     return float(stats.binom.sf(gained - 1, gained + lost, 0.5))
 
 
+def paired_controls(targets: np.ndarray, controls: np.ndarray) -> np.ndarray:
+    """A control's source for each target, in turn; none is the target itself.
+
+    Parameters
+    ----------
+    targets, controls
+        Numbers, each once; at least two controls.
+
+    Examples
+    --------
+    >>> paired_controls(np.array([1, 2, 3]), np.array([1, 3])).tolist()
+    [3, 3, 1]
+    """
+    turns = np.arange(len(targets))
+    paired = controls[turns % len(controls)]
+    return np.where(paired == targets, controls[(turns + 1) % len(controls)], paired)
+
+
 class TransferTests:
     """The tests of one model.
 
@@ -187,10 +205,7 @@ class TransferTests:
         own: np.ndarray,
     ) -> Row:
         turned = self._turned(name, kind, variant, targets, sources)
-        # No picture is its own control.
-        paired = np.resize(controls, len(targets))
-        paired = np.where(paired == targets, np.roll(paired, 1), paired)
-        control = self._turned(name, kind, variant, targets, paired)
+        control = self._turned(name, kind, variant, targets, paired_controls(targets, controls))
         gained, lost = int((turned & ~control).sum()), int((control & ~turned).sum())
         shown = int(np.argmax(turned))
         ids = self.table["id"].to_numpy()
@@ -305,7 +320,7 @@ def write_transfer(
         log.info("transfer: models.%s has a score per pixel or voxel: nothing is tested", model)
         found = transfer_table([])
         drawn = Figure(figsize=(7, 1.2), layout="constrained", dpi=110)
-        drawn.suptitle("A model with a score per pixel or voxel has no transfer test.", fontsize=10)
+        drawn.suptitle("No sample has a predicted class.", fontsize=10)
     else:
         samples = CheckedSamples(config, model, "transfer", files, descriptions)
         predictions = Predictions(samples)

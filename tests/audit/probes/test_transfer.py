@@ -9,7 +9,7 @@ from scipy import stats
 from saliency.audit.checks.registered import checks
 from saliency.audit.evidence import Evidence
 from saliency.audit.findings.transfer import TransferFinding
-from saliency.audit.probes.transfer import Row, mcnemar, transfer_table
+from saliency.audit.probes.transfer import Row, mcnemar, paired_controls, transfer_table
 from saliency.experiment.plan import Plan
 from saliency.experiment.validation import complete_config
 from saliency.networks.describe import write_descriptions
@@ -57,18 +57,20 @@ def draw(number, place):
     return pixels
 
 
-def audited(folder, monkeypatch, place, **transfer):
-    """Table of a network that knows class 1 by a place; and the files that were written."""
+def made(folder, monkeypatch, place, numbers, broken=False, **transfer):
+    """Config of a network that knows class 1 by a place, the files of its shards, and what describes it."""
     settings = {"resize": None, "crop": SIDE, "mean": [0, 0, 0], "std": [1, 1, 1]}
     project = Project.create(
         folder, samples=0, input=settings, execution="fused", shard_size=20, batch_size=32,
         models={"tiny": {"factory": f"watches_{place}:Network", "target_layer": "same", "class_names": NAMES}},
-        audit={"transfer": {"targets": 24, **transfer}},
+        audit={"transfer": {"targets": 24, **transfer}}, on_error="skip" if broken else "fail",
     )  # fmt: skip
     (folder / f"watches_{place}.py").write_text(NETWORK.replace("PLACE", PLACES[place]))
     rows = ["id,path,label"]
-    for number in range(COUNT):
+    for number in numbers:
         Image.fromarray(draw(number, place)).save(project.image(number))
+        if broken:
+            project.image(number).write_bytes(b"")
         rows.append(f"s{number},s{number}.png,{[0, 1, 2][number % 3]}")
     project.manifest.write_text("\n".join(rows) + "\n")
     monkeypatch.chdir(folder)
@@ -79,8 +81,13 @@ def audited(folder, monkeypatch, place, **transfer):
     write_descriptions(config, "tiny", dict(zip(("model", "target_layer"), descriptions, strict=True)))
     for shard in plan.shards:
         fused(stored_shard(config, "tiny", shard, project.store, descriptions))
+    return config, files_of_shards(plan, project.store, "predicted"), descriptions
+
+
+def audited(folder, monkeypatch, place, numbers=range(COUNT), **transfer):
+    """Table of such a network, and the files that were written."""
+    config, files, descriptions = made(folder, monkeypatch, place, numbers, **transfer)
     outputs = {"table": folder / "transfer.csv", "figure": folder / "transfer.png"}
-    files = files_of_shards(plan, project.store, "predicted")
     checks()["transfer"].write(config, "tiny", None, files, descriptions, outputs)
     return pd.read_csv(outputs["table"]), outputs
 
@@ -116,6 +123,37 @@ def test_a_frame_that_decides_is_found_and_taken_away(tmp_path, monkeypatch):
     assert (source % 3, target % 3 == 1) == (1, False)
     with Image.open(outputs["figure"]) as figure:
         assert min(figure.size) > 300
+
+
+def test_of_two_classes_both_are_told_by_the_frame(tmp_path, monkeypatch):
+    """What turns pictures into one class turns them out of the other: neither is the other's usual case."""
+    table, _ = audited(tmp_path, monkeypatch, "frame", [number for number in range(90) if number % 3 != 0])
+    frames = table[(table["intervention"] == "frame") & (table["variant"] == "4 %")]
+    assert frames["effect"].tolist() == [1, 1]
+    named = {(finding.numbers["class"], finding.numbers["intervention"]) for finding in found(table)}
+    assert {(1, "frame"), (2, "frame")} <= named
+
+
+def test_without_any_prediction_there_are_empty_tables(tmp_path, monkeypatch):
+    """Files that cannot be read are skipped; nothing else may end the run."""
+    config, files, descriptions = made(tmp_path, monkeypatch, "frame", range(3), broken=True)
+    for name in ("transfer", "degradation"):
+        outputs = {"table": tmp_path / f"{name}.csv", "figure": tmp_path / f"{name}.png"}
+        checks()[name].write(config, "tiny", None, files, descriptions, outputs)
+        table = pd.read_csv(outputs["table"])
+        assert len(table) == 0
+        assert "p_adjusted" in table
+        with Image.open(outputs["figure"]) as figure:
+            assert figure.width > 300
+        assert set(checks()[name].told(table, THRESHOLDS).values()) == {0}
+
+
+def test_no_picture_is_its_own_control():
+    targets = np.arange(25)
+    for count in range(2, 26):
+        for controls in (np.arange(count), np.arange(25)[::-1][:count], np.roll(np.arange(25), -1)[:count]):
+            assert (paired_controls(targets, controls) != targets).all()
+            assert set(paired_controls(targets, controls)) <= set(controls)
 
 
 def test_a_mark_in_one_window_is_found_there(tmp_path, monkeypatch):
