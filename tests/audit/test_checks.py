@@ -7,8 +7,8 @@ import torch
 from PIL import Image
 
 from saliency import GuidedGradCAM
-from saliency.audit.probes.faithfulness import write_faithfulness
-from saliency.audit.probes.randomisation import write_randomisation
+from saliency.audit.checks.check import CheckJob
+from saliency.audit.checks.registered import checks
 from saliency.exceptions import DataError
 from saliency.experiment.digests import Digests
 from saliency.experiment.plan import Plan
@@ -40,6 +40,13 @@ def completed(project):
 def files(project, config, check):
     plan = Plan(config)
     return files_of_shards(plan, project.store, "predicted", plan.shards_of(Selection(plan).checked(check)))
+
+
+def check(name, project, config, descriptions, outputs, read=None):
+    """Do a check, as its job does."""
+    target = "predicted" if checks()[name].per_target else ""
+    read = read or files(project, config, name)
+    checks()[name].write(CheckJob(config, "tiny", target, read, descriptions, outputs))
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +94,7 @@ def test_faithfulness_equals_the_metric_called_by_hand(made, tmp_path):
     assert 1 in rows
     rows = rows[rows != 1]
     out = {name: tmp_path / "out" / name for name in ("table", "curves", "figure")}
-    write_faithfulness(config, "tiny", "predicted", files(project, config, "faithfulness"), descriptions, **out)
+    check("faithfulness", project, config, descriptions, out)
     table, curves = pd.read_csv(out["table"]), pd.read_csv(out["curves"])
     assert len(table) == len(rows) * 2 * 4
     assert table["id"].unique().tolist() == [f"s{row}" for row in rows]
@@ -126,7 +133,7 @@ def test_randomisation_equals_the_metric_called_by_hand(made, tmp_path):
     rows = Selection(Plan(config)).checked("randomisation")
     rows = rows[rows != 1]
     out = {name: tmp_path / "out" / name for name in ("table", "figure")}
-    write_randomisation(config, "tiny", files(project, config, "randomisation"), descriptions, **out)
+    check("randomisation", project, config, descriptions, out)
     table = pd.read_csv(out["table"], keep_default_na=False, na_values={"ssim": "", "spearman": ""})
     model = load_model("tiny_network:Network", {}, None)
     expected = randomisation_test(model, seen(project, rows), ["head", "second", "first"], "second", seed=3)
@@ -140,9 +147,7 @@ def test_randomisation_equals_the_metric_called_by_hand(made, tmp_path):
 
     wrong = config["audit"] | {"randomisation": {"samples": 4, "layers": ["head", "third"]}}
     with pytest.raises(DataError, match=r"that is called third: choose from first, second, head$"):
-        write_randomisation(
-            config | {"audit": wrong}, "tiny", files(project, config, "randomisation"), descriptions, **out
-        )
+        check("randomisation", project, config | {"audit": wrong}, descriptions, out)
 
 
 def test_samples_and_models_without_a_result(made, tmp_path):
@@ -151,15 +156,20 @@ def test_samples_and_models_without_a_result(made, tmp_path):
     (tmp_path / "dense.json").write_text('{"dense": true}')
     dense = [*descriptions, tmp_path / "dense.json"]
     with pytest.raises(DataError, match=r"audit\.faithfulness: .*models\.tiny has a score per pixel .*: null"):
-        write_faithfulness(config, "tiny", "predicted", files(project, config, "faithfulness"), dense, **out)
+        check("faithfulness", project, config, dense, out)
     # Of one chosen sample, which is the one that cannot be read.
     seeds = ({"seed": seed, "faithfulness": config["audit"]["faithfulness"] | {"samples": 1}} for seed in range(99))
     audit = next(
         audit for audit in seeds if Selection(Plan(config | {"audit": audit})).checked("faithfulness").tolist() == [1]
     )
     with pytest.raises(DataError, match="none of the 1 chosen samples has a result"):
-        write_faithfulness(
-            config | {"audit": audit}, "tiny", "predicted", files(project, config, "faithfulness"), descriptions, **out
+        check(
+            "faithfulness",
+            project,
+            config | {"audit": audit},
+            descriptions,
+            out,
+            files(project, config, "faithfulness"),
         )
     assert not (tmp_path / "out").exists()
 

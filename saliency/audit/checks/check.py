@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -16,6 +17,34 @@ if TYPE_CHECKING:
 
     from saliency.experiment.config import Config
     from saliency.experiment.selection import Selection
+
+
+@dataclass(frozen=True)
+class CheckJob:
+    """What a check works on.
+
+    Attributes
+    ----------
+    config
+        The completed config, with the check's block in ``audit``.
+    model
+        Model name.
+    target
+        Name of the target; "" where the check is done once for a model.
+    files
+        By array (its name, without the target): its files of the shards that hold the check's samples, in order.
+    descriptions
+        The model's JSON descriptions.
+    outputs
+        Files to write, by the names in `Check.tables` and `Check.figures`.
+    """
+
+    config: Config
+    model: str
+    target: str
+    files: Mapping[str, Sequence[str | Path]]
+    descriptions: Sequence[str | Path]
+    outputs: Mapping[str, Path]
 
 
 class Check(ABC):
@@ -112,28 +141,26 @@ class Check(ABC):
         return {}
 
     @classmethod
-    def write(
-        cls,
-        config: Config,
-        model: str,
-        target: str | None,
-        files: Mapping[str, Sequence[str | Path]],
-        descriptions: Sequence[str | Path],
-        outputs: Mapping[str, Path],
-    ) -> None:
-        """Do it, and write its files.
-
-        Parameters
-        ----------
-        config
-            The completed config.
-        model
-            Model name.
-        target
-            Name of the target; None where the check is done once for a model.
-        files, descriptions
-            As of `saliency.audit.probes.checked_samples.CheckedSamples`.
-        outputs
-            Files to write, by the names in `tables` and `figures`.
-        """
+    def write(cls, job: CheckJob) -> None:
+        """Do it, and write its files."""
         raise NotImplementedError(f"{cls.__name__} has no write")
+
+
+class CheckOfPredictions(Check):
+    """A check that changes audited pictures, and sees how their predictions change; done unless the config has null."""
+
+    default: ClassVar[Mapping[str, Any]] = {}
+    labels = True
+    per_target = False
+    evidence = "table"
+    figures: ClassVar[Mapping[str, str]] = {"figure": ""}
+
+    @classmethod
+    def rows(cls, selection: Selection) -> np.ndarray:
+        """All audited samples: what is predicted for them is known later."""
+        return selection.audited
+
+    @classmethod
+    def arrays(cls, methods: Sequence[str]) -> list[str]:
+        """Inputs, and what the network makes of them."""
+        return ["inputs", "logits"]

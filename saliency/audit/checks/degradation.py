@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
-from saliency.audit.checks.check import Check
+from saliency.audit.checks.check import CheckJob, CheckOfPredictions
 from saliency.audit.degradations.registered import degradations
 from saliency.methods.method import Cost
 from saliency.registry.fits import integer
 from saliency.registry.key import Key
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
 
-    from saliency.experiment.config import Config
-    from saliency.experiment.selection import Selection
 
-
-class Degradation(Check):
+class Degradation(CheckOfPredictions):
     """A sweep over degradations, see `saliency.audit.probes.degradation`."""
 
     name = "degradation"
@@ -35,22 +30,7 @@ class Degradation(Check):
         "one class, the model takes that defect for a sign of it."
     )
     keys = (Key("samples", "Number of audited samples, drawn at random.", 96, integer(1)),)
-    default: ClassVar[Mapping[str, Any]] = {}
-    labels = True
-    per_target = False
-    evidence = "table"
-    figures: ClassVar[Mapping[str, str]] = {"figure": ""}
     cost = Cost(shard_copies=1, batch_copies=150, seconds=10)
-
-    @classmethod
-    def rows(cls, selection: Selection) -> np.ndarray:
-        """Audited samples: which of them have a prediction is known later."""
-        return selection.audited
-
-    @classmethod
-    def arrays(cls, methods: Sequence[str]) -> list[str]:
-        """Inputs, and what the network makes of them."""
-        return ["inputs", "logits"]
 
     @classmethod
     def evaluations(cls, settings: Mapping[str, Any], methods: Sequence[str], samples: int, values: int) -> int:
@@ -74,16 +54,8 @@ class Degradation(Check):
         return {"changes": changes, "pictures": int(table["samples"].max())} if changes else {"changes": 0}
 
     @classmethod
-    def write(
-        cls,
-        config: Config,
-        model: str,
-        target: str | None,
-        files: Mapping[str, Sequence[str | Path]],
-        descriptions: Sequence[str | Path],
-        outputs: Mapping[str, Path],
-    ) -> None:
+    def write(cls, job: CheckJob) -> None:
         """Write a model's sweep and its figure."""
         from saliency.audit.probes.degradation import write_degradation
 
-        write_degradation(config, model, files, descriptions, **outputs)
+        write_degradation(job)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from saliency.audit.checks.check import Check
+from saliency.audit.checks.check import Check, CheckJob
 from saliency.methods.method import Cost
 from saliency.metrics.baselines import BASELINES
 from saliency.registry.fits import choice, integer, list_of
 from saliency.registry.key import Key
 
 if TYPE_CHECKING:
-    from saliency.experiment.config import Config
+    pass
 
 
 class Faithfulness(Check):
@@ -55,17 +54,8 @@ class Faithfulness(Check):
         return int(samples * len(settings["baselines"]) * (len(methods) + 1) * 2 * settings["steps"])
 
     @classmethod
-    def write(
-        cls,
-        config: Config,
-        model: str,
-        target: str | None,
-        files: Mapping[str, Sequence[str | Path]],
-        descriptions: Sequence[str | Path],
-        outputs: Mapping[str, Path],
-    ) -> None:
+    def write(cls, job: CheckJob) -> None:
         """Write a target's areas, mean curves, and their figure."""
         from saliency.audit.probes.faithfulness import write_faithfulness
 
-        assert target is not None
-        write_faithfulness(config, model, target, files, descriptions, **outputs)
+        write_faithfulness(job)

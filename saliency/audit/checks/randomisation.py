@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from saliency.audit.checks.check import Check
+from saliency.audit.checks.check import Check, CheckJob
 from saliency.methods.method import Cost
 from saliency.registry.fits import NULL, TEXT, either, integer, list_of
 from saliency.registry.key import Key
 
 if TYPE_CHECKING:
-    from saliency.experiment.config import Config
+    pass
 
 # Layers of a network, where the config leaves it to the test to find them.
 LAYERS = 100
@@ -60,16 +59,8 @@ class Randomisation(Check):
         return 40 * samples
 
     @classmethod
-    def write(
-        cls,
-        config: Config,
-        model: str,
-        target: str | None,
-        files: Mapping[str, Sequence[str | Path]],
-        descriptions: Sequence[str | Path],
-        outputs: Mapping[str, Path],
-    ) -> None:
+    def write(cls, job: CheckJob) -> None:
         """Write a model's table and figure."""
         from saliency.audit.probes.randomisation import write_randomisation
 
-        write_randomisation(config, model, files, descriptions, **outputs)
+        write_randomisation(job)

@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
-from saliency.audit.checks.check import Check
+from saliency.audit.checks.check import CheckJob, CheckOfPredictions
 from saliency.audit.interventions.registered import interventions
 from saliency.methods.method import Cost
 from saliency.registry.fits import NULL, either, integer
 from saliency.registry.key import Key
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
 
-    from saliency.experiment.config import Config
-    from saliency.experiment.selection import Selection
 
 # Input values that the network may see where the config leaves it open: minutes on two cores with a small network.
 BUDGET = 1_500_000_000
 
 
-class Transfer(Check):
+class Transfer(CheckOfPredictions):
     """Transfer tests and removals, see `saliency.audit.probes.transfer`."""
 
     name = "transfer"
@@ -52,22 +48,7 @@ class Transfer(Check):
         Key("sources", "Pictures of the class whose properties are given.", 24, integer(1)),
         Key("least", "A class with fewer sources is not tested.", 8, integer(1)),
     )
-    default: ClassVar[Mapping[str, Any]] = {}
-    per_target = False
-    evidence = "table"
-    figures: ClassVar[Mapping[str, str]] = {"figure": ""}
     cost = Cost(shard_copies=2, batch_copies=150, seconds=10)
-    labels = True
-
-    @classmethod
-    def rows(cls, selection: Selection) -> np.ndarray:
-        """All audited samples: which are sources and targets is known once they are predicted."""
-        return selection.audited
-
-    @classmethod
-    def arrays(cls, methods: Sequence[str]) -> list[str]:
-        """Inputs, and what the network makes of them."""
-        return ["inputs", "logits"]
 
     @classmethod
     def parts(cls) -> dict[str, int]:
@@ -108,16 +89,8 @@ class Transfer(Check):
         return said
 
     @classmethod
-    def write(
-        cls,
-        config: Config,
-        model: str,
-        target: str | None,
-        files: Mapping[str, Sequence[str | Path]],
-        descriptions: Sequence[str | Path],
-        outputs: Mapping[str, Path],
-    ) -> None:
+    def write(cls, job: CheckJob) -> None:
         """Write a model's tests and their figure."""
         from saliency.audit.probes.transfer import write_transfer
 
-        write_transfer(config, model, files, descriptions, **outputs)
+        write_transfer(job)

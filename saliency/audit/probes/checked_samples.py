@@ -1,13 +1,13 @@
 """The samples on which a check of the audit runs a model again, and the model."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from saliency.audit.checks.check import CheckJob
 from saliency.exceptions import DataError
-from saliency.experiment.config import Config
 from saliency.experiment.descriptions import read_descriptions
 from saliency.experiment.plan import Plan
 from saliency.experiment.selection import Selection
@@ -23,17 +23,10 @@ class CheckedSamples:
 
     Parameters
     ----------
-    config
-        The completed config, with the block `check` in ``audit``.
-    model
-        Model name.
+    job
+        What to read, and where it lies.
     check
-        "faithfulness" or "randomisation".
-    files
-        By array (its name, without the target): its files of the shards that
-        hold the check's samples, in order.
-    descriptions
-        The model's JSON descriptions.
+        Name of the check.
 
     Attributes
     ----------
@@ -50,25 +43,18 @@ class CheckedSamples:
         If the model has a score per pixel or voxel.
     """
 
-    def __init__(
-        self,
-        config: Config,
-        model: str,
-        check: str,
-        files: Mapping[str, Sequence[str | Path]],
-        descriptions: Sequence[str | Path],
-    ) -> None:
-        found = read_descriptions(descriptions)
+    def __init__(self, job: CheckJob, check: str) -> None:
+        found = read_descriptions(job.descriptions)
         if found["dense"]:
             raise DataError(
-                f"audit.{check}: models.{model} has a score per pixel or voxel, but this check needs a classifier: set "
-                f"audit.{check}: null"
+                f"audit.{check}: models.{job.model} has a score per pixel or voxel, but this check needs a classifier: "
+                f"set audit.{check}: null"
             )
-        self.plan, self.runner = Plan(config), Runner(config, model, found.get("target_layer"))
-        self.model, self.settings = model, config["audit"][check]
+        self.plan, self.runner = Plan(job.config), Runner(job.config, job.model, found.get("target_layer"))
+        self.model, self.settings = job.model, job.config["audit"][check]
         self.rows = Selection(self.plan).checked(check)
-        self._specs = described_specs(self.plan, model, found)
-        self.check, self._files = check, files
+        self._specs = described_specs(self.plan, job.model, found)
+        self.check, self._files = check, job.files
         self._places = {shard: place for place, shard in enumerate(self.plan.shards_of(self.rows))}
 
     def seed(self, row: int | None = None) -> int:

@@ -6,20 +6,18 @@ classes, the one that gains most gains :math:`b`. The p-value is :math:`P(X \ge 
 """
 
 import logging
-from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from scipy import stats
 
+from saliency.audit.checks.check import CheckJob
 from saliency.audit.degradations.registered import degradations
 from saliency.audit.groups import holm
 from saliency.audit.probes.checked_samples import CheckedSamples
 from saliency.audit.probes.predictions import Predictions
 from saliency.audit.probes.transfer import mcnemar
-from saliency.experiment.config import Config
 from saliency.experiment.descriptions import read_descriptions
 from saliency.figures.files import save_figure
 from saliency.files.atomic_files import write_atomically
@@ -150,22 +148,14 @@ def degradation_figure(table: pd.DataFrame, heading: str) -> Figure:
     return figure
 
 
-def write_degradation(
-    config: Config,
-    model: str,
-    files: Mapping[str, Sequence[str | Path]],
-    descriptions: Sequence[str | Path],
-    *,
-    table: Path,
-    figure: Path,
-) -> None:
-    """Write a model's degradation sweep and its figure; parameters as of `CheckedSamples`, and the files."""
-    if read_descriptions(descriptions)["dense"]:
-        log.info("degradation: models.%s has a score per pixel or voxel: nothing is tested", model)
+def write_degradation(job: CheckJob) -> None:
+    """Write a model's degradation sweep and its figure."""
+    if read_descriptions(job.descriptions)["dense"]:
+        log.info("degradation: models.%s has a score per pixel or voxel: nothing is tested", job.model)
         found = pd.DataFrame(columns=list(COLUMNS))
     else:
-        samples = CheckedSamples(config, model, "degradation", files, descriptions)
+        samples = CheckedSamples(job, "degradation")
         found = degradation_table(Predictions(samples), samples.settings["samples"], samples.seed())
     # P-values may be small.
-    write_atomically(table, csv_bytes(found, "%.6g"))
-    save_figure(degradation_figure(found, f"{model}: pictures that get worse"), figure)
+    write_atomically(job.outputs["table"], csv_bytes(found, "%.6g"))
+    save_figure(degradation_figure(found, f"{job.model}: pictures that get worse"), job.outputs["figure"])

@@ -2,15 +2,14 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 from matplotlib.figure import Figure
 
+from saliency.audit.checks.check import CheckJob
 from saliency.audit.probes.checked_samples import CheckedSamples
-from saliency.experiment.config import Config
 from saliency.figures.files import save_figure
 from saliency.files.atomic_files import write_atomically
 from saliency.files.spreadsheet import csv_bytes
@@ -149,20 +148,10 @@ def faithfulness_figure(areas: pd.DataFrame, curves: pd.DataFrame, heading: str)
     return figure
 
 
-def write_faithfulness(
-    config: Config,
-    model: str,
-    target: str,
-    files: Mapping[str, Sequence[str | Path]],
-    descriptions: Sequence[str | Path],
-    *,
-    table: Path,
-    curves: Path,
-    figure: Path,
-) -> None:
-    """Write a target's areas, mean curves, and their figure; parameters as of `CheckedSamples`, and the files."""
-    samples = CheckedSamples(config, model, "faithfulness", files, descriptions)
-    areas, means = faithfulness_tables(samples, target)
-    write_atomically(table, csv_bytes(areas))
-    write_atomically(curves, csv_bytes(means))
-    save_figure(faithfulness_figure(areas, means, f"{model}, class explained: {target}"), figure)
+def write_faithfulness(job: CheckJob) -> None:
+    """Write a target's areas, mean curves, and their figure."""
+    samples = CheckedSamples(job, "faithfulness")
+    areas, means = faithfulness_tables(samples, job.target)
+    write_atomically(job.outputs["table"], csv_bytes(areas))
+    write_atomically(job.outputs["curves"], csv_bytes(means))
+    save_figure(faithfulness_figure(areas, means, f"{job.model}, class explained: {job.target}"), job.outputs["figure"])

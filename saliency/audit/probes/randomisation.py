@@ -1,7 +1,6 @@
 """Table and figure of a model's randomisation test: how maps change when its layers are randomised."""
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -9,9 +8,9 @@ import torch
 from matplotlib.figure import Figure
 from torch import nn
 
+from saliency.audit.checks.check import CheckJob
 from saliency.audit.probes.checked_samples import CheckedSamples
 from saliency.exceptions import DataError, Status
-from saliency.experiment.config import Config
 from saliency.figures.files import save_figure
 from saliency.files.atomic_files import write_atomically
 from saliency.files.spreadsheet import csv_bytes
@@ -118,16 +117,8 @@ def randomisation_figure(table: pd.DataFrame, heading: str) -> Figure:
     return figure
 
 
-def write_randomisation(
-    config: Config,
-    model: str,
-    files: Mapping[str, Sequence[str | Path]],
-    descriptions: Sequence[str | Path],
-    *,
-    table: Path,
-    figure: Path,
-) -> None:
-    """Write a model's randomisation test and its figure; parameters as of `CheckedSamples`, and the files."""
-    found = randomisation_table(CheckedSamples(config, model, "randomisation", files, descriptions))
-    write_atomically(table, csv_bytes(found))
-    save_figure(randomisation_figure(found, f"{model}, class explained: predicted"), figure)
+def write_randomisation(job: CheckJob) -> None:
+    """Write a model's randomisation test and its figure."""
+    found = randomisation_table(CheckedSamples(job, "randomisation"))
+    write_atomically(job.outputs["table"], csv_bytes(found))
+    save_figure(randomisation_figure(found, f"{job.model}, class explained: predicted"), job.outputs["figure"])

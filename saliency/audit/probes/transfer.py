@@ -13,20 +13,19 @@ on other targets, so that the choice does not bias the test.
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from scipy import stats
 
+from saliency.audit.checks.check import CheckJob
 from saliency.audit.checks.registered import checks
 from saliency.audit.groups import holm
 from saliency.audit.interventions.intervention import Intervention, Variant
 from saliency.audit.interventions.registered import interventions
 from saliency.audit.probes.checked_samples import CheckedSamples
 from saliency.audit.probes.predictions import Predictions
-from saliency.experiment.config import Config
 from saliency.experiment.descriptions import read_descriptions
 from saliency.figures.files import save_figure
 from saliency.files.atomic_files import write_atomically
@@ -306,29 +305,21 @@ def transfer_figure(table: pd.DataFrame, predictions: Predictions, most: int = 6
     return figure
 
 
-def write_transfer(
-    config: Config,
-    model: str,
-    files: Mapping[str, Sequence[str | Path]],
-    descriptions: Sequence[str | Path],
-    *,
-    table: Path,
-    figure: Path,
-) -> None:
-    """Write a model's transfer tests and their figure; parameters as of `CheckedSamples`, and the files."""
-    if read_descriptions(descriptions)["dense"]:
-        log.info("transfer: models.%s has a score per pixel or voxel: nothing is tested", model)
+def write_transfer(job: CheckJob) -> None:
+    """Write a model's transfer tests and their figure."""
+    if read_descriptions(job.descriptions)["dense"]:
+        log.info("transfer: models.%s has a score per pixel or voxel: nothing is tested", job.model)
         found = transfer_table([])
         drawn = Figure(figsize=(7, 1.2), layout="constrained", dpi=110)
         drawn.suptitle("No sample has a predicted class.", fontsize=10)
     else:
-        samples = CheckedSamples(config, model, "transfer", files, descriptions)
+        samples = CheckedSamples(job, "transfer")
         predictions = Predictions(samples)
-        values, count = samples.plan.sample_values(model), len(samples.rows)
+        values, count = samples.plan.sample_values(job.model), len(samples.rows)
         allowed = checks()["transfer"].evaluations(samples.settings, samples.plan.methods, count, values)
         found = transfer_table(list(TransferTests(predictions, samples.settings, allowed, samples.seed()).rows()))
         drawn = transfer_figure(found, predictions)
         log.info("transfer: %d tests, %d pictures", found["p"].notna().sum(), predictions.evaluations)
     # P-values may be small.
-    write_atomically(table, csv_bytes(found, "%.6g"))
-    save_figure(drawn, figure)
+    write_atomically(job.outputs["table"], csv_bytes(found, "%.6g"))
+    save_figure(drawn, job.outputs["figure"])

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
+from saliency.audit.checks.check import CheckJob
 from saliency.audit.checks.registered import checks
 from saliency.audit.degradations.registered import degradations
 from saliency.audit.evidence import Evidence
@@ -75,7 +76,7 @@ def table(tmp_path_factory):
         fused(stored_shard(config, "tiny", 0, project.store, descriptions))
         outputs = {"table": folder / "degradation.csv", "figure": folder / "degradation.png"}
         files = files_of_shards(Plan(config), project.store, "predicted")
-        checks()["degradation"].write(config, "tiny", None, files, descriptions, outputs)
+        checks()["degradation"].write(CheckJob(config, "tiny", "", files, descriptions, outputs))
     with Image.open(outputs["figure"]) as figure:
         assert min(figure.size) > 300
     return pd.read_csv(outputs["table"], dtype={"target": str})

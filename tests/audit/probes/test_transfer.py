@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 from scipy import stats
 
+from saliency.audit.checks.check import CheckJob
 from saliency.audit.checks.registered import checks
 from saliency.audit.evidence import Evidence
 from saliency.audit.findings.transfer import TransferFinding
@@ -88,7 +89,7 @@ def audited(folder, monkeypatch, place, numbers=range(COUNT), **transfer):
     """Table of such a network, and the files that were written."""
     config, files, descriptions = made(folder, monkeypatch, place, numbers, **transfer)
     outputs = {"table": folder / "transfer.csv", "figure": folder / "transfer.png"}
-    checks()["transfer"].write(config, "tiny", None, files, descriptions, outputs)
+    checks()["transfer"].write(CheckJob(config, "tiny", "", files, descriptions, outputs))
     return pd.read_csv(outputs["table"]), outputs
 
 
@@ -139,7 +140,7 @@ def test_without_any_prediction_there_are_empty_tables(tmp_path, monkeypatch):
     config, files, descriptions = made(tmp_path, monkeypatch, "frame", range(3), broken=True)
     for name in ("transfer", "degradation"):
         outputs = {"table": tmp_path / f"{name}.csv", "figure": tmp_path / f"{name}.png"}
-        checks()[name].write(config, "tiny", None, files, descriptions, outputs)
+        checks()[name].write(CheckJob(config, "tiny", "", files, descriptions, outputs))
         table = pd.read_csv(outputs["table"])
         assert len(table) == 0
         assert "p_adjusted" in table
