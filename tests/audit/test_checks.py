@@ -17,10 +17,8 @@ from saliency.experiment.selection import Selection
 from saliency.experiment.validation import complete_config
 from saliency.metrics.faithfulness import faithfulness
 from saliency.metrics.randomisation import randomisation_test
-from saliency.networks.describe import write_descriptions
 from saliency.networks.load import load_model
-from saliency.steps.fused import fused
-from tests.helpers.shards import files_of_shards, stored_shard
+from tests.helpers.shards import files_of_shards, fused_store
 from tests.helpers.workflow_project import Project, jobs
 
 AUDIT = {
@@ -58,12 +56,7 @@ def made(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         config = completed(project)
-        plan = Plan(config)
-        descriptions = [folder / "model.json", folder / "target_layer.json"]
-        write_descriptions(config, "tiny", dict(zip(("model", "target_layer"), descriptions, strict=True)))
-        for shard in plan.shards:
-            fused(stored_shard(config, "tiny", shard, project.store, descriptions))
-        yield project, config, descriptions
+        yield project, config, fused_store(config, "tiny", project.store, folder)
 
 
 def seen(project, rows):

@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
+from saliency.experiment.plan import Plan
+from saliency.networks.describe import write_descriptions
 from saliency.steps.classes import choose_classes
 from saliency.steps.explain import combine_shard, explain_shard
+from saliency.steps.fused import fused
 from saliency.steps.predict import predict_shard
 from saliency.steps.prepare import prepare
 from saliency.store.shard import Shard
@@ -14,6 +17,15 @@ def stored_shard(config, model, number, store, descriptions=()):
     shard = Shard(config, model, number, {}, list(descriptions))
     shard.files = {path: Path(store) / shard.plan.shard_key(path, number) for path in shard.plan.arrays}
     return shard
+
+
+def fused_store(config, model, store, folder):
+    """All shards of a model, as fused jobs make them, and its descriptions in a folder; their paths."""
+    descriptions = [folder / "model.json", folder / "target_layer.json"]
+    write_descriptions(config, model, dict(zip(("model", "target_layer"), descriptions, strict=True)))
+    for number in Plan(config).shards:
+        fused(stored_shard(config, model, number, store, descriptions))
+    return descriptions
 
 
 def files_of_shards(plan, store, target, shards=None):

@@ -14,13 +14,11 @@ from saliency.__main__ import main
 from saliency.experiment.plan import Plan
 from saliency.experiment.validation import complete_config
 from saliency.files.atomic_files import write_json
-from saliency.networks.describe import write_descriptions
-from saliency.steps.fused import fused
 from saliency.store.codec import read_shard, write_shard
 from saliency.store.layout import plan_specs, write_metadata
 from saliency.store.provenance import provenance
 from saliency.store.verify import delete_bad, verify
-from tests.helpers.shards import stored_shard
+from tests.helpers.shards import fused_store
 from tests.helpers.workflow_project import ROOT, Project
 from tests.workflow.test_volumes import NETWORK as VOLUME_NETWORK
 
@@ -34,12 +32,8 @@ def make_store(project):
     """What the workflow's jobs leave in a store, and beside it what `verify` reads; made in the working directory."""
     config, problems = complete_config(project.config)
     assert problems == []
-    descriptions = [project.results / "tiny" / name for name in ("model.json", "target_layer.json")]
-    write_descriptions(config, "tiny", dict(zip(("model", "target_layer"), descriptions, strict=True)))
-    plan = Plan(config)
+    plan, descriptions = Plan(config), fused_store(config, "tiny", project.store, project.results / "tiny")
     write_metadata(plan, "tiny", project.store, descriptions)
-    for number in plan.shards:
-        fused(stored_shard(config, "tiny", number, project.store, descriptions))
     write_json(provenance(config, [[path] for path in descriptions]), project.results / "provenance.json")
     return plan
 

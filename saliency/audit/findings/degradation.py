@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from saliency.audit.findings.finding import Finding, FindingKind
-from saliency.audit.findings.words import numbered_class, percent
+from saliency.audit.findings.words import class_name, numbered_class, percent
 from saliency.registry.fits import number
 from saliency.registry.key import Key
 
@@ -51,9 +51,7 @@ class DegradationFinding(FindingKind):
 
 def _finding(evidence: Evidence, test: Mapping[str, Any]) -> Finding:
     index = int(test["class"])
-    rows = evidence.rows_of_class(index)
-    name = evidence.samples["name"].iloc[rows[0]] if "name" in evidence.samples and len(rows) else ""
-    template, names = numbered_class(index, name)
+    template, names = numbered_class(index, class_name(evidence, index))
     begin = test["words"][0].upper() + test["words"][1:]
     return Finding(
         DegradationFinding.name,

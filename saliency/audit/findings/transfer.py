@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from saliency.audit.findings.finding import Finding, FindingKind
-from saliency.audit.findings.words import percent
+from saliency.audit.findings.words import class_name, percent
 from saliency.registry.fits import number
 from saliency.registry.key import Key
 
@@ -75,8 +75,7 @@ def _median_of_others(table: pd.DataFrame, test: Any) -> float:
 
 def _finding(evidence: Evidence, test: Mapping[str, Any]) -> Finding:
     index = int(test["class"])
-    rows = evidence.rows_of_class(index)
-    found = evidence.samples["name"].iloc[rows[0]] if "name" in evidence.samples and len(rows) else ""
+    found = class_name(evidence, index)
     name = f"'{found}'" if found else str(index)
     removed = (
         f" Without it, recall of class {{class}} falls from {percent(test['recall_before'])} to "

@@ -32,10 +32,14 @@ def class_words(evidence: Evidence, index: int) -> tuple[str, dict[str, str]]:
     >>> template, template.format(**names)
     ('Class 3{class}', 'Class 3 (wolf)')
     """
-    samples = evidence.samples
-    rows = evidence.rows_of_class(index)
-    template, names = numbered_class(index, samples["name"].iloc[rows[0]] if "name" in samples and len(rows) else "")
+    template, names = numbered_class(index, class_name(evidence, index))
     return f"Class {template}", names
+
+
+def class_name(evidence: Evidence, index: int) -> str:
+    """Name of a class; "" where it has none, or no sample is explained for it."""
+    samples, rows = evidence.samples, evidence.rows_of_class(index)
+    return str(samples["name"].iloc[rows[0]]) if "name" in samples and len(rows) else ""
 
 
 def numbered_class(index: int, name: str) -> tuple[str, dict[str, str]]:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from saliency.audit.leakage.direction import direction
+from saliency.audit.rates import wilson
 
 # Classes with fewer samples are left out: each fold has to hold one.
 FOLDS = 5
@@ -103,11 +104,8 @@ def balanced_interval(balanced_accuracy: float, counts: np.ndarray) -> tuple[flo
     >>> [round(bound, 3) for bound in balanced_interval(0.9, np.array([50, 50]))]
     [0.826, 0.945]
     """
-    from scipy import stats
-
     size = round(len(counts) ** 2 / (1 / counts).sum())
-    interval = stats.binomtest(round(balanced_accuracy * size), size).proportion_ci(0.95, method="wilson")
-    return float(interval.low), float(interval.high)
+    return wilson(round(balanced_accuracy * size), size)
 
 
 def facts_test(

@@ -15,10 +15,8 @@ from saliency.audit.evidence import Evidence
 from saliency.audit.findings.degradation import DegradationFinding
 from saliency.experiment.plan import Plan
 from saliency.experiment.validation import complete_config
-from saliency.networks.describe import write_descriptions
-from saliency.steps.fused import fused
 from tests.helpers.audit_data import THRESHOLDS
-from tests.helpers.shards import files_of_shards, stored_shard
+from tests.helpers.shards import files_of_shards, fused_store
 from tests.helpers.workflow_project import Project
 
 COUNT, NAMES = 45, ["a", "<b>", "c"]
@@ -71,9 +69,7 @@ def table(tmp_path_factory):
         patch.syspath_prepend(str(folder))
         config, problems = complete_config(project.config)
         assert problems == []
-        descriptions = [folder / "model.json", folder / "target_layer.json"]
-        write_descriptions(config, "tiny", dict(zip(("model", "target_layer"), descriptions, strict=True)))
-        fused(stored_shard(config, "tiny", 0, project.store, descriptions))
+        descriptions = fused_store(config, "tiny", project.store, folder)
         outputs = {"table": folder / "degradation.csv", "figure": folder / "degradation.png"}
         files = files_of_shards(Plan(config), project.store, "predicted")
         checks()["degradation"].write(CheckJob(config, "tiny", "", files, descriptions, outputs))

@@ -13,10 +13,8 @@ from saliency.audit.findings.transfer import TransferFinding
 from saliency.audit.probes.transfer import Row, mcnemar, paired_controls, transfer_table
 from saliency.experiment.plan import Plan
 from saliency.experiment.validation import complete_config
-from saliency.networks.describe import write_descriptions
-from saliency.steps.fused import fused
 from tests.helpers.audit_data import THRESHOLDS
-from tests.helpers.shards import files_of_shards, stored_shard
+from tests.helpers.shards import files_of_shards, fused_store
 from tests.helpers.workflow_project import Project
 
 SIDE, COUNT, NAMES = 30, 56, ["a", "<b>", "c"]
@@ -77,12 +75,8 @@ def made(folder, monkeypatch, place, numbers, broken=False, **transfer):
     monkeypatch.chdir(folder)
     config, problems = complete_config(project.config)
     assert problems == []
-    plan = Plan(config)
-    descriptions = [folder / "model.json", folder / "target_layer.json"]
-    write_descriptions(config, "tiny", dict(zip(("model", "target_layer"), descriptions, strict=True)))
-    for shard in plan.shards:
-        fused(stored_shard(config, "tiny", shard, project.store, descriptions))
-    return config, files_of_shards(plan, project.store, "predicted"), descriptions
+    descriptions = fused_store(config, "tiny", project.store, folder)
+    return config, files_of_shards(Plan(config), project.store, "predicted"), descriptions
 
 
 def audited(folder, monkeypatch, place, numbers=range(COUNT), **transfer):
