@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from saliency.audit.checks.registered import checks as checks_by_name
+from saliency.audit.checks.registered import checks as registered_checks
 from saliency.audit.evidence import Evidence
 from saliency.audit.findings.finding import Finding
 from saliency.audit.findings.ranking import ranked_findings
@@ -197,11 +197,7 @@ def write_findings(
     known = Evidence.from_json(evidence.read_text(encoding="utf-8"), samples, groups, tables)
     findings, left_out = ranked_findings(known, thresholds)
     links = {path.stem: os.path.relpath(path, findings_md.parent) for path in figures}
-    told = {
-        name: checks_by_name()[name].told(table, thresholds)
-        for name, table in tables.items()
-        if name in checks_by_name()
-    }
+    told = {name: check.told(tables[name], thresholds) for name, check in registered_checks().items() if name in tables}
     described = (findings, left_out, {**known.tested, **told}, {**known.settings, "findings": thresholds})
     write_atomically(findings_json, to_json(*described).encode())
     write_atomically(findings_md, to_markdown(*described, links).encode())
