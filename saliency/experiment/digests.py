@@ -63,6 +63,7 @@ class Digests:
         self.selection, self.sources = Selection(plan), Sources(plan)
         self._of_shard = lru_cache(maxsize=None)(self._uncached_of_shard)
         self._of_model = lru_cache(maxsize=None)(self._uncached_of_model)
+        self._facts = lru_cache(maxsize=None)(self._uncached_facts)
         self._shard_steps: dict[str, Callable[[str, int, str | None], str]] = {
             "prepare": self._prepare,
             "predict": self._predict,
@@ -184,7 +185,7 @@ class Digests:
         maps = [self._of_shard(name, model, shard, of) for of in self.plan.targets for name in self.plan.methods]
         return digest("sprites", step("sprites").version, maps, report_side(self.plan))
 
-    def _facts(self, shard: int) -> str:
+    def _uncached_facts(self, shard: int) -> str:
         plan = self.plan
         files = [self.sources.sample_fingerprint(name) for name in plan.values(plan.first_column, shard)]
         return digest("facts", step("facts").version, plan.values("id", shard), files, self.facts)
@@ -246,7 +247,7 @@ class Digests:
     def _audit(self, model: str, _: str | None) -> str:
         own = (*checks(), "findings")
         settings = {key: value for key, value in self.config["audit"].items() if key not in own}
-        return digest("audit", step("audit").version, self.of("metrics", model), settings)
+        return self._of_facts("audit", self.of("metrics", model), settings)
 
     def _findings(self, model: str, target: str | None) -> str:
         # A new kind has to be looked for as well, so that those in their first version are named too.
