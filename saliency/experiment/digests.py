@@ -171,15 +171,19 @@ class Digests:
         return digest("fused", last)
 
     def _measure(self, model: str, shard: int, _: str | None) -> str:
-        plan, column = self.plan, self.plan.mask_column
+        plan = self.plan
         maps = [self._of_shard(name, model, shard, target) for target in plan.targets for name in plan.measured]
-        masks = plan.values(column, shard) if column else []
-        files = [self.sources.sample_fingerprint(name) for name in masks] if column == "mask" else []
         settings = {key: self.config["audit"][key] for key in (*measure_keys(), "grid")}
-        values = input_config(self.config, model).get("mask_values")
         raised = {name: measure.version for name, measure in measures().items() if measure.version > 1}
         own = [settings, list(measures()), *([raised] if raised else [])]
-        return digest("measure", step("measure").version, maps, column, masks, files, values, *own)
+        return digest("measure", step("measure").version, maps, *self._masks(model, shard), *own)
+
+    def _masks(self, model: str, shard: int) -> list[Any]:
+        """What masks are read from."""
+        column = self.plan.mask_column
+        masks = self.plan.values(column, shard) if column else []
+        files = [self.sources.sample_fingerprint(name) for name in masks] if column == "mask" else []
+        return [column, masks, files, input_config(self.config, model).get("mask_values")]
 
     def _sprites(self, model: str, shard: int, _: str | None) -> str:
         maps = [self._of_shard(name, model, shard, of) for of in self.plan.targets for name in self.plan.methods]
@@ -289,6 +293,7 @@ class Digests:
         # A target's maps follow from the prepared samples.
         arrays = kind.arrays(self.plan.methods)
         names = self.plan.methods if target else list(dict.fromkeys(stored_array(name).step for name in arrays))
+        masked = kind.masks and self.plan.mask_column is not None
         return digest(
             check,
             step(check).version,
@@ -299,6 +304,7 @@ class Digests:
             self.config["models"][model]["outputs"],
             *([self.plan.labels(self.plan.samples.iloc[rows]).tolist()] if kind.labels else []),
             *([parts] if (parts := kind.parts()) else []),
+            *([self._masks(model, shard) for shard in self.plan.shards_of(rows)] if masked else []),
         )
 
     # Steps on the whole experiment.

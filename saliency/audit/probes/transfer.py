@@ -22,7 +22,7 @@ from scipy import stats
 from saliency.audit.checks.check import CheckJob
 from saliency.audit.checks.registered import checks
 from saliency.audit.groups import holm
-from saliency.audit.interventions.intervention import Intervention, Variant
+from saliency.audit.interventions.intervention import Intervention, MaskedIntervention, Variant
 from saliency.audit.interventions.registered import interventions
 from saliency.audit.probes.checked_samples import CheckedSamples
 from saliency.audit.probes.predictions import Predictions
@@ -146,15 +146,42 @@ class TransferTests:
             if reason:
                 yield Row(int(name), note=reason)
             else:
-                yield from self._of_class(int(name), *chosen)
+                yield from self._of_class(int(name), self._kinds(masked=False), *chosen)
+                yield from self._with_masks(int(name))
 
-    def _chosen(self, name: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    def _kinds(self, masked: bool) -> list[type[Intervention]]:
+        return [kind for kind in interventions().values() if issubclass(kind, MaskedIntervention) == masked]
+
+    def _with_masks(self, name: int) -> Iterator[Row]:
+        """Rows of what needs masks, of the pictures that have one; none without any."""
+        masked = self.predictions.masked
+        while masked.any():
+            chosen = self._chosen(name, masked)
+            numbers = np.concatenate(chosen)
+            self.predictions.load_masks(numbers)
+            masks = self.predictions.masks(numbers)
+            within = tuple(range(1, masks.ndim))
+            broken = numbers[masks.all(axis=within) | ~masks.any(axis=within)]
+            if len(broken):
+                # Others take their place, here and in the classes to come.
+                masked[broken] = False
+                continue
+            if reason := self._reason(*chosen[:2]):
+                yield Row(name, note=f"with a mask: {reason}")
+            else:
+                yield from self._of_class(name, self._kinds(masked=True), *chosen)
+            return
+
+    def _chosen(
+        self, name: int, usable: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Rows of the sources, of the targets, of the controls' sources, and of the class's own pictures."""
         label, predicted = self.table["label"].to_numpy(), self.table["predicted"].to_numpy()
+        usable = np.ones(len(label), dtype=bool) if usable is None else usable
         rng = np.random.default_rng([self.seed, name])
-        own = np.flatnonzero(np.where(label < 0, predicted, label) == name)
-        into = np.flatnonzero((predicted == name) & ((label == name) | (label < 0)))
-        elsewhere = rng.permutation(np.flatnonzero((predicted != name) & (label != name)))
+        own = np.flatnonzero(usable & (np.where(label < 0, predicted, label) == name))
+        into = np.flatnonzero(usable & (predicted == name) & ((label == name) | (label < 0)))
+        elsewhere = rng.permutation(np.flatnonzero(usable & (predicted != name) & (label != name)))
         sources = rng.permutation(into)[: self.settings["sources"]]
         targets = elsewhere[: self.settings["targets"]]
         # Other pictures than the targets, where there are enough.
@@ -172,11 +199,17 @@ class TransferTests:
         return ""
 
     def _of_class(
-        self, name: int, sources: np.ndarray, targets: np.ndarray, controls: np.ndarray, own: np.ndarray
+        self,
+        name: int,
+        kinds: Sequence[type[Intervention]],
+        sources: np.ndarray,
+        targets: np.ndarray,
+        controls: np.ndarray,
+        own: np.ndarray,
     ) -> Iterator[Row]:
         self.predictions.load(np.concatenate([sources, targets, controls, own]))
         spatial = self.predictions.pictures(targets[:1]).shape[2:]
-        for kind in interventions().values():
+        for kind in kinds:
             variants, left = kind.variants(spatial), targets
             if kind.screened:
                 few, left = targets[:SCREENED_ON], targets[SCREENED_ON:]
@@ -189,9 +222,8 @@ class TransferTests:
     def _turned(
         self, name: int, kind: type[Intervention], variant: Variant, targets: np.ndarray, sources: np.ndarray
     ) -> np.ndarray:
-        pictures = self.predictions.pictures
-        given = kind.give(pictures(targets), pictures(np.resize(sources, len(targets))), variant)
-        return self.predictions.classes_of(given) == name
+        changed = given(self.predictions, kind, variant, targets, np.resize(sources, len(targets)))
+        return self.predictions.classes_of(changed) == name
 
     def _tested(
         self,
@@ -214,7 +246,7 @@ class TransferTests:
             variant.name,
             variant.words,
             kind.verb,
-            kind.area(self.predictions.pictures(targets[:1]).shape[2:], variant),
+            area(self.predictions, kind, variant, targets),
             len(sources),
             len(targets),
             int(turned.sum()),
@@ -227,10 +259,36 @@ class TransferTests:
         )
         if gained - lost >= REMOVED_FROM * len(targets) and len(own):
             before = self.table["predicted"].to_numpy()[own] == name
-            pictures = self.predictions.pictures
-            without = self.predictions.classes_of(kind.remove(pictures(own), pictures(controls), variant)) == name
+            without = self.predictions.classes_of(removed(self.predictions, kind, variant, own, controls)) == name
             row.own, row.recall_before, row.recall_after = len(own), float(before.mean()), float(without.mean())
         return row
+
+
+def given(
+    predictions: Predictions, kind: type[Intervention], variant: Variant, targets: np.ndarray, sources: np.ndarray
+) -> np.ndarray:
+    """Loaded pictures of some targets, by number, with the property of their sources."""
+    shown = predictions.pictures(targets), predictions.pictures(sources)
+    if issubclass(kind, MaskedIntervention):
+        return kind.give_masked(*shown, variant, predictions.masks(targets), predictions.masks(sources))
+    return kind.give(*shown, variant)
+
+
+def removed(
+    predictions: Predictions, kind: type[Intervention], variant: Variant, own: np.ndarray, others: np.ndarray
+) -> np.ndarray:
+    """Loaded pictures, by number, without the property."""
+    shown = predictions.pictures(own), predictions.pictures(others)
+    if issubclass(kind, MaskedIntervention):
+        return kind.remove_masked(*shown, variant, predictions.masks(own), predictions.masks(others))
+    return kind.remove(*shown, variant)
+
+
+def area(predictions: Predictions, kind: type[Intervention], variant: Variant, targets: np.ndarray) -> float:
+    """Share of the loaded pictures' content that is given."""
+    if issubclass(kind, MaskedIntervention):
+        return kind.masked_area(predictions.masks(targets), variant)
+    return kind.area(predictions.samples.spatial, variant)
 
 
 def transfer_table(rows: Sequence[Row]) -> pd.DataFrame:
@@ -285,13 +343,14 @@ def transfer_figure(table: pd.DataFrame, predictions: Predictions, most: int = 6
     number_of = {name: number for number, name in enumerate(predictions.table["id"].astype(str))}
     pairs = np.array([[number_of[name] for name in best[column]] for column in ("source", "target")])
     predictions.load(pairs.ravel())
+    predictions.load_masks(pairs.ravel())
     figure = Figure(figsize=(7.5, 2.8 * len(best)), layout="constrained", dpi=110)
     parts = figure.subfigures(len(best), 1, squeeze=False)[:, 0]
     for part, test, source, target in zip(parts, best.itertuples(), *pairs, strict=True):
         kind = interventions()[test.intervention]
         shown = predictions.pictures(np.array([source, target]))
         variant = next(one for one in kind.variants(shown.shape[2:]) if one.name == test.variant)
-        result = kind.give(shown[1:], shown[:1], variant)
+        result = given(predictions, kind, variant, np.array([target]), np.array([source]))
         found = predictions.classes_of(result)[0]
         was = predictions.table["predicted"].to_numpy()[target]
         titles = (f"{test.source}: class {test[1]}", f"{test.target}: class {was}", f"result: class {found}")
