@@ -86,7 +86,7 @@ def write_audit(
         result = audit(samples, maps, pictures, measures, selection.audit_columns, audit_settings(config))
     names = read_class_names(config["models"][model]["class_names"])
     every, min_count = samples_of_target(metrics, target), config["audit"]["min_count"]
-    of_files, skipped = fact_groups(join_facts(facts), chosen) if facts else ({}, {})
+    of_files, repeated = fact_groups(join_facts(facts), chosen) if facts else ({}, {})
     columns = (selection.performance_columns, selection.whole_columns)
     rates = performance(every, chosen, *columns, names, min_count, of_files)
     probability, correct = (samples[name].to_numpy(dtype=float, na_value=np.nan) for name in ("probability", "correct"))
@@ -94,7 +94,7 @@ def write_audit(
     tested = {
         **result.evidence.tested,
         "facts": len(of_files),
-        "facts_skipped": skipped,
+        "facts_nearly_the_same": ", ".join(f"{name} as {other}" for name, other in repeated.items()) or None,
         "tests_of_performance": int(rates["p"].notna().sum()),
         "expected_calibration_error": float(calibration["error"].sum()) if len(calibration) else None,
     }

@@ -22,8 +22,9 @@ _NAMED = 3
 def differing(evidence: Evidence, thresholds: Mapping[str, Any], measures: tuple[str, ...], in_groups: bool) -> Any:
     """Rows of `Evidence.performance` whose gap is significant and large enough, as mappings.
 
-    Facts of files go together, dark with small for instance. So each measure of a class has one row of files, that of
-    the smallest p-value, and ``others`` of it names the other facts by which it differs.
+    Facts of files go together, dark with small for instance. So each measure of a class has one row of files: that of
+    the smallest p-value, of a share that is smaller than elsewhere if there is any. Its ``others`` are the other facts
+    by which it differs.
 
     Parameters
     ----------
@@ -41,7 +42,8 @@ def differing(evidence: Evidence, thresholds: Mapping[str, Any], measures: tuple
     differs = (table["p_adjusted"] < thresholds["alpha"]) & (table["gap"].abs() >= thresholds["min_difference"])
     found = table[wanted & differs]
     rows = found[found["source"] != "files"].to_dict("records")
-    of_files = found[found["source"] == "files"].sort_values("p", kind="stable")
+    of_files = found[found["source"] == "files"]
+    of_files = of_files.assign(higher=of_files["gap"] > 0).sort_values(["higher", "p"], kind="stable")
     for _, part in of_files.groupby(["measure", "class"], dropna=False, sort=False):
         names = part["column"].drop_duplicates().tolist()
         rows.append({**part.iloc[0].to_dict(), "others": [facts()[name].title for name in names[1 : _NAMED + 1]]})

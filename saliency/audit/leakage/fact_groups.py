@@ -33,22 +33,23 @@ def fact_groups(facts: pd.DataFrame, audited: np.ndarray | None = None) -> tuple
     groups
         By fact: each sample's group in words, NaN where it has none. Numbers are cut into `PARTS` of about the same
         number of samples, and equal values stay together; `MOST_VALUES` different values, and texts, are groups.
-    skipped
-        By fact: why it gives no groups. Of facts that say nearly the same (`SAME`), the first one counts.
+    repeated
+        By fact that gives no groups because one before it says nearly the same (`SAME`): that one. What is the same in
+        all samples gives none, either.
 
     Examples
     --------
     >>> table = pd.DataFrame({"width": [1, 2, 3, 4, 5, 6], "height": [2, 4, 6, 8, 10, 12], "format": "PNG"})
-    >>> groups, skipped = fact_groups(table)
+    >>> groups, repeated = fact_groups(table)
     >>> groups["width"].tolist()[::2]
     ['at most 2 px', 'above 2 px and at most 4 px', 'above 4 px']
-    >>> skipped
-    {'format': 'the same in all', 'height': 'nearly the same as width'}
+    >>> repeated
+    {'height': 'width'}
     """
     compared = [name for name, fact in registered_facts().items() if fact.compared and name in facts]
     table = facts[compared] if audited is None else facts.loc[audited, compared]
     groups: dict[str, pd.Series] = {}
-    skipped: dict[str, str] = {}
+    repeated: dict[str, str] = {}
     ranks: dict[str, pd.Series] = {}
     for name in compared:
         values = table[name].dropna()
@@ -56,16 +57,15 @@ def fact_groups(facts: pd.DataFrame, audited: np.ndarray | None = None) -> tuple
         if numeric:
             values = pd.Series([float(f"{value:.{DIGITS}g}") for value in values], index=values.index)
         if values.nunique() < 2:
-            skipped[name] = "the same in all"
             continue
         rank = values.rank()
         same = next((other for other, known in ranks.items() if _same(rank, known)), None)
         if same is not None:
-            skipped[name] = f"nearly the same as {same}"
+            repeated[name] = same
             continue
         ranks[name] = rank
         groups[name] = (_parts(values, name) if numeric else values.astype(object)).reindex(facts.index)
-    return groups, skipped
+    return groups, repeated
 
 
 def _same(rank: pd.Series, other: pd.Series) -> bool:
