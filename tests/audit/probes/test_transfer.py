@@ -39,6 +39,7 @@ PLACES = {
     "frame": "torch.cat([x[:, 0], x[:, -1], x[:, :, 0], x[:, :, -1]], 1).mean(1)",
     "window": "x[:, 23:27, 2:6].mean((1, 2))",
     "centre": "x[:, 12:18, 12:18].mean((1, 2))",
+    "anywhere": "nn.functional.avg_pool2d(x[:, None], 4, 1).amax((1, 2, 3))",
 }
 
 
@@ -49,6 +50,9 @@ def draw(number, place):
         if place == "frame":
             for line in (pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]):
                 line[:] = 255
+        elif place == "anywhere":
+            down, right = np.random.default_rng([1, number]).integers(0, SIDE - 4, 2, endpoint=True)
+            pixels[down : down + 4, right : right + 4] = 255
         else:
             pixels[{"window": (slice(23, 27), slice(2, 6)), "centre": (slice(12, 18),) * 2}[place]] = 255
     else:
@@ -108,7 +112,8 @@ def test_a_frame_that_decides_is_found_and_taken_away(tmp_path, monkeypatch):
     others = table[(table["class"] != 1) & (table["intervention"] == "frame")]
     assert others["effect"].max() < 0.3
     findings = found(table)
-    assert {finding.numbers["class"] for finding in findings} == {1}
+    # Class 2 is told by the centre, which is where its patches are cut.
+    assert {one.numbers["class"] for one in findings if one.numbers["intervention"] != "patch"} == {1}
     assert findings[0].sentence.startswith(
         "Pasting the outer frame (4 % of each side) of class '<b>' pictures to 24 others turns 24 of them into class "
         "'<b>' (0 with those of other classes"
@@ -160,7 +165,28 @@ def test_a_mark_in_one_window_is_found_there(tmp_path, monkeypatch):
     assert down[0] <= 100 * 23 / SIDE <= 100 * 27 / SIDE <= down[1]
     assert right[0] <= 100 * 2 / SIDE <= 100 * 6 / SIDE <= right[1]
     assert best["recall_after"] == 0
-    assert {finding.numbers["class"] for finding in found(table)} == {1}
+    assert {one.numbers["class"] for one in found(table) if one.numbers["intervention"] != "patch"} == {1}
+
+
+def test_a_mark_that_moves_is_cut_out_and_pasted(tmp_path, monkeypatch):
+    """Boxes of 9 pixels that begin at 0, 5, 10, 16 and 21 hold every square of 4 pixels."""
+    table, outputs = audited(tmp_path, monkeypatch, "anywhere")
+    patches = table[(table["class"] == 1) & (table["intervention"] == "patch")]
+    assert patches["variant"].tolist() == ["in place", "elsewhere"]
+    assert patches["turned"].tolist() == [24, 24]
+    assert patches["control_turned"].tolist() == [0, 0]
+    assert patches["sources"].tolist() == [12, 12]
+    assert patches["area"].tolist() == pytest.approx([(9 / SIDE) ** 2] * 2)
+    assert patches["recall_after"].isna().all()
+    # The others are told by the centre, and only there.
+    others = table[(table["class"] != 1) & (table["intervention"] == "patch")]
+    assert others.loc[others["variant"] == "elsewhere", "effect"].max() < 0.3
+    assert found(table)[0].sentence.startswith(
+        "Pasting the decisive patch (the box on which each prediction rests most) of class '<b>' pictures to 24 others "
+        "turns 24 of them into class '<b>' (0 with those of other classes"
+    )
+    with Image.open(outputs["figure"]) as figure:
+        assert min(figure.size) > 300
 
 
 def test_what_the_network_does_not_see_is_quiet(tmp_path, monkeypatch):
@@ -183,6 +209,14 @@ def test_budget_and_small_classes_are_named(tmp_path, monkeypatch):
 def test_mcnemar_equals_the_sign_test(gained, lost):
     expected = stats.binomtest(gained, gained + lost, alternative="greater").pvalue if gained + lost else 1
     assert mcnemar(gained, lost) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("turned", "after", "count"), [(20, 0.95, 0), (20, 0.85, 0), (20, 0.8, 1), (20, np.nan, 1), (24, 0.95, 1)]
+)
+def test_what_a_class_does_not_miss_has_to_turn_half(turned, after, count):
+    test = Row(1, "window", "w", "window", "Pasting", 0.1, 24, 48, turned, 0, turned, 0, 1e-6, 48, 0.9, after)
+    assert len(found(transfer_table([test]))) == count
 
 
 def test_p_values_of_properties_without_effect_are_valid():
