@@ -9,6 +9,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from saliency.audit.pictures import read_pictures
 from saliency.experiment.config import Config, read_class_names
 from saliency.experiment.plan import Plan
 from saliency.files.atomic_files import write_atomically
@@ -78,6 +79,7 @@ def write_report(
     findings: Sequence[str | Path],
     errors: Path,
     folder: Path,
+    pictures: Mapping[str, Sequence[str | Path]] | None = None,
 ) -> None:
     """Write the page; the pictures and the data of each model lie beside it.
 
@@ -93,10 +95,17 @@ def write_report(
         ``errors.csv``.
     folder
         Gets ``index.html``, ``assets/`` and ``data/samples.js``.
+    pictures
+        By check: the file with its pictures of each model (`saliency.audit.pictures`).
     """
     plan = Plan(config)
     read = iter(map(read_findings, map(Path, findings)))
     documents = {model: {target: next(read) for target in plan.targets} for model in plan.models}
+    shown = {
+        model: {check: read_pictures(Path(paths[number])) for check, paths in (pictures or {}).items()}
+        for number, model in enumerate(plan.models)
+    }
+    settings = page_settings(plan, documents)
     failed = failures(errors, plan.models)
     style = style_sheet()
     style_hash = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
@@ -114,14 +123,14 @@ def write_report(
             for model, path in zip(plan.models, predictions, strict=True)
         ],
         targets=[
-            target_findings(plan, model, target, document)
+            target_findings(plan, model, target, document, shown[model], settings["class_names"][model])
             for model, of_model in documents.items()
             for target, document in of_model.items()
         ],
         failures=failed,
         style=Markup(style),
         style_hash=style_hash,
-        settings=Markup(script_json(page_settings(plan, documents))),
+        settings=Markup(script_json(settings)),
         scripts=SCRIPTS,
     )
     for name in SCRIPTS:

@@ -11,4 +11,5 @@ with job_log(snakemake.log[0]):
         snakemake.input.findings,
         Path(snakemake.input.errors),
         Path(snakemake.output.page).parent,
+        {name: snakemake.input[name] for name in snakemake.params.shown},
     )
