@@ -12,6 +12,8 @@ from saliency.audit.calibration import reliability
 from saliency.audit.clusters import ClusterSettings
 from saliency.audit.grid_files import DiskArray, read_grids
 from saliency.audit.groups import grouping_columns
+from saliency.audit.leakage.fact_groups import fact_groups
+from saliency.audit.leakage.fact_table import join_facts
 from saliency.audit.mean_maps import MeanMaps
 from saliency.audit.performance import confusion, performance
 from saliency.audit.run import AuditSettings, audit
@@ -49,6 +51,7 @@ def write_audit(
     metrics: Path,
     grids: Sequence[Path],
     outputs: Mapping[str, Path],
+    facts: Sequence[Path] = (),
 ) -> None:
     """Audit one target of a model; `saliency.audit.document.write_findings` tells what was found.
 
@@ -64,6 +67,8 @@ def write_audit(
         The NPZ files of all shards.
     outputs
         ``evidence, distributions, groups, maps, clusters, performance, confusion, calibration``: files to write.
+    facts
+        What `saliency.audit.leakage.fact_table.write_facts` wrote, of all shards; none where there are no facts.
 
     Raises
     ------
@@ -81,16 +86,22 @@ def write_audit(
         result = audit(samples, maps, pictures, measures, selection.audit_columns, audit_settings(config))
     names = read_class_names(config["models"][model]["class_names"])
     every, min_count = samples_of_target(metrics, target), config["audit"]["min_count"]
-    rates = performance(every, chosen, selection.performance_columns, selection.whole_columns, names, min_count)
+    of_files, repeated = fact_groups(join_facts(facts), chosen) if facts else ({}, {})
+    columns = (selection.performance_columns, selection.whole_columns)
+    rates = performance(every, chosen, *columns, names, min_count, of_files)
     probability, correct = (samples[name].to_numpy(dtype=float, na_value=np.nan) for name in ("probability", "correct"))
     calibration = reliability(probability, correct)
     tested = {
         **result.evidence.tested,
+        "facts": len(of_files),
+        "facts_nearly_the_same": ", ".join(f"{name} as {other}" for name, other in repeated.items()) or None,
         "tests_of_performance": int(rates["p"].notna().sum()),
         "expected_calibration_error": float(calibration["error"].sum()) if len(calibration) else None,
     }
     # Predictions do not depend on what is explained: they are told of once.
     told = rates if target == plan.targets[0] else rates[:0]
+    # With many classes, facts have more rows than all else: those that can be no finding are left to the table.
+    told = told[(told["source"] != "files") | (told["p_adjusted"] < 1)]
     evidence = replace(result.evidence, performance=told, tested=tested)
     clusters = pd.DataFrame({"id": samples["id"], "class": samples["class"], "cluster": result.clusters})
     for name, table in (

@@ -10,16 +10,13 @@ import pandas as pd
 
 from saliency.audit.grid import pool
 from saliency.audit.grid_files import write_grids
-from saliency.exceptions import InputError
-from saliency.experiment.config import Config, input_config, read_class_names
+from saliency.audit.masks import read_masks
+from saliency.experiment.config import Config, read_class_names
 from saliency.experiment.plan import Plan
 from saliency.files.atomic_files import write_atomically
 from saliency.files.spreadsheet import csv_bytes
 from saliency.metrics.registered import measure_keys
 from saliency.metrics.table import measure_shard
-from saliency.readers.boxes import boxes_mask
-from saliency.readers.images import Preprocessing, image_size
-from saliency.readers.samples import preprocessing_of
 from saliency.steps.predictions import read_predictions
 from saliency.store.shard import Shard
 
@@ -48,35 +45,6 @@ def pooling_grids(feature_shape: Sequence[int], spatial: Sequence[int], cells: i
     return grid, [count * max(1, min(finer, size // count)) for count, size in zip(grid, spatial, strict=True)]
 
 
-def read_masks(shard: Shard) -> np.ndarray | None:
-    """Masks of a shard's samples, ``(n, *spatial)``, bool; None where the manifest has none.
-
-    Empty for samples without one, and for those whose mask cannot be read, which the log names.
-    """
-    column = shard.plan.mask_column
-    if column is None:
-        return None
-    masks = np.zeros((len(shard), *shard.specs["inputs"].shape[1:]), dtype=bool)
-    preprocessing = preprocessing_of(input_config(shard.config, shard.model))
-    files = shard.plan.mask_files(shard.rows, shard.model)
-    for number, (text, found) in enumerate(zip(shard.rows[column], files, strict=True)):
-        if not text:
-            continue
-        try:
-            if column == "mask":
-                masks[number] = preprocessing.read_mask(found)
-            elif isinstance(preprocessing, Preprocessing):
-                masks[number] = boxes_mask(text, image_size(found["path"]), preprocessing)
-        except InputError as error:
-            log.warning(
-                "sample '%s', column %s: %s: it is measured without a mask",
-                shard.rows["id"].iloc[number],
-                column,
-                error,
-            )
-    return masks
-
-
 def measure(shard: Shard, table: Path, grids: Path) -> None:
     """Measure a shard's maps.
 
@@ -94,7 +62,8 @@ def measure(shard: Shard, table: Path, grids: Path) -> None:
     plan, settings = shard.plan, shard.config["audit"]
     spatial = shard.specs["inputs"].shape[1:]
     maps = {target: {name: shard.read(f"{target}/{name}") for name in plan.measured} for target in plan.targets}
-    found = measure_shard(maps, read_masks(shard), spatial, {name: settings[name] for name in measure_keys()})
+    masks = read_masks(plan, shard.model, shard.rows, spatial)
+    found = measure_shard(maps, masks, spatial, {name: settings[name] for name in measure_keys()})
     classes = {target: shard.read(f"{target}/class") for target in maps}
     rows = found.pop("row").to_numpy()
     explained = [int(classes[target][row]) for target, row in zip(found["target"], rows, strict=True)]

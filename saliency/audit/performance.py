@@ -1,8 +1,8 @@
-"""How often a model is right: by class, and by class in each group of the manifest."""
+"""How often a model is right: by class, and by class in each group of the manifest, or by facts of the files."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,7 @@ from saliency.experiment.keys.audit_settings import STATISTICS_KEYS
 from saliency.registry.key import default_of
 
 PERFORMANCE_COLUMNS = (
-    *("measure", "column", "group", "among", "class", "name"),
+    *("measure", "source", "column", "group", "among", "class", "name"),
     *("right", "count", "share", "low", "high"),
     *("right_rest", "count_rest", "share_rest", "low_rest", "high_rest"),
     *("prevalence", "prevalence_rest", "compared", "gap", "p", "p_adjusted", "misses"),
@@ -56,8 +56,9 @@ def performance(
     whole_columns: Sequence[str] = (),
     names: Sequence[str] = (),
     min_count: int = default_of(STATISTICS_KEYS, "min_count"),
+    facts: Mapping[str, pd.Series] | None = None,
 ) -> pd.DataFrame:
-    r"""Accuracy, recall and precision: over all samples, by class, and in each group of the manifest.
+    r"""Accuracy, recall and precision: over all samples, by class, and in each group of the manifest or of files.
 
     .. math:: recall_c = \frac{n_{cc}}{\sum_j n_{cj}}, \qquad precision_c = \frac{n_{cc}}{\sum_j n_{jc}}
 
@@ -80,17 +81,19 @@ def performance(
         Of the classes; may be empty.
     min_count
         A comparison with fewer samples on one side is not tested.
+    facts
+        By fact of the files: each sample's group, NaN where it has none (`saliency.audit.leakage.fact_groups`).
 
     Returns
     -------
     DataFrame
-        One row for each share: ``measure`` ("accuracy", "recall" or "precision"), ``column, group`` ("" for all
-        samples), ``among`` ("audited" or "all"), ``class`` (None for accuracy), ``name``; ``right`` of ``count``, their
-        ``share`` and its Wilson interval ``low, high``; the same of the rest, with ``_rest``; for the precision of a
-        class in a group its ``prevalence`` among the labels there and in the rest; ``gap``, the share less that of the
-        rest, of accuracy within classes over the ``compared`` samples whose class occurs in the rest; ``p``, NaN where
-        nothing is tested, and ``p_adjusted``, corrected by Holm's method over all tests of the table; ``misses``, ids
-        of the wrong predictions, the surest first.
+        One row for each share: ``measure`` ("accuracy", "recall" or "precision"), ``source`` ("manifest" or "files") of
+        ``column, group`` (all "" for all samples), ``among`` ("audited" or "all"), ``class`` (None for accuracy),
+        ``name``; ``right`` of ``count``, their ``share`` and its Wilson interval ``low, high``; the same of the rest,
+        with ``_rest``; for the precision of a class in a group its ``prevalence`` among the labels there and in the
+        rest; ``gap``, the share less that of the rest, of accuracy within classes over the ``compared`` samples whose
+        class occurs in the rest; ``p``, NaN where nothing is tested, and ``p_adjusted``, corrected by Holm's method
+        over all tests of the table; ``misses``, ids of the wrong predictions, the surest first.
 
     Notes
     -----
@@ -108,24 +111,23 @@ def performance(
     >>> table["misses"][1]
     ['b']
     """
-    known = samples["correct"].notna().to_numpy()
-    surest = np.argsort(-samples["probability"].to_numpy(dtype=float, na_value=np.nan), kind="stable")
-    rows: list[dict[str, Any]] = []
-    for among, chosen, wanted in (("audited", audited, columns), ("all", np.ones(len(samples), bool), whole_columns)):
-        table = samples.iloc[surest[(chosen & known)[surest]]]
-        label, predicted, correct = (
-            table[name].to_numpy(dtype=int) for name in ("label", "predicted_class", "correct")
-        )
-        said = _Said(label, predicted, correct, table["id"].to_numpy(dtype=object), min_count)
-        if among == "audited":
-            rows += [{"column": "", "group": "", "among": among, **row} for row in _of_classes(said)]
-        groups, _ = grouping_columns(samples[chosen], wanted, min_count)
+    every = np.ones(len(samples), dtype=bool)
+    said = _Said.of(samples, audited, min_count)
+    of_all = {"source": "", "column": "", "group": "", "among": "audited"}
+    rows = [{**of_all, **row} for row in _of_classes(said)]
+    for source, among, chosen, grouped in (
+        ("manifest", "audited", audited, samples[list(columns)]),
+        ("manifest", "all", every, samples[list(whole_columns)]),
+        ("files", "audited", audited, pd.DataFrame(facts or {}, index=samples.index)),
+    ):
+        groups, _ = grouping_columns(grouped.loc[chosen], list(grouped.columns), min_count)
+        said = _Said.of(samples, chosen, min_count) if groups else said
         for column, members in groups.items():
-            group = members.reindex(table.index).fillna("").to_numpy(dtype=object)
-            rows += [{"column": column, "among": among, **row} for row in _of_groups(said, group)]
+            group = members.reindex(said.index).fillna("").to_numpy(dtype=object)
+            rows += [{"source": source, "column": column, "among": among, **row} for row in _of_groups(said, group)]
     found = pd.DataFrame(rows, columns=list(PERFORMANCE_COLUMNS), dtype=object)
     found["name"] = ["" if index is None else _name(index, names) for index in found["class"]]
-    numbers = found.columns.drop(["measure", "column", "group", "among", "class", "name", "misses"])
+    numbers = found.columns.drop(["measure", "source", "column", "group", "among", "class", "name", "misses"])
     found = found.astype(dict.fromkeys(numbers, float)).astype({"right": int, "count": int})
     found["p_adjusted"] = holm(found["p"].to_numpy())
     return found
@@ -135,11 +137,22 @@ def performance(
 class _Said:
     """Predictions with a label, the surest first."""
 
+    index: pd.Index
     label: np.ndarray
     predicted: np.ndarray
     correct: np.ndarray
     ids: np.ndarray
     min_count: int
+
+    @classmethod
+    def of(cls, samples: pd.DataFrame, chosen: np.ndarray, min_count: int) -> Self:
+        """Those of the chosen samples."""
+        surest = np.argsort(-samples["probability"].to_numpy(dtype=float, na_value=np.nan), kind="stable")
+        table = samples.iloc[surest[(chosen & samples["correct"].notna().to_numpy())[surest]]]
+        label, predicted, correct = (
+            table[name].to_numpy(dtype=int) for name in ("label", "predicted_class", "correct")
+        )
+        return cls(table.index, label, predicted, correct, table["id"].to_numpy(dtype=object), min_count)
 
     @property
     def by_class(self) -> tuple[tuple[str, np.ndarray], ...]:
@@ -206,16 +219,16 @@ def _tested_once(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 def _compare(said: _Said, inside: np.ndarray, outside: np.ndarray, strata: np.ndarray | None = None) -> dict[str, Any]:
     """How often the predictions in some rows are right, and those in others."""
     found: dict[str, Any] = {"misses": said.ids[inside[said.correct[inside] == 0]].tolist()}
-    stratum = np.zeros_like(said.label) if strata is None else strata
-    width = int(stratum.max(initial=0)) + 1
+    width = 1 if strata is None else int(strata.max(initial=0)) + 1
     sides = []
     for end, rows in (("", inside), ("_rest", outside)):
         all_right, size = int(said.correct[rows].sum()), len(rows)
         low, high = wilson(all_right, size)
         found |= {f"right{end}": all_right, f"count{end}": size, f"share{end}": all_right / size if size else np.nan}
         found |= {f"low{end}": low, f"high{end}": high}
-        counts = np.bincount(stratum[rows], minlength=width)
-        sides += [np.bincount(stratum[rows], said.correct[rows], width).astype(int), counts]
+        stratum = np.zeros(size, dtype=int) if strata is None else strata[rows]
+        counts = np.bincount(stratum, minlength=width)
+        sides += [np.bincount(stratum, said.correct[rows], width).astype(int), counts]
     # Strata that only one side has say nothing.
     right, count, right_rest, count_rest = (of[(sides[1] > 0) & (sides[3] > 0)] for of in sides)
     compared = int(count.sum())

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from saliency.audit.grid import pool
 from saliency.experiment.report_size import report_shape
@@ -107,7 +108,7 @@ def middle_slice(before: np.ndarray, after: np.ndarray) -> int:
     return int(changed[0] + changed[-1]) // 2 if len(changed) else before.shape[-1] // 2
 
 
-def strongest(effects: Sequence[float]) -> list[int]:
+def strongest(effects: ArrayLike) -> list[int]:
     """Numbers of the rows that may have pictures, the strongest effect first.
 
     Examples

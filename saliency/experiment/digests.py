@@ -63,6 +63,7 @@ class Digests:
         self.selection, self.sources = Selection(plan), Sources(plan)
         self._of_shard = lru_cache(maxsize=None)(self._uncached_of_shard)
         self._of_model = lru_cache(maxsize=None)(self._uncached_of_model)
+        self._facts = lru_cache(maxsize=None)(self._uncached_facts)
         self._shard_steps: dict[str, Callable[[str, int, str | None], str]] = {
             "prepare": self._prepare,
             "predict": self._predict,
@@ -170,21 +171,25 @@ class Digests:
         return digest("fused", last)
 
     def _measure(self, model: str, shard: int, _: str | None) -> str:
-        plan, column = self.plan, self.plan.mask_column
+        plan = self.plan
         maps = [self._of_shard(name, model, shard, target) for target in plan.targets for name in plan.measured]
-        masks = plan.values(column, shard) if column else []
-        files = [self.sources.sample_fingerprint(name) for name in masks] if column == "mask" else []
         settings = {key: self.config["audit"][key] for key in (*measure_keys(), "grid")}
-        values = input_config(self.config, model).get("mask_values")
         raised = {name: measure.version for name, measure in measures().items() if measure.version > 1}
         own = [settings, list(measures()), *([raised] if raised else [])]
-        return digest("measure", step("measure").version, maps, column, masks, files, values, *own)
+        return digest("measure", step("measure").version, maps, *self._masks(model, shard), *own)
+
+    def _masks(self, model: str, shard: int) -> list[Any]:
+        """What masks are read from."""
+        column = self.plan.mask_column
+        masks = self.plan.values(column, shard) if column else []
+        files = [self.sources.sample_fingerprint(name) for name in masks] if column == "mask" else []
+        return [column, masks, files, input_config(self.config, model).get("mask_values")]
 
     def _sprites(self, model: str, shard: int, _: str | None) -> str:
         maps = [self._of_shard(name, model, shard, of) for of in self.plan.targets for name in self.plan.methods]
         return digest("sprites", step("sprites").version, maps, report_side(self.plan))
 
-    def _facts(self, shard: int) -> str:
+    def _uncached_facts(self, shard: int) -> str:
         plan = self.plan
         files = [self.sources.sample_fingerprint(name) for name in plan.values(plan.first_column, shard)]
         return digest("facts", step("facts").version, plan.values("id", shard), files, self.facts)
@@ -246,7 +251,7 @@ class Digests:
     def _audit(self, model: str, _: str | None) -> str:
         own = (*checks(), "findings")
         settings = {key: value for key, value in self.config["audit"].items() if key not in own}
-        return digest("audit", step("audit").version, self.of("metrics", model), settings)
+        return self._of_facts("audit", self.of("metrics", model), settings)
 
     def _findings(self, model: str, target: str | None) -> str:
         # A new kind has to be looked for as well, so that those in their first version are named too.
@@ -288,6 +293,7 @@ class Digests:
         # A target's maps follow from the prepared samples.
         arrays = kind.arrays(self.plan.methods)
         names = self.plan.methods if target else list(dict.fromkeys(stored_array(name).step for name in arrays))
+        masked = kind.masks and self.plan.mask_column is not None
         return digest(
             check,
             step(check).version,
@@ -298,6 +304,7 @@ class Digests:
             self.config["models"][model]["outputs"],
             *([self.plan.labels(self.plan.samples.iloc[rows]).tolist()] if kind.labels else []),
             *([parts] if (parts := kind.parts()) else []),
+            *([self._masks(model, shard) for shard in self.plan.shards_of(rows)] if masked else []),
         )
 
     # Steps on the whole experiment.

@@ -9,14 +9,18 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from saliency.audit.leakage.fact_groups import fact_groups
+from saliency.audit.leakage.fact_table import join_facts
 from saliency.audit.pictures import read_pictures
 from saliency.experiment.config import Config, read_class_names
 from saliency.experiment.plan import Plan
+from saliency.experiment.selection import audited_rows
 from saliency.files.atomic_files import write_atomically
 from saliency.methods.registered import method
 from saliency.report.asset_files import SCRIPTS, script, style_sheet, table_library
 from saliency.report.colour_maps import DIVERGING, SEQUENTIAL, colour_table
 from saliency.report.overview import (
+    fact_column,
     failures,
     model_summary,
     page_findings,
@@ -28,12 +32,23 @@ from saliency.report.tiles import tile_size
 from saliency.steps.predictions import read_predictions
 
 
-def samples_data(plan: Plan, problems: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
-    """The manifest, and what is wrong with the samples that failed, by model and id."""
-    columns = [
-        {"name": name, **codes(plan.samples[name].tolist())} for name in plan.samples if name not in ("id", "label")
-    ]
+def samples_data(
+    plan: Plan, problems: Mapping[str, Mapping[str, str]], further: Mapping[str, Sequence[str]]
+) -> dict[str, Any]:
+    """The manifest with further columns, and what is wrong with the samples that failed, by model and id."""
+    manifest = {str(name): plan.samples[name].tolist() for name in plan.samples if name not in ("id", "label")}
+    added = {name: values for name, values in further.items() if name not in manifest}
+    columns = [{"name": name, **codes(values)} for name, values in (manifest | added).items()]
     return {"ids": plan.samples["id"].tolist(), "columns": columns, "problems": problems}
+
+
+def told_facts(plan: Plan, documents: Sequence[Mapping[str, Any]], facts: Sequence[Path]) -> dict[str, list[str]]:
+    """Columns of the facts that findings name: in which group each audited sample is, "" where it is in none."""
+    named = {finding["numbers"].get("fact") for document in documents for finding in document["findings"]} - {None}
+    if not named:
+        return {}
+    groups, _ = fact_groups(join_facts(facts)[sorted(named)], audited_rows(plan.samples, plan.config["audit"]["where"]))
+    return {fact_column(name): members.fillna("").tolist() for name, members in groups.items()}
 
 
 def page_settings(plan: Plan, documents: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -79,6 +94,7 @@ def write_report(
     findings: Sequence[str | Path],
     errors: Path,
     folder: Path,
+    facts: Sequence[Path] = (),
     pictures: Mapping[str, Sequence[str | Path]] | None = None,
 ) -> None:
     """Write the page; the pictures and the data of each model lie beside it.
@@ -95,6 +111,8 @@ def write_report(
         ``errors.csv``.
     folder
         Gets ``index.html``, ``assets/`` and ``data/samples.js``.
+    facts
+        What `saliency.audit.leakage.fact_table.write_facts` wrote, of all shards.
     pictures
         By check: the file with its pictures of each model (`saliency.audit.pictures`).
     """
@@ -137,5 +155,7 @@ def write_report(
         write_atomically(folder / "assets" / name, script(name))
     for name, content in table_library().items():
         write_atomically(folder / "assets" / name, content)
-    write_atomically(folder / "data" / "samples.js", data_script("samples", samples_data(plan, failed["problems"])))
+    told = told_facts(plan, [document for of_model in documents.values() for document in of_model.values()], facts)
+    samples = samples_data(plan, failed["problems"], told)
+    write_atomically(folder / "data" / "samples.js", data_script("samples", samples))
     write_atomically(folder / "index.html", page.encode())

@@ -169,9 +169,22 @@ def _filters(plan: Plan, numbers: Mapping[str, Any]) -> dict[str, str]:
     found = {name: str(numbers[name]) for name in names if numbers.get(name) is not None}
     if "measure" in numbers:
         found["correct"] = "labelled"
+    if "fact" in numbers:
+        return found | {f"col.{fact_column(str(numbers['fact']))}": str(numbers["group"])}
     column = str(numbers.get("column", ""))
     # A group has a value in common, or lies in an interval of numbers.
     return found | ({f"col.{column}": str(numbers["group"])} if column in plan.samples else {})
+
+
+def fact_column(name: str) -> str:
+    """Name of a column of the page that says in which group a fact of the files puts each sample.
+
+    Examples
+    --------
+    >>> fact_column("bytes")
+    'file: bytes'
+    """
+    return f"file: {name}"
 
 
 def page_findings(document: Mapping[str, Any]) -> list[dict[str, Any]]:

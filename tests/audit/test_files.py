@@ -201,6 +201,41 @@ def test_predictions_are_told_of_with_the_first_target_only(tmp_path, monkeypatc
     assert calibration["error"].tolist() == [pytest.approx(0.9 - 2 / 3, abs=1e-6)]
 
 
+def test_accuracy_by_facts_becomes_a_finding(tmp_path, monkeypatch):
+    """Class 1 is missed in the smaller files, in the audited half of the samples as in the other."""
+    monkeypatch.chdir(tmp_path)
+    config = write_audit_inputs(tmp_path, 240)
+    metrics, row = tmp_path / "metrics.parquet", np.arange(240)
+    table = pd.read_parquet(metrics)
+    small = row % 4 < 2
+    table["predicted_class"] = table["predicted_class"].where((table["label"] != 1) | ~small, 2)
+    table["correct"] = table["predicted_class"] == table["label"]
+    table.to_parquet(metrics)
+    facts = pd.DataFrame({"id": table["id"], "bytes": np.where(small, 9000.0, 99_000), "width": 64.0,
+                          "sharpness": np.where(small, 7.0, 3)})  # fmt: skip
+    for shard in range(2):
+        facts[120 * shard : 120 * (shard + 1)].to_parquet(tmp_path / f"{shard}.parquet")
+    shards, outputs = (
+        [tmp_path / f"{shard}.parquet" for shard in range(2)],
+        {name: tmp_path / name for name in AUDIT_TABLES},
+    )
+    write_audit(config, "net", "predicted", metrics, [tmp_path / "0.npz"], outputs, shards)
+    rates = pd.read_csv(outputs["performance"]).set_index(["measure", "column", "class", "group"]).sort_index()
+    found = rates.loc[("recall", "bytes", 1, "9 kB")]
+    assert found[["source", "among", "right", "count", "right_rest", "count_rest"]].tolist() == [
+        *("files", "audited", 0, 20, 20, 20),
+    ]
+    written = {"findings_json": tmp_path / "findings.json", "findings_md": tmp_path / "findings.md"}
+    write_findings(config, "predicted", metrics, outputs["evidence"], [], {}, **written)
+    document = json.loads(written["findings_json"].read_text())
+    assert document["tested"]["facts"] == 1
+    assert document["tested"]["facts_nearly_the_same"] == "sharpness as bytes"
+    (told,) = [one for one in document["findings"] if one["numbers"].get("measure") == "recall"
+               and one["numbers"].get("fact")]  # fmt: skip
+    assert told["numbers"]["label"] == 1
+    assert "where the file size is 9 kB: the model finds 0 of 20 samples" in told["sentence"]
+
+
 def test_thresholds_come_from_the_config(job):
     job.config["audit"]["shortcuts"]["min_contrast"] = 0.6
     job.config["audit"]["seed"] = 7

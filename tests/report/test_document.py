@@ -7,10 +7,12 @@ import re
 import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from PIL import Image
 
+from saliency.audit.measure import write_parquet
 from saliency.experiment.digests import Digests
 from saliency.experiment.plan import Plan
 from saliency.experiment.report_size import report_shape, report_side
@@ -20,6 +22,7 @@ from saliency.figures.webp import webp
 from saliency.methods.registered import methods
 from saliency.methods.upsampling import upsample
 from saliency.report.asset_files import PACKAGE, SCRIPTS, assets_fingerprint, view_scripts
+from saliency.report.document import samples_data, told_facts
 from saliency.report.links import page_link
 from saliency.report.overview import target_findings
 from saliency.report.scripts import script_json
@@ -127,11 +130,30 @@ def test_settings_of_the_report_make_only_its_files_again(tmp_path, monkeypatch)
             {"label": "0", "correct": "labelled", "col.site": "a"},
         ),
         ({"measure": "precision", "predicted": 2}, {"predicted": "2", "correct": "labelled"}),
+        (
+            {"measure": "recall", "label": 0, "fact": "bytes", "group": "at most 12 kB"},
+            {"label": "0", "correct": "labelled", "col.file: bytes": "at most 12 kB"},
+        ),
     ],
 )
 def test_findings_link_to_pictures_of_their_samples(tmp_path, monkeypatch, numbers, link):
     plan = plan_of(tmp_path, monkeypatch, 5)
     assert pictures_of_finding(plan, numbers) == page_link("gallery", None, {"finding": "0"} | link)
+
+
+def test_facts_that_findings_name_become_columns(tmp_path, monkeypatch):
+    plan = plan_of(tmp_path, monkeypatch, 6)
+    plan.config["audit"]["where"] = {"site": "a"}
+    plan.samples["site"] = ["a"] * 4 + ["b"] * 2
+    facts = pd.DataFrame({"id": plan.samples["id"], "bytes": [10.0, 20, 10, np.nan, 10, 20], "width": np.arange(6.0)})
+    write_parquet(facts, tmp_path / "facts.parquet")
+    documents = [{"findings": [{"numbers": {"fact": "bytes"}}, {"numbers": {"column": "site"}}]}, {"findings": []}]
+    told = told_facts(plan, documents, [tmp_path / "facts.parquet"])
+    assert told == {"file: bytes": ["10 B", "20 B", "10 B", "", "", ""]}
+    assert told_facts(plan, documents[1:], []) == {}
+    columns = samples_data(plan, {}, told)["columns"]
+    assert columns[-1] == {"name": "file: bytes", "values": ["10 B", "20 B", ""], "codes": [0, 1, 0, 2, 2, 2]}
+    assert [column["name"] for column in columns[:-1]] == [*plan.samples.columns.drop(["id", "label"], errors="ignore")]
 
 
 @pytest.mark.parametrize(

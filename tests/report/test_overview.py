@@ -77,7 +77,7 @@ def page(tmp_path, monkeypatch):
             write_pictures(tmp_path / "pictures.json", pictures)
             shown = {"transfer": [tmp_path / "pictures.json"]}
         made = [[tmp_path / "predictions.csv"], [tmp_path / "findings.json"], tmp_path / "errors.csv", tmp_path / "out"]
-        write_report(config, *made, shown)
+        write_report(config, *made, pictures=shown)
         return Outline((tmp_path / "out/index.html").read_text())
 
     return make

@@ -11,9 +11,10 @@ from matplotlib import colormaps
 from saliency import open_maps
 from saliency.experiment.plan import Plan
 from saliency.experiment.validation import complete_config
+from saliency.report.document import samples_data
 from saliency.report.links import page_link
 from saliency.report.overview import target_findings
-from saliency.report.scripts import script_json
+from saliency.report.scripts import data_script, script_json
 from tests.helpers.report_browser import Page, browser
 from tests.helpers.report_project import CLOSES, EXECUTES, VOLUME_SHAPE, build_report, photographs, volume, volumes
 
@@ -454,6 +455,27 @@ def test_findings_on_predictions_open_exactly_their_samples(report, project, tab
         report.open("#/gallery")
         choose(report, name, str(int(values.mode()[0])))
         assert report.count().startswith(f"{(values == values.mode()[0]).sum()} of 60")
+
+
+def test_findings_by_facts_open_their_samples(copied, copied_report, project, table, monkeypatch):
+    monkeypatch.chdir(project.folder)
+    plan = Plan(complete_config(project.config, check=False)[0])
+    group = ["<b>at most 12 kB</b>", "", "above 12 kB"] * 20
+    samples = samples_data(plan, {}, {"file: bytes": group})
+    (copied / "data" / "samples.js").write_bytes(data_script("samples", samples))
+    numbers = {"measure": "accuracy", "fact": "bytes", "group": group[0], "among": "audited"}
+    finding = {"kind": "group_accuracy", "sentence": "…", "numbers": numbers, "samples": []}
+    found = target_findings(plan, "tiny", "predicted", {"findings": [finding], "left_out": 0, "tested": {}})
+    copied_report.open(found["findings"][0]["pictures"])
+    expected = table["correct"].notna().to_numpy() & (np.arange(60) % 3 == 0)
+    assert copied_report.count().startswith(f"{expected.sum()} of 60")
+    copied_report.page.get_by_role("button", name=f"Remove the filter file: bytes = {group[0]}").click()
+    copied_report.settle()
+    choose(copied_report, "column", "file: bytes")
+    choose(copied_report, "value", "above 12 kB")
+    known = table["correct"].notna().to_numpy()
+    assert copied_report.count().startswith(f"{(known & (np.arange(60) % 3 == 2)).sum()} of 60")
+    assert copied_report.problems == []
 
 
 def test_links_of_classes_and_groups_keep_to_the_audited_samples(copied, copied_report):

@@ -53,6 +53,7 @@ rule audit:
     input:
         metrics=f"{RESULTS}/{{model}}/metrics.parquet",
         grids=every_shard(GRIDS),
+        facts=every_shard(FACTS),
     output:
         **{
             name: path

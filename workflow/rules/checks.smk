@@ -7,6 +7,7 @@ for NAME, FILES in CHECKS.items():
             NAME
         input:
             **shards_of_rows(CHECK.arrays(PLAN.methods), SELECTION.checked(NAME)),
+            masks=made_masks_of_rows(SELECTION.checked(NAME)) if CHECK.masks else [],
             weights=made_weights,
             descriptions=DESCRIPTIONS,
         output:

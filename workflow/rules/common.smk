@@ -279,6 +279,13 @@ def shards_of_rows(names, rows):
     return {name: of_array(name) for name in names}
 
 
+def made_masks_of_rows(rows):
+    """Masks of some rows that rules make."""
+    return [
+        name for number in PLAN.shards_of(rows) for name in SOURCES.made_masks(number)
+    ]
+
+
 # What a figure or an exported file shows.
 DRAWN = [
     *(name for name in PREPARED if name not in ("status", "region")),

@@ -60,6 +60,7 @@ rule report_page:
         predictions=expand(f"{RESULTS}/{{model}}/predictions.csv", model=PLAN.models),
         findings=expand(AUDIT["findings_json"], model=PLAN.models, target=PLAN.targets),
         errors=f"{RESULTS}/errors.csv",
+        facts=every_shard(FACTS),
     output:
         page=report(
             PAGE,

@@ -5,7 +5,7 @@ from saliency.job import job_log
 with job_log(snakemake.log[0]):
     from saliency.audit.files import write_audit
 
-    grids = list(map(Path, snakemake.input.grids))
+    grids, facts = (list(map(Path, snakemake.input[name])) for name in ("grids", "facts"))
     outputs = {name: Path(path) for name, path in snakemake.output.items()}
     model, target = snakemake.wildcards.model, snakemake.wildcards.target
-    write_audit(snakemake.config, model, target, Path(snakemake.input.metrics), grids, outputs)
+    write_audit(snakemake.config, model, target, Path(snakemake.input.metrics), grids, outputs, facts)

@@ -11,5 +11,6 @@ with job_log(snakemake.log[0]):
         snakemake.input.findings,
         Path(snakemake.input.errors),
         Path(snakemake.output.page).parent,
+        list(map(Path, snakemake.input.facts)),
         {name: snakemake.input[name] for name in snakemake.params.shown},
     )

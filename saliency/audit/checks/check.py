@@ -77,6 +77,8 @@ class Check(ABC):
         What stands for its key where a config leaves it out: None for a check that has to be asked for.
     labels
         Whether it reads labels.
+    masks
+        Whether it reads masks, where the manifest has some.
     per_target
         Whether it is done for each target, or once for a model.
     evidence
@@ -99,6 +101,7 @@ class Check(ABC):
     keys: ClassVar[tuple[Key, ...]] = ()
     default: ClassVar[Mapping[str, Any] | None] = None
     labels: ClassVar[bool] = False
+    masks: ClassVar[bool] = False
     per_target: ClassVar[bool]
     evidence: ClassVar[str | None] = None
     tables: ClassVar[Mapping[str, str]] = {"table": ""}

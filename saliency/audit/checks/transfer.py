@@ -26,7 +26,8 @@ class Transfer(CheckOfPredictions):
     name = "transfer"
     title = "Transfer tests"
     summary = (
-        "Gives properties of a class's pictures (frame, surround, colours, windows) to others, and counts how many "
+        "Gives properties of a class's pictures (frame, surround, colours, windows, what a mask leaves "
+        "out) to others, and counts how many "
         "turn into the class; `null` leaves it out."
     )
     doing = "Give properties of each class to other pictures"
@@ -48,6 +49,7 @@ class Transfer(CheckOfPredictions):
         Key("sources", "Pictures of the class whose properties are given.", 24, integer(1)),
         Key("least", "A class with fewer sources is not tested.", 8, integer(1)),
     )
+    masks = True
     cost = Cost(shard_copies=2, batch_copies=150, seconds=10)
 
     @classmethod
@@ -62,8 +64,11 @@ class Transfer(CheckOfPredictions):
 
     @classmethod
     def held(cls, settings: Mapping[str, Any], samples: int) -> int:
-        """Pictures of one class: sources and their controls, targets and its own; and three copies of the changed."""
-        return int(2 * settings["sources"] + 5 * settings["targets"])
+        """Pictures of one class: sources and their controls, targets and its own; and three copies of the changed.
+
+        Masks have a byte for each pixel, a quarter of what a picture of one channel has.
+        """
+        return int(2.5 * settings["sources"] + 5.5 * settings["targets"])
 
     @classmethod
     def told(cls, table: pd.DataFrame, thresholds: Mapping[str, Any]) -> dict[str, object]:

@@ -18,7 +18,10 @@ class ClassInGroupFinding(FindingKind):
 
     name = "class_in_group"
     title = "class in a group"
-    summary = "The recall or the precision of a class in a group of the manifest differs from that elsewhere."
+    summary = (
+        "The recall or the precision of a class differs between a group and the rest: by a column of the manifest, or "
+        "by a fact of the files."
+    )
     version = 1
     reads = frozenset({"performance"})
     consequence = True

@@ -57,9 +57,9 @@ class Finding:
         Texts that come from the user's files.
     numbers
         What the sentence says, for programs; None where there is no such number. Which samples it is about say
-        ``class`` (the explained one) and ``cluster``, ``label``, ``predicted``, ``column`` and ``group``, and
-        ``measure``, for samples whose label is known; all samples of the manifest where ``among`` is "all", the audited
-        ones otherwise. ``begin`` and ``end`` say where in the picture, 0 … 1 along each axis.
+        ``class`` (the explained one) and ``cluster``, ``label``, ``predicted``, ``column`` or ``fact`` with ``group``,
+        and ``measure``, for samples whose label is known; all samples of the manifest where ``among`` is "all", the
+        audited ones otherwise. ``begin`` and ``end`` say where in the picture, 0 … 1 along each axis.
     samples
         Ids that show it.
     row

@@ -17,7 +17,10 @@ class GroupAccuracyFinding(FindingKind):
 
     name = "group_accuracy"
     title = "accuracy in a group"
-    summary = "The model is right more or less often in a group of the manifest than with the same classes elsewhere."
+    summary = (
+        "The model is right more or less often in a group than with the same classes elsewhere: by a column of the "
+        "manifest, or by a fact of the files."
+    )
     version = 1
     reads = frozenset({"performance"})
     consequence = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from saliency.audit.facts.registered import facts
 from saliency.audit.findings.finding import Finding, FindingKind
 from saliency.audit.findings.words import percent
 
@@ -14,10 +15,16 @@ if TYPE_CHECKING:
 _NUMBERS = ("right", "count", "share", "low", "high")
 # Which predictions the page shows: those of a class's samples, or those that name a class.
 _CLASS_KEYS = {"recall": "label", "precision": "predicted"}
+# Further facts that are named, of those by which the same share differs.
+_NAMED = 3
 
 
 def differing(evidence: Evidence, thresholds: Mapping[str, Any], measures: tuple[str, ...], in_groups: bool) -> Any:
     """Rows of `Evidence.performance` whose gap is significant and large enough, as mappings.
+
+    Facts of files go together, dark with small for instance. So each measure of a class has one row of files: that of
+    the smallest p-value, of a share that is smaller than elsewhere if there is any. Its ``others`` are the other facts
+    by which it differs.
 
     Parameters
     ----------
@@ -28,12 +35,19 @@ def differing(evidence: Evidence, thresholds: Mapping[str, Any], measures: tuple
     measures
         "accuracy", "recall" or "precision".
     in_groups
-        Whether of groups of the manifest, or of classes against all others.
+        Whether of groups of the manifest and of files, or of classes against all others.
     """
     table = evidence.performance
     wanted = table["measure"].isin(measures) & (table["column"].ne("") == in_groups)
     differs = (table["p_adjusted"] < thresholds["alpha"]) & (table["gap"].abs() >= thresholds["min_difference"])
-    return table[wanted & differs].to_dict("records")
+    found = table[wanted & differs]
+    rows = found[found["source"] != "files"].to_dict("records")
+    of_files = found[found["source"] == "files"]
+    of_files = of_files.assign(higher=of_files["gap"] > 0).sort_values(["higher", "p"], kind="stable")
+    for _, part in of_files.groupby(["measure", "class"], dropna=False, sort=False):
+        names = part["column"].drop_duplicates().tolist()
+        rows.append({**part.iloc[0].to_dict(), "others": [facts()[name].title for name in names[1 : _NAMED + 1]]})
+    return rows
 
 
 def rates(row: Mapping[str, Any]) -> tuple[str, str]:
@@ -55,7 +69,9 @@ def _rate(row: Mapping[str, Any], end: str, samples: str, interval: str) -> str:
 
 
 def place(row: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
-    """Say which group of the manifest a row is of: a template, and the names in it."""
+    """Say which group of the manifest, or of files, a row is of: a template, and the names in it."""
+    if row["source"] == "files":
+        return "the {column} is {group}", {"column": facts()[row["column"]].title, "group": str(row["group"])}
     whole = ", of all samples of the manifest" if row["among"] == "all" else ""
     return f"{{column}} is {{group}}{whole}", {"column": str(row["column"]), "group": str(row["group"])}
 
@@ -69,9 +85,12 @@ def rate_finding(
     names: Mapping[str, str],
 ) -> Finding:
     """Make a finding of a row: its score is the share of the audited samples that the gap makes right or wrong."""
-    of_group = {name: row[name] for name in ("column", "group", "among")} if row["column"] else {}
+    column = "fact" if row["source"] == "files" else "column"
+    of_group = {column: row["column"], "group": row["group"], "among": row["among"]} if row["column"] else {}
     of_class = {_CLASS_KEYS[row["measure"]]: int(row["class"])} if row["measure"] in _CLASS_KEYS else {}
     concerned = abs(row["gap"]) * row["compared"]
+    if others := row.get("others"):
+        template, names = f"{template} It also differs by {{others}}.", {**names, "others": ", ".join(others)}
     return Finding(
         kind.name,
         min(1.0, concerned / len(evidence.samples)),

@@ -107,6 +107,37 @@ class RegionIntervention(Intervention):
         return np.where(region, outside.reshape(*outside.shape, *[1] * region.ndim), pictures).astype(pictures.dtype)
 
 
+class MaskedIntervention(Intervention):
+    """An intervention that needs to know where the object of each picture is.
+
+    Masks are ``(n, *spatial)``, bool, of pictures with something inside and something outside.
+    """
+
+    @classmethod
+    def masked_area(cls, masks: np.ndarray, variant: Variant) -> float:
+        """`area` of pictures with these masks, on average."""
+        raise NotImplementedError(f"{cls.__name__} has no masked_area")
+
+    @classmethod
+    def give_masked(
+        cls,
+        targets: np.ndarray,
+        sources: np.ndarray,
+        variant: Variant,
+        target_masks: np.ndarray,
+        source_masks: np.ndarray,
+    ) -> np.ndarray:
+        """`give`, with masks."""
+        raise NotImplementedError(f"{cls.__name__} has no give_masked")
+
+    @classmethod
+    def remove_masked(
+        cls, pictures: np.ndarray, others: np.ndarray, variant: Variant, masks: np.ndarray, other_masks: np.ndarray
+    ) -> np.ndarray:
+        """`remove`, with masks."""
+        raise NotImplementedError(f"{cls.__name__} has no remove_masked")
+
+
 def box(spatial: Sequence[int], begin: Sequence[int], end: Sequence[int]) -> np.ndarray:
     """``(*spatial)``, bool: whether a pixel or voxel lies in a box; `end` lies outside.
 

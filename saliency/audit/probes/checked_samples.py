@@ -36,6 +36,8 @@ class CheckedSamples:
         The network, on its device.
     settings
         The config's ``audit.CHECK``.
+    spatial
+        Shape of inputs.
 
     Raises
     ------
@@ -54,6 +56,7 @@ class CheckedSamples:
         self.model, self.settings = job.model, job.config["audit"][check]
         self.rows = Selection(self.plan).checked(check)
         self._specs = described_specs(self.plan, job.model, found)
+        self.spatial = self._specs["inputs"].shape[1:]
         self.check, self._files = check, job.files
         self._places = {shard: place for place, shard in enumerate(self.plan.shards_of(self.rows))}
 

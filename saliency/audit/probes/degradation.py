@@ -162,9 +162,10 @@ def degradation_figure(table: pd.DataFrame, heading: str) -> Figure:
 
 def write_degradation(job: CheckJob) -> None:
     """Write a model's degradation sweep, its figure and its pictures."""
+    pictures: dict[int, list[Picture]] = {}
     if read_descriptions(job.descriptions)["dense"]:
         log.info("degradation: models.%s has a score per pixel or voxel: nothing is tested", job.model)
-        found, pictures = pd.DataFrame(columns=list(COLUMNS)), {}
+        found = pd.DataFrame(columns=list(COLUMNS))
     else:
         samples = CheckedSamples(job, "degradation")
         found, pictures = degradation_table(Predictions(samples), samples.settings["samples"], samples.seed())

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from saliency.audit.masks import read_masks
 from saliency.audit.probes.checked_samples import CheckedSamples
 from saliency.methods.passes.forward_pass import predict
 from saliency.methods.scores import ranked_classes
@@ -24,6 +25,8 @@ class Predictions:
         known), ``predicted``.
     evaluations
         Number of pictures that the network has seen.
+    masked
+        ``(n,)``, bool: whether a row of `table` has a mask: one that the manifest names, until it turns out useless.
     """
 
     def __init__(self, samples: CheckedSamples) -> None:
@@ -40,6 +43,9 @@ class Predictions:
             }
         )
         self._pictures: dict[int, np.ndarray] = {}
+        self._masks: dict[int, np.ndarray] = {}
+        column = samples.plan.mask_column
+        self.masked = known[column].ne("").to_numpy(copy=True) if column else np.zeros(len(known), dtype=bool)
 
     def load(self, numbers: np.ndarray) -> None:
         """Read the pictures of some rows of `table`, each shard once."""
@@ -50,6 +56,18 @@ class Predictions:
     def pictures(self, numbers: np.ndarray) -> np.ndarray:
         """``(n, c, *spatial)``: loaded pictures, before normalisation, of some rows of `table`."""
         return np.stack([self._pictures[row] for row in self.table["row"].to_numpy()[numbers].tolist()])
+
+    def load_masks(self, numbers: np.ndarray) -> None:
+        """Read the masks of some rows of `table`."""
+        plan, spatial = self.samples.plan, self.samples.spatial
+        rows = self.table["row"].to_numpy()[np.unique(numbers)]
+        masks = read_masks(plan, self.samples.model, plan.samples.iloc[rows], spatial)
+        self._masks = {} if masks is None else dict(zip(rows.tolist(), masks, strict=True))
+
+    def masks(self, numbers: np.ndarray) -> np.ndarray:
+        """``(n, *spatial)``, bool: loaded masks of some rows of `table`; empty where one could not be read."""
+        rows = self.table["row"].to_numpy()[numbers].tolist()
+        return np.array([self._masks[row] for row in rows], dtype=bool).reshape(-1, *self.samples.spatial)
 
     def classes_of(self, pictures: np.ndarray) -> np.ndarray:
         """Predicted class ``(n,)`` of changed pictures."""

@@ -22,7 +22,7 @@ from scipy import stats
 from saliency.audit.checks.check import CheckJob
 from saliency.audit.checks.registered import checks
 from saliency.audit.groups import holm
-from saliency.audit.interventions.intervention import Intervention, Variant
+from saliency.audit.interventions.intervention import Intervention, MaskedIntervention, Variant
 from saliency.audit.interventions.registered import interventions
 from saliency.audit.pictures import LEAST_EFFECT, Picture, Step, draw_steps, pictures_figure, strongest, write_pictures
 from saliency.audit.probes.checked_samples import CheckedSamples
@@ -150,15 +150,42 @@ class TransferTests:
             if reason:
                 yield Row(int(name), note=reason)
             else:
-                yield from self._of_class(int(name), *chosen)
+                yield from self._of_class(int(name), self._kinds(masked=False), *chosen)
+                yield from self._with_masks(int(name))
 
-    def _chosen(self, name: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    def _kinds(self, masked: bool) -> list[type[Intervention]]:
+        return [kind for kind in interventions().values() if issubclass(kind, MaskedIntervention) == masked]
+
+    def _with_masks(self, name: int) -> Iterator[Row]:
+        """Rows of what needs masks, of the pictures that have one; none without any."""
+        masked = self.predictions.masked
+        while masked.any():
+            chosen = self._chosen(name, masked)
+            numbers = np.concatenate(chosen)
+            self.predictions.load_masks(numbers)
+            masks = self.predictions.masks(numbers)
+            within = tuple(range(1, masks.ndim))
+            broken = numbers[masks.all(axis=within) | ~masks.any(axis=within)]
+            if len(broken):
+                # Others take their place, here and in the classes to come.
+                masked[broken] = False
+                continue
+            if reason := self._reason(*chosen[:2]):
+                yield Row(name, note=f"with a mask: {reason}")
+            else:
+                yield from self._of_class(name, self._kinds(masked=True), *chosen)
+            return
+
+    def _chosen(
+        self, name: int, usable: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Rows of the sources, of the targets, of the controls' sources, and of the class's own pictures."""
         label, predicted = self.table["label"].to_numpy(), self.table["predicted"].to_numpy()
+        usable = np.ones(len(label), dtype=bool) if usable is None else usable
         rng = np.random.default_rng([self.seed, name])
-        own = np.flatnonzero(np.where(label < 0, predicted, label) == name)
-        into = np.flatnonzero((predicted == name) & ((label == name) | (label < 0)))
-        elsewhere = rng.permutation(np.flatnonzero((predicted != name) & (label != name)))
+        own = np.flatnonzero(usable & (np.where(label < 0, predicted, label) == name))
+        into = np.flatnonzero(usable & (predicted == name) & ((label == name) | (label < 0)))
+        elsewhere = rng.permutation(np.flatnonzero(usable & (predicted != name) & (label != name)))
         sources = rng.permutation(into)[: self.settings["sources"]]
         targets = elsewhere[: self.settings["targets"]]
         # Other pictures than the targets, where there are enough.
@@ -176,11 +203,17 @@ class TransferTests:
         return ""
 
     def _of_class(
-        self, name: int, sources: np.ndarray, targets: np.ndarray, controls: np.ndarray, own: np.ndarray
+        self,
+        name: int,
+        kinds: Sequence[type[Intervention]],
+        sources: np.ndarray,
+        targets: np.ndarray,
+        controls: np.ndarray,
+        own: np.ndarray,
     ) -> Iterator[Row]:
         self.predictions.load(np.concatenate([sources, targets, controls, own]))
         spatial = self.predictions.pictures(targets[:1]).shape[2:]
-        for kind in interventions().values():
+        for kind in kinds:
             variants, left = kind.variants(spatial), targets
             if kind.screened:
                 few, left = targets[:SCREENED_ON], targets[SCREENED_ON:]
@@ -194,9 +227,8 @@ class TransferTests:
         self, kind: type[Intervention], variant: Variant, targets: np.ndarray, sources: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """Targets with the property of the sources, and the classes that the network puts them into."""
-        pictures = self.predictions.pictures
-        given = kind.give(pictures(targets), pictures(np.resize(sources, len(targets))), variant)
-        return given, self.predictions.classes_of(given)
+        changed = given(self.predictions, kind, variant, targets, np.resize(sources, len(targets)))
+        return changed, self.predictions.classes_of(changed)
 
     def _tested(
         self,
@@ -208,7 +240,7 @@ class TransferTests:
         controls: np.ndarray,
         own: np.ndarray,
     ) -> Row:
-        given, classes = self._given(kind, variant, targets, sources)
+        changed, classes = self._given(kind, variant, targets, sources)
         turned = classes == name
         control = self._given(kind, variant, targets, paired_controls(targets, controls))[1] == name
         gained, lost = int((turned & ~control).sum()), int((control & ~turned).sum())
@@ -221,7 +253,7 @@ class TransferTests:
             variant.name,
             variant.words,
             kind.verb,
-            kind.area(self.predictions.pictures(targets[:1]).shape[2:], variant),
+            area(self.predictions, kind, variant, targets),
             len(sources),
             len(targets),
             int(turned.sum()),
@@ -238,18 +270,44 @@ class TransferTests:
             steps = [
                 Step("the source", predicted[source], row.source, pictures(np.array([source]))[0]),
                 Step("another picture", predicted[target], row.target, pictures(np.array([target]))[0]),
-                Step(f"the same with {kind.reference}", classes[shown], row.target, given[shown]),
+                Step(f"the same with {kind.reference}", classes[shown], row.target, changed[shown]),
             ]
             if len(own):
                 # The source comes first, to be shown.
-                whole = pictures(np.concatenate([[source], own]))
-                removed = kind.remove(whole, pictures(controls), variant)
-                after = self.predictions.classes_of(removed)
-                before, without = predicted[own] == name, after[1:] == name
-                row.own, row.recall_before, row.recall_after = len(own), float(before.mean()), float(without.mean())
-                steps.append(Step(f"the source without {kind.reference}", after[0], row.source, removed[0]))
+                without = removed(self.predictions, kind, variant, np.concatenate([[source], own]), controls)
+                after = self.predictions.classes_of(without)
+                before, stays = predicted[own] == name, after[1:] == name
+                row.own, row.recall_before, row.recall_after = len(own), float(before.mean()), float(stays.mean())
+                steps.append(Step(f"the source without {kind.reference}", after[0], row.source, without[0]))
             row.pictures = draw_steps(steps, before=1, after=2)
         return row
+
+
+def given(
+    predictions: Predictions, kind: type[Intervention], variant: Variant, targets: np.ndarray, sources: np.ndarray
+) -> np.ndarray:
+    """Loaded pictures of some targets, by number, with the property of their sources."""
+    shown = predictions.pictures(targets), predictions.pictures(sources)
+    if issubclass(kind, MaskedIntervention):
+        return kind.give_masked(*shown, variant, predictions.masks(targets), predictions.masks(sources))
+    return kind.give(*shown, variant)
+
+
+def removed(
+    predictions: Predictions, kind: type[Intervention], variant: Variant, own: np.ndarray, others: np.ndarray
+) -> np.ndarray:
+    """Loaded pictures, by number, without the property."""
+    shown = predictions.pictures(own), predictions.pictures(others)
+    if issubclass(kind, MaskedIntervention):
+        return kind.remove_masked(*shown, variant, predictions.masks(own), predictions.masks(others))
+    return kind.remove(*shown, variant)
+
+
+def area(predictions: Predictions, kind: type[Intervention], variant: Variant, targets: np.ndarray) -> float:
+    """Share of the loaded pictures' content that is given."""
+    if issubclass(kind, MaskedIntervention):
+        return kind.masked_area(predictions.masks(targets), variant)
+    return kind.area(predictions.samples.spatial, variant)
 
 
 def transfer_table(rows: Sequence[Row]) -> pd.DataFrame:
@@ -281,7 +339,8 @@ def transfer_figure(table: pd.DataFrame, pictures: Mapping[int, Sequence[Picture
     """
     best = table.loc[list(pictures)].sort_values("effect", ascending=False, kind="stable")
     strips = []
-    for row, test in best.drop_duplicates(["class", "intervention"]).head(DRAWN).iterrows():
+    for row in best.drop_duplicates(["class", "intervention"]).head(DRAWN).index.tolist():
+        test = best.loc[row]
         said = f"class {test['class']}, {interventions()[test['intervention']].title}, {test['variant']}"
         turned = f"{test['turned']} of {test['targets']} turn, {test['control_turned']} in the control"
         strips.append((f"{said}: {turned}", pictures[row]))

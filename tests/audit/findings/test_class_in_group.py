@@ -100,6 +100,32 @@ def test_all_samples_count_for_columns_that_chose_the_audited_ones():
     assert found.score == pytest.approx((80 / 120 - 3 / 42) * 42 / 102)
 
 
+def test_of_facts_that_go_together_one_is_told():
+    """The source again, as three facts: all of the small files, most of the dark pictures, some of the narrow ones."""
+    small, narrow = SOURCE == "*A*", np.arange(362) % 3 == 0
+    dark = np.where(np.arange(362) % 9 == 0, ~small, small)
+    facts = {
+        "luminance_mean": pd.Series(np.where(dark, "at most 0.2", "above 0.2")),
+        "bytes": pd.Series(np.where(small, "at most 12 kB", "above 12 kB")),
+        "width": pd.Series(np.where(narrow, "100 px", "200 px")),
+    }
+    samples = evidence().samples
+    known = Evidence(samples, performance=performance(samples, np.ones(362, dtype=bool), [], facts=facts))
+    (found,) = [
+        finding for finding in ClassInGroupFinding.find(known, THRESHOLDS) if finding.numbers["measure"] == "recall"
+    ]
+    p = p_adjusted(known, measure="recall", column="bytes", group="at most 12 kB", **{"class": 1})
+    assert found.sentence == (
+        "Class 1, where the file size is at most 12 kB: the model finds 3 of 42 samples (7 %, 95 % interval 2 to 19 "
+        f"%); elsewhere it finds 80 of 120 (67 %, 58 to 74 %) (corrected p {p:.1g}). It also differs by mean of "
+        "luminance."
+    )
+    shown = {name: found.numbers[name] for name in ("label", "fact", "group", "among")}
+    assert shown == {"label": 1, "fact": "bytes", "group": "at most 12 kB", "among": "audited"}
+    (accuracy,) = GroupAccuracyFinding.find(known, THRESHOLDS | {"min_difference": 0.1})
+    assert accuracy.sentence.startswith("Where the file size is at most 12 kB: the model is right in 63 of 102 samples")
+
+
 @pytest.mark.parametrize("thresholds", [{"alpha": 1e-40}, {"min_difference": 0.9}])
 def test_neither_unsure_nor_small_gaps_are_findings(thresholds):
     for kind in (ClassInGroupFinding, ClassPerformanceFinding, GroupAccuracyFinding):
