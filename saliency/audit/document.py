@@ -44,6 +44,12 @@ SCHEMA = {
                     "sentence": {"type": "string"},
                     "numbers": {"type": "object", "description": "what the sentence says; null is not known"},
                     "samples": {"type": "array", "items": {"type": "string"}, "description": "ids that show it"},
+                    "row": {
+                        "type": "array",
+                        "prefixItems": [{"type": "string"}, {"type": "integer", "minimum": 0}],
+                        "items": False,
+                        "description": "a check, and the row of its table on which it rests, from 0 on",
+                    },
                 },
             },
         },
@@ -73,6 +79,7 @@ def to_json(
                 "sentence": finding.sentence,
                 "numbers": finding.numbers,
                 "samples": list(finding.samples),
+                **({"row": finding.row} if finding.row else {}),
             }
             for finding in findings
         ],

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from saliency.audit.leakage.fact_groups import fact_groups
 from saliency.audit.leakage.fact_table import join_facts
+from saliency.audit.pictures import read_pictures
 from saliency.experiment.config import Config, read_class_names
 from saliency.experiment.plan import Plan
 from saliency.experiment.selection import audited_rows
@@ -94,6 +95,7 @@ def write_report(
     errors: Path,
     folder: Path,
     facts: Sequence[Path] = (),
+    pictures: Mapping[str, Sequence[str | Path]] | None = None,
 ) -> None:
     """Write the page; the pictures and the data of each model lie beside it.
 
@@ -111,10 +113,17 @@ def write_report(
         Gets ``index.html``, ``assets/`` and ``data/samples.js``.
     facts
         What `saliency.audit.leakage.fact_table.write_facts` wrote, of all shards.
+    pictures
+        By check: the file with its pictures of each model (`saliency.audit.pictures`).
     """
     plan = Plan(config)
     read = iter(map(read_findings, map(Path, findings)))
     documents = {model: {target: next(read) for target in plan.targets} for model in plan.models}
+    shown = {
+        model: {check: read_pictures(Path(paths[number])) for check, paths in (pictures or {}).items()}
+        for number, model in enumerate(plan.models)
+    }
+    settings = page_settings(plan, documents)
     failed = failures(errors, plan.models)
     style = style_sheet()
     style_hash = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
@@ -132,14 +141,14 @@ def write_report(
             for model, path in zip(plan.models, predictions, strict=True)
         ],
         targets=[
-            target_findings(plan, model, target, document)
+            target_findings(plan, model, target, document, shown[model], settings["class_names"][model])
             for model, of_model in documents.items()
             for target, document in of_model.items()
         ],
         failures=failed,
         style=Markup(style),
         style_hash=style_hash,
-        settings=Markup(script_json(page_settings(plan, documents))),
+        settings=Markup(script_json(settings)),
         scripts=SCRIPTS,
     )
     for name in SCRIPTS:

@@ -7,9 +7,13 @@ from typing import Any
 
 import pandas as pd
 
+from saliency.audit.checks.registered import checks
 from saliency.audit.findings.registered import finding_kind
+from saliency.audit.findings.words import counted
+from saliency.audit.pictures import Picture
 from saliency.experiment.plan import Plan
 from saliency.experiment.selection import audited_rows
+from saliency.figures.webp import EXACT_SIDE
 from saliency.report.links import page_link
 
 # Rows of the list of failed samples; further ones are counted.
@@ -54,8 +58,15 @@ def model_summary(plan: Plan, model: str, predictions: pd.DataFrame) -> dict[str
     }
 
 
-def target_findings(plan: Plan, model: str, target: str, document: Mapping[str, Any]) -> dict[str, Any]:
-    """Findings of one target, each with links to what shows it.
+def target_findings(
+    plan: Plan,
+    model: str,
+    target: str,
+    document: Mapping[str, Any],
+    pictures: Mapping[str, Mapping[int, Sequence[Picture]]] | None = None,
+    names: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Findings of one target, each with links to what shows it, and pictures of what was done.
 
     Parameters
     ----------
@@ -63,12 +74,17 @@ def target_findings(plan: Plan, model: str, target: str, document: Mapping[str, 
         Of whom they are.
     document
         ``findings.json`` (`saliency.audit.document.SCHEMA`).
+    pictures
+        By check and row of its table (`saliency.audit.pictures`).
+    names
+        Of the model's classes.
 
     Returns
     -------
     dict
-        ``model``, ``target``, ``left_out``, ``tested``, and ``findings``: ``title``, ``sentence``, ``samples``,
-        ``pictures`` (link to the gallery) and ``class_page`` (link, or None).
+        ``model``, ``target``, ``left_out``, ``looked`` (sentences on what was looked at), and ``findings``: their
+        ``number``, whether they are a ``consequence``, ``title``, ``sentence``, ``samples``, ``pictures`` (link to the
+        gallery), ``class_page`` (link, or None), ``exemplars`` (ids and links), and ``shown``, what a check has drawn.
     """
     base = {} if model == plan.models[0] else {"model": model}
     base |= {} if target == plan.targets[0] else {"target": target}
@@ -78,16 +94,23 @@ def target_findings(plan: Plan, model: str, target: str, document: Mapping[str, 
         numbers = finding["numbers"]
         name = None if numbers.get("class") is None else str(numbers["class"])
         settings = base | {"finding": str(number)} | ({} if numbers.get("among") == "all" else audited)
-        filters = _filters(plan, numbers)
+        filters, kind = _filters(plan, numbers), finding_kind(finding["kind"])
+        check, row = finding.get("row", ("", 0))
         findings.append(
             {
-                "title": finding_kind(finding["kind"]).title,
+                "number": number,
+                "consequence": kind.consequence,
+                "title": kind.title,
                 "sentence": finding["sentence"],
                 "samples": finding["samples"],
                 "pictures": page_link("gallery", None, settings | filters),
                 "class_page": None if name is None else page_link("class", name, base | {"finding": str(number)}),
                 "exemplars": [
                     (sample, page_link("sample", sample, settings | filters)) for sample in finding["samples"]
+                ],
+                "shown": [
+                    _shown(picture, names, base | {"finding": str(number)})
+                    for picture in (pictures or {}).get(check, {}).get(row, [])
                 ],
             }
         )
@@ -96,8 +119,48 @@ def target_findings(plan: Plan, model: str, target: str, document: Mapping[str, 
         "target": target,
         "findings": findings,
         "left_out": document["left_out"],
-        "tested": document["tested"],
+        "looked": looked_at(document["tested"]),
     }
+
+
+def _shown(picture: Picture, names: Sequence[str], settings: Mapping[str, str]) -> dict[str, Any]:
+    """A picture with its caption, and a link to the sample that it shows."""
+    name = names[picture.predicted] if picture.predicted < len(names) else ""
+    height, width = picture.size
+    return {
+        "caption": f"{picture.words}: put into class '{name or picture.predicted}'",
+        "link": page_link("sample", picture.sample, settings),
+        "source": f"data:image/webp;base64,{picture.webp}",
+        "height": height,
+        "width": width,
+        "exact": max(picture.size) <= EXACT_SIDE,
+    }
+
+
+def looked_at(tested: Mapping[str, Any]) -> list[str]:
+    """Say in sentences what was looked at.
+
+    Parameters
+    ----------
+    tested
+        Of ``findings.json``.
+
+    Examples
+    --------
+    >>> print(*looked_at({"maps": 600, "classes": 3, "columns": 2, "tests_of_groups": 12}))
+    The audit compared 600 maps of 3 classes. It compared groups by 2 columns of the manifest in 12 tests.
+    """
+    said = []
+    if tested.get("maps"):
+        maps, classes = counted(tested["maps"], "map"), counted(tested["classes"], "class", "classes")
+        said.append(f"The audit compared {maps} of {classes}.")
+    if tested.get("columns"):
+        columns, tests = counted(tested["columns"], "column"), counted(tested["tests_of_groups"], "test")
+        said.append(f"It compared groups by {columns} of the manifest in {tests}.")
+    if tested.get("tests_of_performance"):
+        said.append(f"It compared accuracy, recall and precision in {counted(tested['tests_of_performance'], 'test')}.")
+    found = [check.looked(tested[name]) for name, check in checks().items() if tested.get(name)]
+    return [*(text for text in found if text), *said]
 
 
 def _filters(plan: Plan, numbers: Mapping[str, Any]) -> dict[str, str]:

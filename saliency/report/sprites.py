@@ -1,19 +1,17 @@
 """The pictures of one shard's samples, packed for the page: one file for the inputs and one for each kind of map."""
 
-import base64
-import io
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from nibabel.affines import voxel_sizes
-from PIL import Image
 
 from saliency.experiment.config import Config
 from saliency.experiment.plan import Plan
 from saliency.experiment.report_size import report_shape, report_side
 from saliency.figures.slices import AXIAL
+from saliency.figures.webp import EXACT_SIDE, webp
 from saliency.files.atomic_files import write_atomically
 from saliency.methods.registered import method
 from saliency.report.scripts import data_script
@@ -24,22 +22,10 @@ from saliency.store.shard import files_by_path
 
 log = logging.getLogger(__name__)
 
-# Samples up to this side are kept exactly; of larger ones, WebP leaves out what is hardly seen.
-EXACT_SIDE = 64
-QUALITY = 80
-
 
 def layers(plan: Plan) -> list[str]:
     """What is drawn of each sample: the array of its input, and those of the maps."""
     return ["inputs", *(f"{target}/{name}" for target in plan.targets for name in plan.methods)]
-
-
-def webp(levels: np.ndarray, exact: bool) -> str:
-    """Encode a picture ``(h, w)`` or ``(h, w, 3)``, uint8, as WebP in Base64."""
-    content = io.BytesIO()
-    image = Image.fromarray(levels).convert("RGB")
-    image.save(content, "WEBP", lossless=exact, quality=QUALITY, method=4, exact=exact)
-    return base64.b64encode(content.getvalue()).decode()
 
 
 def write_sprites(

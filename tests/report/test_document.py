@@ -18,6 +18,7 @@ from saliency.experiment.plan import Plan
 from saliency.experiment.report_size import report_shape, report_side
 from saliency.experiment.validation import complete_config
 from saliency.figures.slices import slice_plane
+from saliency.figures.webp import webp
 from saliency.methods.registered import methods
 from saliency.methods.upsampling import upsample
 from saliency.report.asset_files import PACKAGE, SCRIPTS, assets_fingerprint, view_scripts
@@ -25,7 +26,6 @@ from saliency.report.document import samples_data, told_facts
 from saliency.report.links import page_link
 from saliency.report.overview import target_findings
 from saliency.report.scripts import script_json
-from saliency.report.sprites import webp
 from saliency.report.tiles import map_levels, mosaic, sample_levels, sheets
 from tests.helpers.package_copy import PackageCopy
 from tests.helpers.workflow_project import Project, jobs

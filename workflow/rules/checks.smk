@@ -23,7 +23,9 @@ for NAME, FILES in CHECKS.items():
                     },
                 )
                 for name, path in FILES.items()
+                if name != "pictures"
             },
+            **{name: path for name, path in FILES.items() if name == "pictures"},
         log:
             f"{RESULTS}/logs/{{model}}/{'{target}/' if CHECK.per_target else ''}{NAME}.log",
         conda:

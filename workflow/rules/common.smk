@@ -122,6 +122,11 @@ CHECKS = {
     if (config["audit"] or {}).get(name) is not None
 }
 
+# What checks have drawn of what they did.
+SHOWN = {
+    name: files["pictures"] for name, files in CHECKS.items() if "pictures" in files
+}
+
 # Tables of checks, and of the files alone, that findings read.
 EVIDENCE = {
     **{

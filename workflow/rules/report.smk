@@ -56,6 +56,7 @@ localrules:
 
 rule report_page:
     input:
+        **{name: expand(path, model=PLAN.models) for name, path in SHOWN.items()},
         predictions=expand(f"{RESULTS}/{{model}}/predictions.csv", model=PLAN.models),
         findings=expand(AUDIT["findings_json"], model=PLAN.models, target=PLAN.targets),
         errors=f"{RESULTS}/errors.csv",
@@ -74,6 +75,7 @@ rule report_page:
         "../envs/saliency.yaml"
     params:
         digest=lambda wildcards: DIGESTS.of("report_page"),
+        shown=list(SHOWN),
     message:
         "Write the report's page"
     script:

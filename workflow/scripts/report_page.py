@@ -12,4 +12,5 @@ with job_log(snakemake.log[0]):
         Path(snakemake.input.errors),
         Path(snakemake.output.page).parent,
         list(map(Path, snakemake.input.facts)),
+        {name: snakemake.input[name] for name in snakemake.params.shown},
     )

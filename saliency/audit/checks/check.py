@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 
     from saliency.experiment.config import Config
     from saliency.experiment.selection import Selection
+
+
+# What `CheckOfPredictions.smallest_share` says, where findings say what was looked at.
+SMALLEST = "smallest share of turned pictures that they show"
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,7 @@ class CheckJob:
     descriptions
         The model's JSON descriptions.
     outputs
-        Files to write, by the names in `Check.tables` and `Check.figures`.
+        Files to write, by the names in `Check.files`.
     """
 
     config: Config
@@ -80,6 +85,9 @@ class Check(ABC):
         Name of the table that findings read, of a check that is done once for a model; None where they read none.
     tables, figures
         By name: what its CSV and PNG files have between the check's name and the ending.
+    pictures
+        Whether it also writes, of some rows of its ``evidence``, pictures of what it did, which findings refer to
+        (`saliency.audit.pictures`).
     cost
         Of its job; ``seconds`` for each of `evaluations`.
     """
@@ -98,6 +106,7 @@ class Check(ABC):
     evidence: ClassVar[str | None] = None
     tables: ClassVar[Mapping[str, str]] = {"table": ""}
     figures: ClassVar[Mapping[str, str]] = {}
+    pictures: ClassVar[bool] = False
     cost: ClassVar[Cost]
 
     @classmethod
@@ -111,7 +120,8 @@ class Check(ABC):
         'faithfulness_curves.csv'
         """
         tables = {name: f"{cls.name}{middle}.csv" for name, middle in cls.tables.items()}
-        return tables | {name: f"{cls.name}{middle}.png" for name, middle in cls.figures.items()}
+        figures = {name: f"{cls.name}{middle}.png" for name, middle in cls.figures.items()}
+        return tables | figures | ({"pictures": f"{cls.name}_pictures.json"} if cls.pictures else {})
 
     @classmethod
     def rows(cls, selection: Selection) -> np.ndarray:
@@ -144,6 +154,11 @@ class Check(ABC):
         return {}
 
     @classmethod
+    def looked(cls, told: Mapping[str, Any]) -> str:
+        """Say in a sentence or two what was looked at, and which effect could be found; from what `told` returns."""
+        return ""
+
+    @classmethod
     def write(cls, job: CheckJob) -> None:
         """Do it, and write its files."""
         raise NotImplementedError(f"{cls.__name__} has no write")
@@ -157,6 +172,7 @@ class CheckOfPredictions(Check):
     per_target = False
     evidence = "table"
     figures: ClassVar[Mapping[str, str]] = {"figure": ""}
+    pictures = True
 
     @classmethod
     def rows(cls, selection: Selection) -> np.ndarray:
@@ -167,3 +183,15 @@ class CheckOfPredictions(Check):
     def arrays(cls, methods: Sequence[str]) -> list[str]:
         """Inputs, and what the network makes of them."""
         return ["inputs", "logits"]
+
+    @classmethod
+    def smallest_share(cls, tests: int, targets: int, thresholds: Mapping[str, Any]) -> float:
+        """Share of the targets that has to turn to be found, where none does in the control: Holm's first step.
+
+        Examples
+        --------
+        >>> CheckOfPredictions.smallest_share(1, 20, {"alpha": 0.05, "min_turned": 0.1})  # 2 ** -5 < 0.05
+        0.25
+        """
+        turned = math.ceil(math.log2(tests / thresholds["alpha"]))
+        return float(max(thresholds["min_turned"], turned / targets))

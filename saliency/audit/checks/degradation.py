@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from saliency.audit.checks.check import CheckJob, CheckOfPredictions
+from saliency.audit.checks.check import SMALLEST, CheckJob, CheckOfPredictions
 from saliency.audit.degradations.registered import degradations
+from saliency.audit.findings.words import counted, percent
 from saliency.methods.method import Cost
 from saliency.registry.fits import integer
 from saliency.registry.key import Key
@@ -49,13 +50,30 @@ class Degradation(CheckOfPredictions):
 
     @classmethod
     def told(cls, table: pd.DataFrame, thresholds: Mapping[str, Any]) -> dict[str, object]:
-        """Degradations and pictures."""
+        """Degradations, pictures, and the smallest effect that they could show."""
         changes = len(table.drop_duplicates(["degradation", "level"]))
-        return {"changes": changes, "pictures": int(table["samples"].max())} if changes else {"changes": 0}
+        if not changes:
+            return {"changes": 0}
+        smallest = cls.smallest_share(len(table), max(1, int(table["targets"].max())), thresholds)
+        return {"changes": changes, "pictures": int(table["samples"].max()), SMALLEST: smallest}
+
+    @classmethod
+    def looked(cls, told: Mapping[str, Any]) -> str:
+        """Degradations, pictures, and the smallest share of pictures that would be found.
+
+        Examples
+        --------
+        >>> print(Degradation.looked({"changes": 22, "pictures": 96, SMALLEST: 0.3}))
+        96 pictures got worse in 22 ways: one that turns less than 30 % of the others into a class is not found.
+        """
+        if not told["changes"]:
+            return "No picture was made worse: none has a predicted class."
+        made = f"{counted(told['pictures'], 'picture')} got worse in {counted(told['changes'], 'way')}"
+        return f"{made}: one that turns less than {percent(told[SMALLEST])} of the others into a class is not found."
 
     @classmethod
     def write(cls, job: CheckJob) -> None:
-        """Write a model's sweep and its figure."""
+        """Write a model's sweep, its figure and its pictures."""
         from saliency.audit.probes.degradation import write_degradation
 
         write_degradation(job)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from saliency.audit.checks.check import CheckJob, CheckOfPredictions
+from saliency.audit.checks.check import SMALLEST, CheckJob, CheckOfPredictions
+from saliency.audit.findings.words import counted, percent
 from saliency.audit.interventions.registered import interventions
 from saliency.methods.method import Cost
 from saliency.registry.fits import NULL, either, integer
@@ -86,15 +86,33 @@ class Transfer(CheckOfPredictions):
         said["classes without a test"] = table["class"].nunique() - classes
         if len(tested):
             targets = int(tested["targets"].max())
-            # Of the exact test, where no control turns; Holm's first step.
-            turned = math.ceil(math.log2(len(tested) / thresholds["alpha"]))
             said["pictures changed in each test"] = targets
-            said["smallest share of turned pictures that they show"] = max(thresholds["min_turned"], turned / targets)
+            said[SMALLEST] = cls.smallest_share(len(tested), targets, thresholds)
         return said
 
     @classmethod
+    def looked(cls, told: Mapping[str, Any]) -> str:
+        """Tests, classes, pictures, and the smallest share of pictures that would be found.
+
+        Examples
+        --------
+        >>> told = {"tests": 9, "classes": 1, "classes without a test": 2, "pictures changed in each test": 48}
+        >>> print(Transfer.looked(told | {SMALLEST: 0.3}))  # doctest: +NORMALIZE_WHITESPACE
+        Properties of the pictures of 1 class were given to up to 48 pictures of others, in 9 tests: one that turns less
+        than 30 % of them into the class is not found. 2 classes had too few pictures, or no time was left for them.
+        """
+        if not told["tests"]:
+            return "No class had enough pictures to give their properties to others."
+        classes, tests = counted(told["classes"], "class", "classes"), counted(told["tests"], "test")
+        pictures, left = told["pictures changed in each test"], told["classes without a test"]
+        given = f"Properties of the pictures of {classes} were given to up to {pictures} pictures of others, in {tests}"
+        found = f"one that turns less than {percent(told[SMALLEST])} of them into the class is not found."
+        untested = f" {counted(left, 'class', 'classes')} had too few pictures, or no time was left for them."
+        return f"{given}: {found}{untested if left else ''}"
+
+    @classmethod
     def write(cls, job: CheckJob) -> None:
-        """Write a model's tests and their figure."""
+        """Write a model's tests, their figure and their pictures."""
         from saliency.audit.probes.transfer import write_transfer
 
         write_transfer(job)

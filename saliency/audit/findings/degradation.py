@@ -46,10 +46,10 @@ class DegradationFinding(FindingKind):
             & (table["already"] >= thresholds["min_already"])
         ]
         table = table.sort_values("effect", ascending=False, kind="stable").drop_duplicates(["class", "degradation"])
-        return [_finding(evidence, test) for test in table.to_dict("records")]
+        return [_finding(evidence, row, test) for row, test in table.to_dict("index").items()]
 
 
-def _finding(evidence: Evidence, test: Mapping[str, Any]) -> Finding:
+def _finding(evidence: Evidence, row: int, test: Mapping[str, Any]) -> Finding:
     index = int(test["class"])
     template, names = numbered_class(index, class_name(evidence, index))
     begin = test["words"][0].upper() + test["words"][1:]
@@ -67,4 +67,5 @@ def _finding(evidence: Evidence, test: Mapping[str, Any]) -> Finding:
             **{key: test[key] for key in ("degradation", "level", "p_adjusted", "recall_before", "recall_after")},
         },
         [str(test["target"])],
+        (DegradationFinding.name, int(row)),
     )

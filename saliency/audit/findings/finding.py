@@ -62,6 +62,8 @@ class Finding:
         audited ones otherwise. ``begin`` and ``end`` say where in the picture, 0 … 1 along each axis.
     samples
         Ids that show it.
+    row
+        A check's name, and the row of its table on which it rests: the check may have pictures of it.
 
     Examples
     --------
@@ -76,6 +78,7 @@ class Finding:
     names: Mapping[str, str] = field(default_factory=dict)
     numbers: Mapping[str, object] = field(default_factory=dict)
     samples: Sequence[str] = ()
+    row: tuple[str, int] | None = None
 
     @property
     def sentence(self) -> str:

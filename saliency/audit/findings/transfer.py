@@ -73,7 +73,7 @@ class TransferFinding(FindingKind):
             & (table["effect"] - table["others"] >= thresholds["min_excess"])
         ].sort_values("effect", ascending=False, kind="stable")
         best = table.drop_duplicates(["class", "intervention"])
-        return [_finding(evidence, test) for test in best.to_dict("records")]
+        return [_finding(evidence, row, test) for row, test in best.to_dict("index").items()]
 
 
 def _median_of_others(table: pd.DataFrame, test: Any) -> float:
@@ -86,7 +86,7 @@ def _median_of_others(table: pd.DataFrame, test: Any) -> float:
     return float(strongest.median()) if len(strongest) > 1 else 0.0
 
 
-def _finding(evidence: Evidence, test: Mapping[str, Any]) -> Finding:
+def _finding(evidence: Evidence, row: int, test: Mapping[str, Any]) -> Finding:
     index = int(test["class"])
     found = class_name(evidence, index)
     name = f"'{found}'" if found else str(index)
@@ -110,4 +110,5 @@ def _finding(evidence: Evidence, test: Mapping[str, Any]) -> Finding:
             **{key: test[key] for key in ("intervention", "variant", "p_adjusted", "recall_before", "recall_after")},
         },
         [str(test["source"]), str(test["target"])],
+        (TransferFinding.name, int(row)),
     )

@@ -21,6 +21,17 @@ def percent(share: float) -> str:
     return "unknown" if math.isnan(share) else f"{100 * share:.0f} %"
 
 
+def counted(count: int, one: str, several: str = "") -> str:
+    """Write a number of things.
+
+    Examples
+    --------
+    >>> counted(1, "test"), counted(1200, "test"), counted(0, "class", "classes")
+    ('1 test', '1,200 tests', '0 classes')
+    """
+    return f"{count:,} {one if count == 1 else several or f'{one}s'}"
+
+
 def class_words(evidence: Evidence, index: int) -> tuple[str, dict[str, str]]:
     """Begin a sentence about a class: a template, and the names that belong into it.
 

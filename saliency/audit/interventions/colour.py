@@ -17,6 +17,7 @@ class Colour(Intervention):
     name = "colour"
     title = "mean and spread of each channel"
     verb = "Giving"
+    reference = "those colours"
     order = 25
 
     @classmethod

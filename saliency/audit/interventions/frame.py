@@ -16,6 +16,7 @@ class Frame(RegionIntervention):
     name = "frame"
     title = "outer frame"
     verb = "Pasting"
+    reference = "that frame"
     order = 10
 
     @classmethod

@@ -42,6 +42,8 @@ class Intervention(ABC):
         In the documentation and in figures.
     verb
         In sentences, before the variant's words: ``Pasting``.
+    reference
+        In captions, of what was given: ``that frame``.
     version
         Raise it when a change to the code changes its pictures.
     order
@@ -53,6 +55,7 @@ class Intervention(ABC):
     name: ClassVar[str]
     title: ClassVar[str]
     verb: ClassVar[str]
+    reference: ClassVar[str]
     version: ClassVar[int] = 1
     order: ClassVar[int]
     screened: ClassVar[bool] = False

@@ -16,6 +16,7 @@ class OutsideMask(MaskedIntervention):
     name = "outside_mask"
     title = "outside of the mask"
     verb = "Pasting"
+    reference = "those surroundings"
     order = 22
 
     @classmethod

@@ -17,6 +17,7 @@ class Patch(PlacedIntervention):
 
     name = "patch"
     title = "decisive patch"
+    reference = "that patch"
     verb = "Pasting"
     order = 28
 

@@ -16,6 +16,7 @@ class Surround(RegionIntervention):
     name = "surround"
     title = "surround of the centre"
     verb = "Pasting"
+    reference = "that surround"
     order = 20
 
     @classmethod

@@ -17,6 +17,7 @@ class Window(RegionIntervention):
     name = "window"
     title = "window"
     verb = "Pasting"
+    reference = "that window"
     order = 30
     screened = True
 

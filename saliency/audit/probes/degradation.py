@@ -15,6 +15,7 @@ from scipy import stats
 from saliency.audit.checks.check import CheckJob
 from saliency.audit.degradations.registered import degradations
 from saliency.audit.groups import holm
+from saliency.audit.pictures import LEAST_EFFECT, Picture, Step, draw_steps, strongest, write_pictures
 from saliency.audit.probes.checked_samples import CheckedSamples
 from saliency.audit.probes.predictions import Predictions
 from saliency.audit.probes.transfer import mcnemar
@@ -42,7 +43,7 @@ COLUMNS = (
 )
 
 
-def degradation_table(predictions: Predictions, count: int, seed: int) -> pd.DataFrame:
+def degradation_table(predictions: Predictions, count: int, seed: int) -> tuple[pd.DataFrame, dict[int, list[Picture]]]:
     """Sweep over some of the audited samples.
 
     Parameters
@@ -56,23 +57,26 @@ def degradation_table(predictions: Predictions, count: int, seed: int) -> pd.Dat
 
     Returns
     -------
-    DataFrame
+    table
         One row per degradation, level and class: ``samples`` (all of them), ``targets`` (those that were put
         elsewhere), ``turned`` (of the targets, into the class), ``runner_up`` (what the class gains that gains most
         beside it), ``p``, ``p_adjusted`` over the whole table, ``effect`` (the difference of the two as a share of the
         targets), ``own`` (samples of the class by label, else by prediction) with their recall before and after,
         ``already`` (how often the change is smaller, as a mean square, in one of them than in another sample: 0.5 where
         nothing differs, near 1 where the class has the defect already), and ``target``, the id of a sample that turns.
+    pictures
+        By row of the table, of those with a strong effect: that sample, and what became of it.
     """
     table = predictions.table
     if table.empty:
-        return pd.DataFrame(columns=list(COLUMNS))
+        return pd.DataFrame(columns=list(COLUMNS)), {}
     numbers = np.sort(np.random.default_rng(seed).permutation(len(table))[:count])
     predictions.load(numbers)
     x, before = predictions.pictures(numbers), table["predicted"].to_numpy()[numbers]
     label = np.where(table["label"] < 0, table["predicted"], table["label"])[numbers]
     ids = table["id"].to_numpy()[numbers]
-    rows = []
+    rows: list[dict[str, object]] = []
+    pictures: dict[int, list[Picture]] = {}
     for one in degradations().values():
         if not one.applies(x.shape[1:]):
             continue
@@ -85,18 +89,26 @@ def degradation_table(predictions: Predictions, count: int, seed: int) -> pd.Dat
                 elsewhere, own = before != name, label == name
                 runner_up = max((gain for other, gain in gains.items() if other != name), default=0)
                 moved = elsewhere & (after == name)
+                effect, words = (turned - runner_up) / max(1, elsewhere.sum()), one.words.format(f"{level:g}")
+                if effect >= LEAST_EFFECT:
+                    shown = int(np.argmax(moved))
+                    steps = [
+                        Step("as it is", before[shown], ids[shown], x[shown]),
+                        Step(words, name, ids[shown], changed[shown]),
+                    ]
+                    pictures[len(rows)] = draw_steps(steps, before=0, after=1)
                 rows.append(
                     {
                         "degradation": one.name,
                         "level": level,
-                        "words": one.words.format(f"{level:g}"),
+                        "words": words,
                         "samples": len(x),
                         "class": name,
                         "targets": int(elsewhere.sum()),
                         "turned": turned,
                         "runner_up": runner_up,
                         "p": mcnemar(turned, runner_up),
-                        "effect": (turned - runner_up) / max(1, elsewhere.sum()),
+                        "effect": effect,
                         "own": int(own.sum()),
                         "recall_before": (before[own] == name).mean() if own.any() else np.nan,
                         "recall_after": (after[own] == name).mean() if own.any() else np.nan,
@@ -106,7 +118,7 @@ def degradation_table(predictions: Predictions, count: int, seed: int) -> pd.Dat
                 )
     found = pd.DataFrame(rows, columns=[name for name in COLUMNS if name != "p_adjusted"])
     found["p_adjusted"] = holm(found["p"].to_numpy(dtype=float))
-    return found[list(COLUMNS)]
+    return found[list(COLUMNS)], {row: pictures[row] for row in strongest(found["effect"])}
 
 
 def _smaller(inside: np.ndarray, outside: np.ndarray) -> float:
@@ -149,13 +161,15 @@ def degradation_figure(table: pd.DataFrame, heading: str) -> Figure:
 
 
 def write_degradation(job: CheckJob) -> None:
-    """Write a model's degradation sweep and its figure."""
+    """Write a model's degradation sweep, its figure and its pictures."""
+    pictures: dict[int, list[Picture]] = {}
     if read_descriptions(job.descriptions)["dense"]:
         log.info("degradation: models.%s has a score per pixel or voxel: nothing is tested", job.model)
         found = pd.DataFrame(columns=list(COLUMNS))
     else:
         samples = CheckedSamples(job, "degradation")
-        found = degradation_table(Predictions(samples), samples.settings["samples"], samples.seed())
+        found, pictures = degradation_table(Predictions(samples), samples.settings["samples"], samples.seed())
     # P-values may be small.
     write_atomically(job.outputs["table"], csv_bytes(found, "%.6g"))
+    write_pictures(job.outputs["pictures"], pictures)
     save_figure(degradation_figure(found, f"{job.model}: pictures that get worse"), job.outputs["figure"])

@@ -12,7 +12,7 @@ on other targets, so that the choice does not bias the test.
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 import pandas as pd
@@ -24,6 +24,7 @@ from saliency.audit.checks.registered import checks
 from saliency.audit.groups import holm
 from saliency.audit.interventions.intervention import Intervention, MaskedIntervention, PlacedIntervention, Variant
 from saliency.audit.interventions.registered import interventions
+from saliency.audit.pictures import LEAST_EFFECT, Picture, Step, draw_steps, pictures_figure, strongest, write_pictures
 from saliency.audit.probes.checked_samples import CheckedSamples
 from saliency.audit.probes.predictions import Predictions
 from saliency.experiment.descriptions import read_descriptions
@@ -36,8 +37,8 @@ log = logging.getLogger(__name__)
 SCREENED_ON, KEPT = 12, 3
 # Of at most so many sources, and of as many of their controls, is it found on what their predictions rest.
 PLACED = 12
-# A removal is tried where at least this share of the targets turns beyond the control.
-REMOVED_FROM = 0.15
+# Tests in the figure, at most.
+DRAWN = 6
 
 
 @dataclass
@@ -67,6 +68,8 @@ class Row:
         Ids of a pair that shows it: one that turns, if any does.
     note
         Why a class was not tested.
+    pictures
+        Of that pair, where at least `LEAST_EFFECT` of the targets turn beyond the control; not in the table.
     """
 
     class_: int
@@ -88,6 +91,7 @@ class Row:
     source: str = ""
     target: str = ""
     note: str = ""
+    pictures: list[Picture] = field(default_factory=list)
 
 
 def mcnemar(gained: int, lost: int) -> float:
@@ -218,17 +222,18 @@ class TransferTests:
                 self.predictions.load_places(np.concatenate([used, other]), kind.boxes(spatial))
             if kind.screened:
                 few, left = targets[:SCREENED_ON], targets[SCREENED_ON:]
-                turned = [np.count_nonzero(self._turned(name, kind, one, few, used)) for one in variants]
+                turned = [np.count_nonzero(self._given(kind, one, few, used)[1] == name) for one in variants]
                 variants = [variants[best] for best in np.argsort(turned, kind="stable")[::-1][:KEPT]]
             for variant in variants:
                 yield self._tested(name, kind, variant, used, left, other, own)
         log.info("transfer: class %d, %d pictures so far", name, self.predictions.evaluations)
 
-    def _turned(
-        self, name: int, kind: type[Intervention], variant: Variant, targets: np.ndarray, sources: np.ndarray
-    ) -> np.ndarray:
+    def _given(
+        self, kind: type[Intervention], variant: Variant, targets: np.ndarray, sources: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Targets with the property of the sources, and the classes that the network puts them into."""
         changed = given(self.predictions, kind, variant, targets, np.resize(sources, len(targets)))
-        return self.predictions.classes_of(changed) == name
+        return changed, self.predictions.classes_of(changed)
 
     def _tested(
         self,
@@ -240,10 +245,12 @@ class TransferTests:
         controls: np.ndarray,
         own: np.ndarray,
     ) -> Row:
-        turned = self._turned(name, kind, variant, targets, sources)
-        control = self._turned(name, kind, variant, targets, paired_controls(targets, controls))
+        changed, classes = self._given(kind, variant, targets, sources)
+        turned = classes == name
+        control = self._given(kind, variant, targets, paired_controls(targets, controls))[1] == name
         gained, lost = int((turned & ~control).sum()), int((control & ~turned).sum())
         shown = int(np.argmax(turned))
+        source, target = int(np.resize(sources, len(targets))[shown]), int(targets[shown])
         ids = self.table["id"].to_numpy()
         row = Row(
             name,
@@ -259,14 +266,25 @@ class TransferTests:
             gained,
             lost,
             mcnemar(gained, lost),
-            source=str(ids[np.resize(sources, len(targets))[shown]]),
-            target=str(ids[targets[shown]]),
+            source=str(ids[source]),
+            target=str(ids[target]),
         )
-        removable = not issubclass(kind, PlacedIntervention)
-        if removable and gained - lost >= REMOVED_FROM * len(targets) and len(own):
-            before = self.table["predicted"].to_numpy()[own] == name
-            without = self.predictions.classes_of(removed(self.predictions, kind, variant, own, controls)) == name
-            row.own, row.recall_before, row.recall_after = len(own), float(before.mean()), float(without.mean())
+        # A removal is tried where pictures show what was given.
+        if (gained - lost) / len(targets) >= LEAST_EFFECT:
+            pictures, predicted = self.predictions.pictures, self.table["predicted"].to_numpy()
+            steps = [
+                Step("the source", predicted[source], row.source, pictures(np.array([source]))[0]),
+                Step("another picture", predicted[target], row.target, pictures(np.array([target]))[0]),
+                Step(f"the same with {kind.reference}", classes[shown], row.target, changed[shown]),
+            ]
+            if len(own) and not issubclass(kind, PlacedIntervention):
+                # The source comes first, to be shown.
+                without = removed(self.predictions, kind, variant, np.concatenate([[source], own]), controls)
+                after = self.predictions.classes_of(without)
+                before, stays = predicted[own] == name, after[1:] == name
+                row.own, row.recall_before, row.recall_after = len(own), float(before.mean()), float(stays.mean())
+                steps.append(Step(f"the source without {kind.reference}", after[0], row.source, without[0]))
+            row.pictures = draw_steps(steps, before=1, after=2)
         return row
 
 
@@ -308,85 +326,49 @@ def transfer_table(rows: Sequence[Row]) -> pd.DataFrame:
     >>> transfer_table(rows)[["class", "effect", "p_adjusted"]].to_dict("records")
     [{'class': 0, 'effect': 0.75, 'p_adjusted': 0.015625}, {'class': 1, 'effect': nan, 'p_adjusted': nan}]
     """
-    table = pd.DataFrame([asdict(row) for row in rows], columns=list(Row.__dataclass_fields__))
+    columns = [one.name for one in fields(Row) if one.name != "pictures"]
+    table = pd.DataFrame([{name: getattr(row, name) for name in columns} for row in rows], columns=columns)
     table = table.rename(columns={"class_": "class"})
     table["p_adjusted"] = holm(table["p"].to_numpy(dtype=float))
     table["effect"] = (table["turned"] - table["control_turned"]) / table["targets"].where(table["targets"] > 0)
     return table
 
 
-def picture(x: np.ndarray) -> np.ndarray:
-    """What a figure shows of ``(c, *spatial)``: three channels as colours, else their mean; of volumes one slice.
-
-    Examples
-    --------
-    >>> picture(np.zeros((3, 4, 5))).shape, picture(np.zeros((1, 4, 5, 6))).shape
-    ((4, 5, 3), (4, 5))
-    """
-    if x.ndim == 4:
-        x = x[..., x.shape[-1] // 2]
-    if len(x) == 3:
-        return np.clip(np.moveaxis(x, 0, -1), 0, 1)
-    return np.asarray(x.mean(axis=0))
-
-
-def transfer_figure(table: pd.DataFrame, predictions: Predictions, most: int = 6) -> Figure:
-    """Source, target and result of the strongest tests, one row for each.
+def transfer_figure(table: pd.DataFrame, pictures: Mapping[int, Sequence[Picture]]) -> Figure:
+    """Pictures of the strongest tests, one row for each.
 
     Parameters
     ----------
     table
         Of `transfer_table`.
-    predictions
-        Reads the pictures, and says what the network makes of them.
-    most
-        Largest number of rows.
+    pictures
+        By row of the table.
     """
-    best = table[table["targets"] > 0].sort_values("effect", ascending=False, kind="stable")
-    best = best.drop_duplicates(["class", "intervention"]).head(most)
-    if best.empty:
-        figure = Figure(figsize=(7, 1.2), layout="constrained", dpi=110)
-        figure.suptitle("No class has enough pictures for a transfer test.", fontsize=10)
-        return figure
-    number_of = {name: number for number, name in enumerate(predictions.table["id"].astype(str))}
-    pairs = np.array([[number_of[name] for name in best[column]] for column in ("source", "target")])
-    predictions.load(pairs.ravel())
-    predictions.load_masks(pairs.ravel())
-    figure = Figure(figsize=(7.5, 2.8 * len(best)), layout="constrained", dpi=110)
-    parts = figure.subfigures(len(best), 1, squeeze=False)[:, 0]
-    for part, test, source, target in zip(parts, best.itertuples(), *pairs, strict=True):
-        kind = interventions()[test.intervention]
-        shown = predictions.pictures(np.array([source, target]))
-        variant = next(one for one in kind.variants(shown.shape[2:]) if one.name == test.variant)
-        result = given(predictions, kind, variant, np.array([target]), np.array([source]))
-        found = predictions.classes_of(result)[0]
-        was = predictions.table["predicted"].to_numpy()[target]
-        titles = (f"{test.source}: class {test[1]}", f"{test.target}: class {was}", f"result: class {found}")
-        for axes, x, title in zip(part.subplots(1, 3), [*shown, result[0]], titles, strict=True):
-            axes.imshow(picture(x), cmap="gray")
-            axes.set_title(title, fontsize=8, parse_math=False)
-            # A white frame has to be seen.
-            axes.set(xticks=[], yticks=[])
-        said = f"{kind.title}, {test.variant}: {test.turned} of {test.targets} turn"
-        part.suptitle(f"{said}, {test.control_turned} in the control", fontsize=9)
-    return figure
+    best = table.loc[list(pictures)].sort_values("effect", ascending=False, kind="stable")
+    strips = []
+    for row in best.drop_duplicates(["class", "intervention"]).head(DRAWN).index.tolist():
+        test = best.loc[row]
+        said = f"class {test['class']}, {interventions()[test['intervention']].title}, {test['variant']}"
+        turned = f"{test['turned']} of {test['targets']} turn, {test['control_turned']} in the control"
+        strips.append((f"{said}: {turned}", pictures[row]))
+    return pictures_figure(strips, f"No property turns {100 * LEAST_EFFECT:.0f} % of the pictures beyond its control.")
 
 
 def write_transfer(job: CheckJob) -> None:
-    """Write a model's transfer tests and their figure."""
+    """Write a model's transfer tests, their figure and their pictures."""
+    rows: list[Row] = []
     if read_descriptions(job.descriptions)["dense"]:
         log.info("transfer: models.%s has a score per pixel or voxel: nothing is tested", job.model)
-        found = transfer_table([])
-        drawn = Figure(figsize=(7, 1.2), layout="constrained", dpi=110)
-        drawn.suptitle("No sample has a predicted class.", fontsize=10)
     else:
         samples = CheckedSamples(job, "transfer")
         predictions = Predictions(samples)
         values, count = samples.plan.sample_values(job.model), len(samples.rows)
         allowed = checks()["transfer"].evaluations(samples.settings, samples.plan.methods, count, values)
-        found = transfer_table(list(TransferTests(predictions, samples.settings, allowed, samples.seed()).rows()))
-        drawn = transfer_figure(found, predictions)
-        log.info("transfer: %d tests, %d pictures", found["p"].notna().sum(), predictions.evaluations)
+        rows = list(TransferTests(predictions, samples.settings, allowed, samples.seed()).rows())
+        log.info("transfer: %d tests, %d pictures", sum(not row.note for row in rows), predictions.evaluations)
+    found = transfer_table(rows)
+    pictures = {row: rows[row].pictures for row in strongest(found["effect"])}
     # P-values may be small.
     write_atomically(job.outputs["table"], csv_bytes(found, "%.6g"))
-    save_figure(drawn, job.outputs["figure"])
+    write_pictures(job.outputs["pictures"], pictures)
+    save_figure(transfer_figure(found, pictures), job.outputs["figure"])

@@ -114,7 +114,7 @@ def audited(folder, monkeypatch, masked):
     Image.fromarray(np.zeros((SIDE, SIDE), dtype=np.uint8)).save(project.folder / "data" / "m3.png")
     (project.folder / "data" / "m4.png").write_bytes(b"no picture")
     files = files_of_shards(Plan(config), project.store, "predicted")
-    outputs = {"table": folder / "transfer.csv", "figure": folder / "transfer.png"}
+    outputs = {name: folder / file for name, file in checks()["transfer"].files().items()}
     checks()["transfer"].write(CheckJob(config, "tiny", "", files, descriptions, outputs))
     return pd.read_csv(outputs["table"])
 

@@ -13,8 +13,10 @@ from saliency.audit.checks.registered import checks
 from saliency.audit.degradations.registered import degradations
 from saliency.audit.evidence import Evidence
 from saliency.audit.findings.degradation import DegradationFinding
+from saliency.audit.pictures import read_pictures
 from saliency.experiment.plan import Plan
 from saliency.experiment.validation import complete_config
+from saliency.figures.webp import read_webp
 from tests.helpers.audit_data import THRESHOLDS
 from tests.helpers.shards import files_of_shards, fused_store
 from tests.helpers.workflow_project import Project
@@ -50,7 +52,8 @@ def draw(number):
 
 
 @pytest.fixture(scope="module")
-def table(tmp_path_factory):
+def swept(tmp_path_factory):
+    """Table and pictures of a sweep."""
     folder = tmp_path_factory.mktemp("blurred")
     settings = {"resize": None, "crop": 30, "mean": [0, 0, 0], "std": [1, 1, 1]}
     models = {"tiny": {"factory": "watches_blur:Network", "target_layer": "same", "class_names": NAMES}}
@@ -70,12 +73,17 @@ def table(tmp_path_factory):
         config, problems = complete_config(project.config)
         assert problems == []
         descriptions = fused_store(config, "tiny", project.store, folder)
-        outputs = {"table": folder / "degradation.csv", "figure": folder / "degradation.png"}
+        outputs = {name: folder / file for name, file in checks()["degradation"].files().items()}
         files = files_of_shards(Plan(config), project.store, "predicted")
         checks()["degradation"].write(CheckJob(config, "tiny", "", files, descriptions, outputs))
     with Image.open(outputs["figure"]) as figure:
         assert min(figure.size) > 300
-    return pd.read_csv(outputs["table"], dtype={"target": str})
+    return pd.read_csv(outputs["table"], dtype={"target": str}), read_pictures(outputs["pictures"])
+
+
+@pytest.fixture
+def table(swept):
+    return swept[0]
 
 
 def test_low_resolution_turns_everything_into_the_class_that_is_blurred(table):
@@ -99,6 +107,26 @@ def test_findings_name_the_class_and_the_defect(table):
     assert said["resolution"].startswith("A resolution 2 times lower turns 26 of 26 other pictures into class 1 (<b>)")
     # Neither light nor place makes neighbours alike.
     assert not said.keys() & {"brightness", "tint", "greyscale", "shift", "noise"}
+
+
+def test_pictures_of_a_finding_show_a_picture_that_gets_worse(swept):
+    table, pictures = swept
+    samples = pd.DataFrame({"id": ["0", "1", "2"], "class": [0, 1, 2], "name": NAMES, "correct": True})
+    findings = DegradationFinding.find(Evidence(samples, checks={"degradation": table}), THRESHOLDS)
+    finding = next(one for one in findings if one.numbers["degradation"] == "resolution")
+    check, row = finding.row
+    level = finding.numbers["level"]
+    assert (check, table.loc[row, "level"], table.loc[row, "class"]) == ("degradation", level, 1)
+    before, after = pictures[row]
+    (sample,) = finding.samples
+    drawn = draw(int(sample))
+    np.testing.assert_array_equal(read_webp(before.webp), drawn)
+    x = np.moveaxis(drawn, -1, 0)[np.newaxis].astype(np.float32) / 255
+    worse = degradations()["resolution"].change(x, level)[0]
+    np.testing.assert_allclose(read_webp(after.webp), np.moveaxis(worse, 0, -1) * 255, atol=0.51)
+    assert (before.words, after.words) == ("as it is", f"a resolution {level:g} times lower")
+    assert (before.sample, after.sample) == (sample, sample)
+    assert (before.predicted, after.predicted) == (int(sample) % 3, 1)
 
 
 def test_degradations_keep_shape_and_dtype():

@@ -10,9 +10,11 @@ from saliency.audit.checks.check import CheckJob
 from saliency.audit.checks.registered import checks
 from saliency.audit.evidence import Evidence
 from saliency.audit.findings.transfer import TransferFinding
+from saliency.audit.pictures import read_pictures
 from saliency.audit.probes.transfer import Row, mcnemar, paired_controls, transfer_table
 from saliency.experiment.plan import Plan
 from saliency.experiment.validation import complete_config
+from saliency.figures.webp import read_webp
 from tests.helpers.audit_data import THRESHOLDS
 from tests.helpers.shards import files_of_shards, fused_store
 from tests.helpers.workflow_project import Project
@@ -86,7 +88,7 @@ def made(folder, monkeypatch, place, numbers, broken=False, **transfer):
 def audited(folder, monkeypatch, place, numbers=range(COUNT), **transfer):
     """Table of such a network, and the files that were written."""
     config, files, descriptions = made(folder, monkeypatch, place, numbers, **transfer)
-    outputs = {"table": folder / "transfer.csv", "figure": folder / "transfer.png"}
+    outputs = {name: folder / file for name, file in checks()["transfer"].files().items()}
     checks()["transfer"].write(CheckJob(config, "tiny", "", files, descriptions, outputs))
     return pd.read_csv(outputs["table"]), outputs
 
@@ -125,6 +127,46 @@ def test_a_frame_that_decides_is_found_and_taken_away(tmp_path, monkeypatch):
         assert min(figure.size) > 300
 
 
+def pixels(picture):
+    return read_webp(picture.webp).astype(int)
+
+
+def test_pictures_are_what_went_in_and_what_came_out(tmp_path, monkeypatch):
+    """Each by hand: one pixel at each edge is pasted, or filled with the mean of what is not."""
+    table, outputs = audited(tmp_path, monkeypatch, "frame")
+    finding = found(table)[0]
+    check, row = finding.row
+    assert check == "transfer"
+    assert table.loc[row, ["class", "intervention", "variant"]].tolist() == [1, "frame", "4 %"]
+    source, target, result, removed = read_pictures(outputs["pictures"])[row]
+    drawn_source, drawn_target = (draw(int(name[1:]), "frame").astype(int) for name in finding.samples)
+    np.testing.assert_array_equal(pixels(source), drawn_source)
+    np.testing.assert_array_equal(pixels(target), drawn_target)
+    pasted = drawn_source.copy()
+    pasted[1:-1, 1:-1] = drawn_target[1:-1, 1:-1]
+    np.testing.assert_array_equal(pixels(result), pasted)
+    filled = np.broadcast_to(drawn_source[1:-1, 1:-1].mean((0, 1)), drawn_source.shape).copy()
+    filled[1:-1, 1:-1] = drawn_source[1:-1, 1:-1]
+    np.testing.assert_allclose(pixels(removed), filled, atol=0.51)
+    assert [source.sample, target.sample] == [result.sample, removed.sample][::-1] == finding.samples
+    # The centre of the others is bright, class 0, or dark, class 2; that of the source is what it is.
+    others = [0, 2]
+    assert source.predicted == result.predicted == 1
+    assert target.predicted == int(target.sample[1:]) % 3
+    assert target.predicted in others
+    assert removed.predicted == (0 if drawn_source[12:18, 12:18].mean() > 255 / 2 else 2)
+    assert [picture.words for picture in (source, target, result, removed)] == [
+        *("the source", "another picture", "the same with that frame", "the source without that frame"),
+    ]
+
+
+def test_only_tests_with_an_effect_have_pictures(tmp_path, monkeypatch):
+    table, outputs = audited(tmp_path, monkeypatch, "frame")
+    shown = read_pictures(outputs["pictures"])
+    assert sorted(shown) == table.index[table["effect"] >= 0.15].tolist()
+    assert 0 < len(shown) < len(table)
+
+
 def test_of_two_classes_both_are_told_by_the_frame(tmp_path, monkeypatch):
     """What turns pictures into one class turns them out of the other: neither is the other's usual case."""
     table, _ = audited(tmp_path, monkeypatch, "frame", [number for number in range(90) if number % 3 != 0])
@@ -138,7 +180,7 @@ def test_without_any_prediction_there_are_empty_tables(tmp_path, monkeypatch):
     """Files that cannot be read are skipped; nothing else may end the run."""
     config, files, descriptions = made(tmp_path, monkeypatch, "frame", range(3), broken=True)
     for name in ("transfer", "degradation"):
-        outputs = {"table": tmp_path / f"{name}.csv", "figure": tmp_path / f"{name}.png"}
+        outputs = {output: tmp_path / file for output, file in checks()[name].files().items()}
         checks()[name].write(CheckJob(config, "tiny", "", files, descriptions, outputs))
         table = pd.read_csv(outputs["table"])
         assert len(table) == 0
@@ -146,6 +188,8 @@ def test_without_any_prediction_there_are_empty_tables(tmp_path, monkeypatch):
         with Image.open(outputs["figure"]) as figure:
             assert figure.width > 300
         assert set(checks()[name].told(table, THRESHOLDS).values()) == {0}
+        assert checks()[name].looked(checks()[name].told(table, THRESHOLDS)).startswith("No ")
+        assert read_pictures(outputs["pictures"]) == {}
 
 
 def test_no_picture_is_its_own_control():
