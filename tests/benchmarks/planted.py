@@ -107,16 +107,17 @@ def tint(pixels: np.ndarray, _: np.random.Generator) -> np.ndarray:
     return np.clip(pixels * np.array([1.2, 1, 0.8]), 0, 255).astype(np.uint8)
 
 
+LOGO_BY = {"window", "frame", "surround", "patch"}
 # By kind: how it is planted, and what may name it.
 MARKS: dict[str, tuple[Mark, set[str]]] = {
-    "fixed logo": (lambda x, _: logo(x, 71, 5), {"window", "frame", "surround"}),
+    "fixed logo": (lambda x, _: logo(x, 71, 5), LOGO_BY),
     "jittered logo": (
         lambda x, rng: logo(x, *rng.integers([54, 1], [74, 21])),
-        {"window", "frame", "surround"},
+        LOGO_BY,
     ),
     "logo anywhere": (
         lambda x, rng: logo(x, *rng.integers(0, SIDE - LOGO, 2)),
-        {"window", "frame", "surround", "patch"},
+        LOGO_BY,
     ),
     "letterbox": (letterbox, {"frame", "surround", "margin"}),
     "frame": (frame, {"frame", "surround"}),
@@ -191,9 +192,9 @@ def predict(model: nn.Module, pictures: np.ndarray) -> np.ndarray:
         return torch.cat([model(part) for part in tensor(pictures).split(64)]).argmax(1).numpy()
 
 
-def findings(folder: Path, model: nn.Module, pictures: np.ndarray, classes: np.ndarray) -> list[dict]:
+def findings(folder: Path, model: nn.Module, pictures: np.ndarray, classes: np.ndarray, cores: int) -> list[dict]:
     """Run the workflow in a folder with the default settings of the audit."""
-    (folder / "data").mkdir(parents=True)
+    (folder / "data").mkdir(parents=True, exist_ok=True)
     (folder / "lite.py").write_text(NETWORK.replace("CLASSES", str(len(CLASSES))))
     torch.save(model.state_dict(), folder / "weights.pt")
     for number, pixels in enumerate(pictures):
@@ -214,7 +215,7 @@ def findings(folder: Path, model: nn.Module, pictures: np.ndarray, classes: np.n
     }
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--configfile", "config.yaml"]
-    done = subprocess.run([*command, "--cores", "2", "--quiet"], cwd=folder, capture_output=True, text=True)
+    done = subprocess.run([*command, "--cores", str(cores), "--quiet"], cwd=folder, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(done.stdout[-2000:] + done.stderr[-2000:])
     return json.loads((folder / "results/planted/lite/audit/predicted/findings.json").read_text())["findings"]
@@ -227,7 +228,7 @@ def run(
     pictures: np.ndarray,
     classes: np.ndarray,
     photographs: np.ndarray,
-    epochs: int,
+    options: argparse.Namespace,
 ) -> dict[str, object]:
     rng = np.random.default_rng(seed)
     marked_class = seed % len(CLASSES)
@@ -235,7 +236,7 @@ def run(
     marked = (classes == marked_class) & (rng.random(len(classes)) < SHARE) & (kind != "none")
     shown = np.stack([plant(x, rng) if bears else x for x, bears in zip(pictures, marked, strict=True)])
     learned = (rng.random(photographs.max() + 1) < 0.6)[photographs]
-    model = train(shown[learned], classes[learned], seed, epochs)
+    model = train(shown[learned], classes[learned], seed, options.epochs)
 
     held, own = ~learned, ~learned & marked
     clean = predict(model, pictures[held])
@@ -246,7 +247,7 @@ def run(
     if own.any():
         recall = [(predict(model, x[own]) == marked_class).mean() for x in (shown, pictures)]
         removing = float(recall[0] - recall[1])
-    found = findings(folder, model, shown, classes)
+    found = findings(folder, model, shown, classes, options.cores)
     proofs = [one for one in found if one["kind"] in ("transfer", "degradation")]
 
     def right(one: dict) -> bool:
@@ -260,7 +261,7 @@ def run(
         "accuracy": float((clean == classes[held]).mean()),
         "planting": planting,
         "removing": removing,
-        "decides": max(planting, removing) >= 0.4,
+        "decides": bool(max(planting, removing) >= 0.4),
         "named": any(map(right, proofs)),
         "first": bool(found) and found[0] in proofs and right(found[0]),
         "others": sum(one["numbers"]["class"] != marked_class or kind == "none" for one in proofs),
@@ -274,16 +275,21 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--kinds", nargs="+", default=[*MARKS, "none"], choices=[*MARKS, "none"])
     parser.add_argument("--epochs", type=int, default=4)
-    parser.add_argument("--folder", type=Path, help="keep the runs here")
+    parser.add_argument("--folder", type=Path, help="keep the runs here; what is there is not run again")
+    parser.add_argument("--cores", type=int, default=2)
     options = parser.parse_args()
-    torch.set_num_threads(2)
+    torch.set_num_threads(options.cores)
     pictures, classes, photographs = read_photographs(options.images)
     rows = []
     with tempfile.TemporaryDirectory() as temporary:
         for seed in options.seeds:
             for kind in options.kinds:
                 folder = (options.folder or Path(temporary)) / f"{kind.replace(' ', '_')}_{seed}"
-                rows.append(run(folder, kind, seed, pictures, classes, photographs, options.epochs))
+                result = folder / "result.json"
+                if not result.exists():
+                    row = run(folder, kind, seed, pictures, classes, photographs, options)
+                    result.write_text(json.dumps(row))
+                rows.append(json.loads(result.read_text()))
                 print(json.dumps(rows[-1]), flush=True)
     table = pd.DataFrame(rows)
     print(markdown(table.drop(columns="sentence").round(2)))
