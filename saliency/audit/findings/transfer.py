@@ -46,8 +46,8 @@ class TransferFinding(FindingKind):
         ),
         Key(
             "min_unmissed",
-            "`min_turned` of a property without which the class's recall falls by less than 10 %, and which has to turn "
-            "at least its share of the picture: it may be an object that is often there.",
+            "`min_turned` of a property without which the class's recall falls by less than 10 %, and which has to "
+            "turn at least its share of the picture: it may be an object that is often there.",
             0.5,
             number(0, 1),
         ),
