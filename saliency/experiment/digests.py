@@ -207,16 +207,21 @@ class Digests:
 
     def _train(self, model: str) -> str:
         settings, plan = self.config["models"][model], self.plan
+        training, trusted = dict(settings["train"]), settings["trust_checkpoint"]
+        # What a network that starts with the factory's weights and is trained as a whole learned stays.
+        pretrained, frozen = training.pop("pretrained"), training.pop("freeze")
+        start = [pretrained, self.sources.fingerprint(resolve(pretrained, plan.root)), trusted] if pretrained else None
         shards = plan.labelled_shards(model)
         rows = plan.samples.iloc[[row for shard in shards for row in plan.rows(shard).index]]
         normalisation = {key: input_config(self.config, model)[key] for key in ("mean", "std")}
         return digest(
             step("train").version,
-            {key: settings[key] for key in ("factory", "kwargs", "train")},
+            {"factory": settings["factory"], "kwargs": settings["kwargs"], "train": training},
             [self._of_shard("prepare", model, shard, None) for shard in shards],
             rows[["id", "label", settings["train"]["split"]]].to_dict("list"),
             normalisation,
             self.config["threads"],
+            *([start, frozen] if start or frozen else []),
         )
 
     def _every(self, name: str, model: str, target: str | None = None) -> list[str]:

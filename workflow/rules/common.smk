@@ -309,6 +309,11 @@ def made_weights(wildcards):
     return SOURCES.made_weights(wildcards.model)
 
 
+def made_pretrained(wildcards):
+    """Input function: the weights with which training starts, if another rule makes them."""
+    return SOURCES.made_pretrained(wildcards.model)
+
+
 def training_shards(wildcards):
     """Input function: the prepared samples that a model learns from or is tested on."""
     shards = PLAN.labelled_shards(wildcards.model)
