@@ -113,10 +113,9 @@ def load_pretrained(network: nn.Module, weights: str, trust_checkpoint: bool = F
     """
     state = _state_dict(_read_checkpoint(resolve(weights, Path()), weights, trust_checkpoint), weights)
     own = network.state_dict()
+    other = {name: state[name] for name, value in own.items() if name in state and state[name].shape != value.shape}
     anew = [
-        name
-        for name, value in state.items()
-        if name in own and value.shape != own[name].shape and value.ndim and value.shape[1:] == own[name].shape[1:]
+        name for name, value in other.items() if value.ndim == own[name].ndim and value.shape[1:] == own[name].shape[1:]
     ]
     _fit(network, state | {name: own[name] for name in anew}, weights)
     return anew
