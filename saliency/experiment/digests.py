@@ -90,6 +90,7 @@ class Digests:
         self._experiment_steps: dict[str, Callable[[], str]] = {
             "cut_patches": self._cut_patches,
             "plant_watermarks": self._plant_watermarks,
+            "plant_logos": self._plant_logos,
             "errors": self._errors,
             "provenance": self._provenance,
             "report_page": self._report_page,
@@ -314,6 +315,10 @@ class Digests:
     def _plant_watermarks(self) -> str:
         table = self.plan.samples[["path", "watermark"]].to_dict("list")
         return digest("digits", step("plant_watermarks").version, table, self.config["digits"])
+
+    def _plant_logos(self) -> str:
+        table = self.plan.samples[["path", "label", "split", "logo"]].to_dict("list")
+        return digest("textures", step("plant_logos").version, table, self.config["textures"])
 
     def _of_facts(self, name: str, *further: Any) -> str:
         return digest(name, step(name).version, [self._facts(shard) for shard in self.plan.shards], *further)

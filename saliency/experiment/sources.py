@@ -74,6 +74,6 @@ class Sources:
         return self._made_of([*self.plan.columns["path"], *self.plan.columns["mask"]])
 
     @property
-    def digit_files(self) -> list[str]:
-        """Pictures of the shortcut demo."""
+    def demo_files(self) -> list[str]:
+        """Pictures of the demos with a planted shortcut."""
         return self._made_of(self.plan.columns["path"])
