@@ -91,6 +91,7 @@ class Digests:
         self._experiment_steps: dict[str, Callable[[], str]] = {
             "cut_patches": self._cut_patches,
             "plant_watermarks": self._plant_watermarks,
+            "plant_logos": self._plant_logos,
             "errors": self._errors,
             "provenance": self._provenance,
             "report_page": self._report_page,
@@ -212,16 +213,21 @@ class Digests:
 
     def _train(self, model: str) -> str:
         settings, plan = self.config["models"][model], self.plan
+        training, trusted = dict(settings["train"]), settings["trust_checkpoint"]
+        # What a network that starts with the factory's weights and is trained as a whole learned stays.
+        pretrained, frozen = training.pop("pretrained"), training.pop("freeze")
+        start = [pretrained, self.sources.fingerprint(resolve(pretrained, plan.root)), trusted] if pretrained else None
         shards = plan.labelled_shards(model)
         rows = plan.samples.iloc[[row for shard in shards for row in plan.rows(shard).index]]
         normalisation = {key: input_config(self.config, model)[key] for key in ("mean", "std")}
         return digest(
             step("train").version,
-            {key: settings[key] for key in ("factory", "kwargs", "train")},
+            {"factory": settings["factory"], "kwargs": settings["kwargs"], "train": training},
             [self._of_shard("prepare", model, shard, None) for shard in shards],
             rows[["id", "label", settings["train"]["split"]]].to_dict("list"),
             normalisation,
             self.config["threads"],
+            *([start, frozen] if start or frozen else []),
         )
 
     def _every(self, name: str, model: str, target: str | None = None) -> list[str]:
@@ -316,6 +322,10 @@ class Digests:
     def _plant_watermarks(self) -> str:
         table = self.plan.samples[["path", "watermark"]].to_dict("list")
         return digest("digits", step("plant_watermarks").version, table, self.config["digits"])
+
+    def _plant_logos(self) -> str:
+        table = self.plan.samples[["path", "label", "split", "logo"]].to_dict("list")
+        return digest("textures", step("plant_logos").version, table, self.config["textures"])
 
     def _of_facts(self, name: str, *further: Any) -> str:
         return digest(name, step(name).version, [self._facts(shard) for shard in self.plan.shards], *further)

@@ -40,8 +40,14 @@ class Sources:
 
     def made_weights(self, model: str) -> list[str]:
         """The model's weights if a rule makes them."""
-        weights = self.config["models"][model]["weights"]
-        made = self._made(resolve(weights, self.plan.root)) if weights else None
+        return self._made_checkpoint(self.config["models"][model]["weights"])
+
+    def made_pretrained(self, model: str) -> list[str]:
+        """The weights with which the model's training starts, if a rule makes them."""
+        return self._made_checkpoint(self.config["models"][model]["train"]["pretrained"])
+
+    def _made_checkpoint(self, name: str | None) -> list[str]:
+        made = self._made(resolve(name, self.plan.root)) if name else None
         return [str(made)] if made else []
 
     def fingerprint(self, path: Path) -> str:
@@ -68,6 +74,6 @@ class Sources:
         return self._made_of([*self.plan.columns["path"], *self.plan.columns["mask"]])
 
     @property
-    def digit_files(self) -> list[str]:
-        """Pictures of the shortcut demo."""
+    def demo_files(self) -> list[str]:
+        """Pictures of the demos with a planted shortcut."""
         return self._made_of(self.plan.columns["path"])

@@ -51,6 +51,7 @@ STEPS = {
     for step in (
         Step("cut_patches"),
         Step("plant_watermarks"),
+        Step("plant_logos"),
         Step("inspect_model", batch_copies=300),
         Step("find_target_layer", batch_copies=300),
         Step("zarr_metadata", version=2),

@@ -69,7 +69,9 @@ def _training_problems(config: Config) -> list[str]:
             continue
         weights = str(results_folder(config) / name / "weights.safetensors")
         if model["weights"] not in (None, weights):
-            problems.append(f"models.{name}: has weights and train: keep one of them")
+            problems.append(
+                f"models.{name}: has weights and train: keep one of them; weights to start with are train.pretrained"
+            )
         if config.get("execution") == "fused":
             problems.append(f"models.{name}.train: needs execution: steps, because it reads prepared samples")
         model["weights"] = weights
@@ -105,9 +107,11 @@ def _model_problems(config: Config) -> list[str]:
             json.dumps(model["kwargs"], sort_keys=True, allow_nan=False)
         except (TypeError, ValueError) as error:
             problems.append(f"{place}.kwargs: must be what JSON can hold: {error}")
-        if model["weights"] is not None:
-            results = results_folder(config) if "experiment" in config else None
-            problems += _file_problem(f"{place}.weights", model["weights"], results)
+        results = results_folder(config) if "experiment" in config else None
+        pretrained = model["train"]["pretrained"] if model["train"] else None
+        for key, weights in (("weights", model["weights"]), ("train.pretrained", pretrained)):
+            if weights is not None:
+                problems += _file_problem(f"{place}.{key}", weights, results)
         names = model["class_names"]
         if isinstance(names, str):
             missing = _file_problem(f"{place}.class_names", names)

@@ -71,8 +71,54 @@ def load_model(factory: str, kwargs: dict[str, Any], weights: str | None, trust_
     if weights is None:
         log.info("no weights are configured: the network keeps what its factory gave it")
     else:
-        _load_weights(model, _read_checkpoint(resolve(weights, Path()), weights, trust_checkpoint), weights)
+        _fit(
+            model, _state_dict(_read_checkpoint(resolve(weights, Path()), weights, trust_checkpoint), weights), weights
+        )
     return model.eval()
+
+
+def load_pretrained(network: nn.Module, weights: str, trust_checkpoint: bool = False) -> list[str]:
+    """Load a checkpoint into a network that may have another number of classes.
+
+    Tensors that differ from the network's in the length of their first axis only belong to layers on whose output no
+    other weights rest: those that give the scores of classes. They are left out, and these layers keep what they have.
+
+    Parameters
+    ----------
+    network
+        Changed in place.
+    weights, trust_checkpoint
+        As of `load_model`.
+
+    Returns
+    -------
+    list of str
+        Names of the tensors that were left out.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read, or does not fit otherwise.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> def network(classes):
+    ...     return nn.Sequential(nn.Conv2d(3, 8, 3), nn.Flatten(), nn.Linear(8, classes))
+    >>> with TemporaryDirectory() as folder:
+    ...     torch.save(network(1000).state_dict(), Path(folder) / "w.pt")
+    ...     load_pretrained(network(4), f"{folder}/w.pt")
+    ['2.weight', '2.bias']
+    """
+    state = _state_dict(_read_checkpoint(resolve(weights, Path()), weights, trust_checkpoint), weights)
+    own = network.state_dict()
+    other = {name: state[name] for name, value in own.items() if name in state and state[name].shape != value.shape}
+    anew = [
+        name for name, value in other.items() if value.ndim == own[name].ndim and value.shape[1:] == own[name].shape[1:]
+    ]
+    _fit(network, state | {name: own[name] for name in anew}, weights)
+    return anew
 
 
 def configured_model(config: Config, model: str) -> nn.Module:
@@ -101,7 +147,7 @@ def _read_checkpoint(path: Path, name: str, trust: bool) -> Any:
         ) from error
 
 
-def _load_weights(model: nn.Module, state: Any, name: str) -> None:
+def _state_dict(state: Any, name: str) -> dict[str, Tensor]:
     for key in ("state_dict", "model"):
         if isinstance(state, dict) and isinstance(state.get(key), dict):
             state = state[key]
@@ -109,7 +155,10 @@ def _load_weights(model: nn.Module, state: Any, name: str) -> None:
         isinstance(key, str) and isinstance(value, Tensor) for key, value in state.items()
     ):
         raise DataError(f"weights '{name}' hold no state dict: save model.state_dict()")
-    state = {key.removeprefix("module."): value for key, value in state.items()}
+    return {key.removeprefix("module."): value for key, value in state.items()}
+
+
+def _fit(model: nn.Module, state: dict[str, Tensor], name: str) -> None:
     try:
         model.load_state_dict(state)
     except RuntimeError as error:

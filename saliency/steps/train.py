@@ -1,6 +1,7 @@
 """Training a classifier on the prepared samples of an experiment, so that "train, then audit" is one run.
 
-This is for small networks that learn in minutes on the samples of one manifest; larger ones come with their weights.
+This is for small networks that learn in minutes on the samples of one manifest, and for larger ones
+that start with pretrained weights, and of which a part is trained.
 """
 
 import logging
@@ -19,7 +20,10 @@ from saliency.experiment.config import Config, input_config
 from saliency.experiment.plan import Plan
 from saliency.files.atomic_files import write_atomically
 from saliency.methods.passes.scores import model_scores
-from saliency.networks.load import load_model
+from saliency.networks.device import keep_freed_memory
+from saliency.networks.freeze import freeze_modules
+from saliency.networks.load import load_model, load_pretrained
+from saliency.networks.memory_format import arrange_channels_last
 from saliency.readers.normalisation import normalised
 from saliency.store.codec import read_shard
 from saliency.store.layout import plan_specs
@@ -37,6 +41,7 @@ def train(
     batch_size: int,
     learning_rate: float,
     seed: int,
+    freeze: Sequence[str] = (),
 ) -> pd.DataFrame:
     """Fit a network to the samples of the split "train" with Adam, minimising the cross entropy.
 
@@ -56,6 +61,8 @@ def train(
         Passes over the training samples, samples per step, and Adam's learning rate.
     seed
         Decides the order of the samples; equal seeds give equal weights on one machine.
+    freeze
+        Names of modules that stay as they are, batch normalisation included, see `saliency.networks.freeze`.
 
     Returns
     -------
@@ -65,7 +72,7 @@ def train(
     Raises
     ------
     DataError
-        If a label is outside the network's classes, or the loss is no longer finite.
+        If a label is outside the network's classes, the loss is no longer finite, or `freeze` does not fit.
 
     Examples
     --------
@@ -77,12 +84,16 @@ def train(
     """
     groups = {name: torch.tensor([split == name for split in splits]) for name in dict.fromkeys(splits)}
     x, y = inputs[groups["train"]], labels[groups["train"]]
-    optimizer = torch.optim.Adam(network.parameters(), lr=learning_rate)
+    frozen = freeze_modules(network, freeze)
+    trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.Adam(trained, lr=learning_rate)
     history = []
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         for epoch in range(1, epochs + 1):
             network.train()
+            for module in frozen:
+                module.eval()
             total = 0.0
             for batch in torch.randperm(len(x)).split(batch_size):
                 scores = model_scores(network(x[batch]))
@@ -112,6 +123,22 @@ def _accuracy(network: nn.Module, inputs: Tensor, labels: Tensor, batch_size: in
     return float((predicted == labels).float().mean())
 
 
+def _start(network: nn.Module, settings: Config) -> None:
+    """Load a model's pretrained weights, and see that what starts anew can learn."""
+    log.info("training starts with the weights '%s'", settings["train"]["pretrained"])
+    anew = load_pretrained(network, settings["train"]["pretrained"], settings["trust_checkpoint"])
+    if anew:
+        log.info("these weights have another number of classes, so that the network keeps its %s", ", ".join(anew))
+    frozen = [
+        name for name in settings["train"]["freeze"] if any(f"{tensor}.".startswith(f"{name}.") for tensor in anew)
+    ]
+    if frozen:
+        raise DataError(
+            f"train.freeze: {', '.join(frozen)} has to learn, because train.pretrained has another number of classes "
+            f"({', '.join(anew)}): leave it out"
+        )
+
+
 def train_model(config: Config, model: str, inputs: Sequence[str | Path], weights: Path, history: Path) -> None:
     """Train a model of the experiment on its prepared samples; write its weights as safetensors and its history as CSV.
 
@@ -137,13 +164,19 @@ def train_model(config: Config, model: str, inputs: Sequence[str | Path], weight
         raise DataError(f"models.{model}.train: no labelled sample of the split 'train' could be read")
     torch.set_num_threads(config["threads"])
     normalisation = input_config(config, model)
-    network = load_model(settings["factory"], settings["kwargs"], None)
+    network = load_model(settings["factory"], settings["kwargs"], None).to(getattr(torch, config["precision"]))
+    keep_freed_memory()
+    training = {key: value for key, value in settings["train"].items() if key not in ("split", "pretrained")}
+    if settings["train"]["pretrained"]:
+        _start(network, settings)
+        # Other networks keep their layout, and with it the last bits of what they have always learned.
+        arrange_channels_last(network, torch.zeros_like(torch.from_numpy(samples[:1])))
     table = train(
-        network.to(getattr(torch, config["precision"])),
+        network,
         torch.from_numpy(normalised(samples[usable], normalisation["mean"], normalisation["std"])),
         torch.from_numpy(labels[usable]),
         splits[usable].tolist(),
-        **{key: value for key, value in settings["train"].items() if key != "split"},
+        **training,
     )
     write_atomically(history, table.to_csv(index=False, float_format="%.6f").encode())
     write_atomically(weights, save({name: value.contiguous() for name, value in network.state_dict().items()}))

@@ -80,6 +80,7 @@ def test_shipped_config_has_no_problems_and_gets_defaults(monkeypatch):
         "execution": "steps",
         "region": "predicted",
         "digits": None,
+        "textures": None,
         "patches": None,
         "export": "none",
         "plots": {"samples": "first", "count": 12, "seed": 0,

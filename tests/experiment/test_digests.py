@@ -26,22 +26,30 @@ RELEASED = {
 }
 
 
+# Of a version without `freeze` and `pretrained`, for the same experiment with `train: {epochs: 2}`.
+TRAINED = {"train": "7ee8952d9cf07c5465a03a10725caf13", "predict": "c06336d445fbd39798bfcf99ba1e009c"}
+
+
 @pytest.fixture
 def plan(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    return build({"target_layer": "layer4"}, targets=["predicted", "label"])
+
+
+def build(model, **changes):
     for number in range(3):
         path = Path(f"s{number}.png")
         path.write_bytes(b"abc")
         os.utime(path, ns=(10**18, 10**18))
-    Path("m.csv").write_text("id,path,label\n" + "".join(f"s{number},s{number}.png,{number}\n" for number in range(3)))
+    rows = "".join(f"s{number},s{number}.png,{number},train\n" for number in range(3))
+    Path("m.csv").write_text(f"id,path,label,split\n{rows}")
     config = {
         "experiment": "e",
         "manifest": "m.csv",
-        "models": {"net": {"factory": "torch.nn:Linear", "target_layer": "layer4"}},
-        "targets": ["predicted", "label"],
+        "models": {"net": {"factory": "torch.nn:Linear"} | model},
         "shard_size": 2,
     }
-    completed, problems = complete_config(config)
+    completed, problems = complete_config(config | changes)
     assert problems == []
     return Plan(completed)
 
@@ -50,6 +58,26 @@ def test_digests_of_shards_are_those_of_the_release_before(plan):
     digests = Digests(plan)
     found = {(step, target): digests.of(step, "net", 1, target) for step, target in RELEASED}
     assert found == RELEASED
+
+
+def trained(**settings):
+    digests = Digests(build({"train": {"epochs": 2} | settings}))
+    return {
+        step: digests.of(step, "net", *([] if step == "train" else [1])) for step in ("train", "predict", "prepare")
+    }
+
+
+def test_frozen_modules_and_the_start_are_trained_again_and_nothing_is_read_again(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    before = trained()
+    assert {step: before[step] for step in TRAINED} == TRAINED
+    Path("start.pt").write_bytes(b"abc")
+    found = [before, trained(freeze=["a"]), trained(freeze=["b"]), trained(pretrained="start.pt")]
+    Path("start.pt").write_bytes(b"abcd")
+    found.append(trained(pretrained="start.pt"))
+    for step in TRAINED:
+        assert len({each[step] for each in found}) == len(found)
+    assert len({each["prepare"] for each in found}) == 1
 
 
 def test_unknown_steps_and_arrays_raise(plan):

@@ -68,6 +68,29 @@ def test_equal_seeds_give_equal_weights(data):
     assert not torch.equal(weights(0), weights(1))
 
 
+def test_frozen_modules_and_their_statistics_stay(data):
+    torch.manual_seed(5)
+    network = ConvClassifier(2, channels=1, classes=3)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    train(network, *data, ["train"] * 8, **SETTINGS, freeze=["features.0", "features.1"])
+    stayed = {name for name, value in network.state_dict().items() if torch.equal(value, before[name])}
+    assert stayed == {name for name in before if name.startswith(("features.0.", "features.1."))}
+
+
+def test_a_frozen_network_is_trained_as_its_head_alone(data):
+    x, y = data
+    torch.manual_seed(5)
+    network = ConvClassifier(2, channels=1, classes=3).eval()
+    head = nn.Sequential(nn.Linear(32, 3))
+    head[0].load_state_dict(network.classifier.state_dict())
+    with torch.no_grad():
+        features = network.features(x).flatten(2).mean(2)
+    one = train(network, x, y, ["train"] * 8, **SETTINGS | {"epochs": 3}, freeze=["features"])
+    other = train(head, features, y, ["train"] * 8, **SETTINGS | {"epochs": 3})
+    np.testing.assert_allclose(one["loss"], other["loss"], rtol=1e-5)
+    torch.testing.assert_close(network.classifier.weight, head[0].weight)
+
+
 def test_label_or_loss_that_cannot_be_learned(data):
     x, y = data
     with pytest.raises(DataError, match="labels up to 5 do not fit an output of shape"):
@@ -183,11 +206,44 @@ def test_train_then_audit_is_one_run(project):
     assert not [message for message in planned if message.startswith(("Read", "Cut"))]
 
 
+@pytest.mark.slow
+def test_training_starts_with_the_weights_of_another_model(project):
+    tuned = CONV | {"kwargs": CONV["kwargs"] | {"classes": 3}}
+    tuned["train"] = {"epochs": 1, "pretrained": "results/test/tiny/weights.safetensors", "freeze": ["features"]}
+    project.write_config(**project.config | {"models": project.config["models"] | {"tuned": tuned}})
+    project.run()
+    first, second = (load_file(project.results / name / "weights.safetensors") for name in ("tiny", "tuned"))
+    assert first.keys() == second.keys()
+    for name, value in first.items():
+        assert name.startswith("classifier.") or torch.equal(second[name], value), name
+    assert second["classifier.weight"].shape == (3, 32)
+    assert project.planned() == {}
+
+    tuned["train"]["freeze"] = ["features.0"]
+    project.write_config(**project.config | {"models": project.config["models"] | {"tuned": tuned}})
+    planned = project.planned()
+    assert planned["Train tuned"] == 1
+    assert not [message for message in planned if message.startswith(("Read", "Cut", "Train tiny"))]
+
+    tuned["train"]["freeze"] = ["features", "classifier"]
+    project.write_config(**project.config | {"models": project.config["models"] | {"tuned": tuned}})
+    said = r"classifier has to learn, because train.pretrained has another number of classes \(classifier.weight, "
+    assert re.search(said, project.run(fails=True))
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"execution": "fused"}, "models.tiny.train: needs execution: steps"),
-        ({"models": {"tiny": CONV | {"train": {}, "weights": "w.pt"}}}, "models.tiny: has weights and train"),
+        (
+            {"models": {"tiny": CONV | {"train": {}, "weights": "w.pt"}}},
+            "models.tiny: has weights and train: .* train.pretrained",
+        ),
+        (
+            {"models": {"tiny": CONV | {"train": {"pretrained": "none.pt"}}}},
+            "models.tiny.train.pretrained: there is no file 'none.pt'",
+        ),
+        ({"models": {"tiny": CONV | {"train": {"freeze": "a"}}}}, "models.tiny.train.freeze: 'a' does not fit: a list"),
         (
             {"models": {"tiny": CONV | {"train": {"split": "fold"}}}},
             "column 'fold' is missing, which models.tiny.train",

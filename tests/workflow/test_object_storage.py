@@ -75,4 +75,6 @@ def test_training_is_refused(tmp_path):
     project.manifest.write_text("id,path,label,split\ns0,s0.png,0,train\ns1,s1.png,1,test\n")
     project.write_config(models={"tiny": {"factory": "tiny_network:Network", "train": {"epochs": 1}}})
     output = project.run("--default-storage-provider", "s3", "--default-storage-prefix", "s3://maps/run", fails=True)
-    assert "patches, digits and train work on a file system only: leave out --default-storage-provider" in output
+    assert (
+        "patches, digits, textures and train work on a file system only: leave out --default-storage-provider" in output
+    )

@@ -210,15 +210,15 @@ def all_shards():
 def made_sources():
     """What the maps are made from, if rules make it; it would not be missed either."""
     patches = SOURCES.patch_files if config["patches"] else []
-    digits = SOURCES.digit_files if config["digits"] else []
+    demo = SOURCES.demo_files if config["digits"] or config["textures"] else []
     trained = [name for name in PLAN.models if config["models"][name]["train"]]
-    return patches + digits + expand([WEIGHTS, TRAINING], model=trained)
+    return patches + demo + expand([WEIGHTS, TRAINING], model=trained)
 
 
 # Samples and weights that rules make are read by their path, as those that were there before.
 if workflow.storage_settings.default_storage_provider and made_sources():
     raise WorkflowError(
-        "patches, digits and train work on a file system only: leave out --default-storage-provider"
+        "patches, digits, textures and train work on a file system only: leave out --default-storage-provider"
     )
 
 
@@ -319,6 +319,11 @@ def made_files(wildcards):
 def made_weights(wildcards):
     """Input function: the weights of a model, if a rule makes them."""
     return SOURCES.made_weights(wildcards.model)
+
+
+def made_pretrained(wildcards):
+    """Input function: the weights with which training starts, if another rule makes them."""
+    return SOURCES.made_pretrained(wildcards.model)
 
 
 def training_shards(wildcards):

@@ -1,6 +1,6 @@
 rule plant_watermarks:
     output:
-        SOURCES.digit_files,
+        SOURCES.demo_files,
     log:
         f"{RESULTS}/logs/plant_watermarks.log",
     conda:

@@ -1,6 +1,7 @@
 rule train:
     input:
         inputs=training_shards,
+        pretrained=made_pretrained,
     output:
         weights=WEIGHTS,
         history=TRAINING,

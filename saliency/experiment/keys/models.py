@@ -25,7 +25,27 @@ TRAIN_KEYS = (
     Key("epochs", "Passes over these samples.", 20, integer(1)),
     Key("batch_size", "Samples per step of the optimiser.", 32, integer(1)),
     Key("learning_rate", "Learning rate of the optimiser, Adam.", 0.001, number(above=0)),
-    Key("seed", "For the order of the samples; the first weights come from the factory, with seed 0.", 0, integer(0)),
+    Key(
+        "seed",
+        "For the order of the samples; the first weights come from the factory, with seed 0, or from `pretrained`.",
+        0,
+        integer(0),
+    ),
+    Key(
+        "pretrained",
+        "The checkpoint with which training starts, written as `weights` are; it may have another number of classes. "
+        "`null` starts with what the factory returns.",
+        None,
+        {"type": ["string", "null"]},
+        "path of the .safetensors or PyTorch checkpoint with which training starts, or null",
+    ),
+    Key(
+        "freeze",
+        "Names of modules (`layer1`, `features.0`) that stay as they are, with all that is in them.",
+        [],
+        list_of(TEXT, unique=True),
+        "a list of module names such as layer1",
+    ),
 )
 
 MODEL_KEYS = (

@@ -1,4 +1,4 @@
-"""Keys of files that rules make before anything is explained: patches of volumes, the shortcut demo's digits."""
+"""Keys of files that rules make before anything is explained: patches of volumes, the pictures of demos."""
 
 from saliency.registry.fits import OPTIONAL_MAPPING, integer, number
 from saliency.registry.key import Key
@@ -18,6 +18,8 @@ DIGIT_KEYS = (
     Key("opacity", "Opacity of the watermark; `1` hides what is below it.", 1, number(above=0, maximum=1)),
 )
 
+TEXTURE_KEYS = (Key("logo", "Side of the logo in pixels.", 26, integer(4, 98)),)
+
 PATCHES = Key(
     "patches",
     "How cubes are cut out of larger volumes.",
@@ -34,4 +36,13 @@ DIGITS = Key(
     OPTIONAL_MAPPING,
     "for the shortcut demo, where its pictures bear a watermark; a mapping, or null",
     DIGIT_KEYS,
+)
+
+TEXTURES = Key(
+    "textures",
+    "For the demo `shortcut_photographs.yaml`: how large the logo in its pictures is.",
+    None,
+    OPTIONAL_MAPPING,
+    "for the shortcut demo in photographs, how large the logo in its pictures is; a mapping, or null",
+    TEXTURE_KEYS,
 )

@@ -1,0 +1,13 @@
+rule plant_logos:
+    output:
+        SOURCES.demo_files,
+    log:
+        f"{RESULTS}/logs/plant_logos.log",
+    conda:
+        "../envs/saliency.yaml"
+    params:
+        digest=DIGESTS.of("plant_logos"),
+    message:
+        "Cut pictures out of photographs, and paste a logo into some"
+    script:
+        "../scripts/plant_logos.py"
