@@ -28,6 +28,7 @@ from tests.helpers.workflow_project import ROOT
 # "PHOTOGRAPHS" stands for a folder of photographs, "DATA" for one of data sets, "OUTPUT" for a file or a folder.
 COMMANDS = {
     "audit_scale": ["200"],
+    "checks_scale": ["60"],
     "compilation": ["--models", "resnet18", "--batch", "1", "--repeats", "1"],
     "compression": ["--images", "PHOTOGRAPHS", "--count", "2"],
     "dag": ["--shards", "10", "--outputs", "1"],
