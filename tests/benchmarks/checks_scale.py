@@ -4,7 +4,7 @@ python -m tests.benchmarks.checks_scale 300 3000 30000
 
 The samples are pictures of noise, 32 x 32, of ten classes that their brightness tells, and the network is a small one:
 its passes cost next to nothing, what grows with the samples shows. Each step runs in a process of its own; memory is
-that of the whole process, of which importing torch is about a third of a GB. "pictures" are those that the network sees.
+that of the whole process, of which importing torch is half a GB. "pictures" are those that the network sees.
 """
 
 import argparse
