@@ -103,7 +103,8 @@ class Predictions:
 
     def scores_of(self, pictures: np.ndarray) -> np.ndarray:
         """Scores ``(n, classes)`` of changed pictures."""
-        runner, found = self.samples.runner, []
+        runner = self.samples.runner
+        found: list[np.ndarray] = []
 
         def work(rows: slice, batch: torch.Tensor, _: torch.Tensor | None) -> None:
             # A batch for which memory does not suffice begins again.
