@@ -6,7 +6,7 @@ import numpy as np
 
 from saliency.audit.interventions.intervention import RegionIntervention, Variant, box
 
-# Widths as shares of each side.
+# Widths as shares of each side of a photograph; of volumes, a frame is as large a share of the whole.
 WIDTHS = (0.04, 0.09, 0.16)
 
 
@@ -27,9 +27,11 @@ class Frame(RegionIntervention):
         --------
         >>> [variant.name for variant in Frame.variants((224, 224))]
         ['4 %', '9 %', '16 %']
+        >>> [variant.name for variant in Frame.variants((64, 64, 64))]
+        ['3 %', '6 %', '11 %']
         """
         found: dict[tuple[int, ...], str] = {}
-        for share in WIDTHS:
+        for share in ((1 - (1 - 2 * width) ** (2 / len(spatial))) / 2 for width in WIDTHS):
             widths = tuple(max(1, round(share * size)) for size in spatial)
             if all(2 * width < size for width, size in zip(widths, spatial, strict=True)):
                 found.setdefault(widths, f"{100 * share:.0f} %")

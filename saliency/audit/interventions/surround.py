@@ -6,7 +6,7 @@ import numpy as np
 
 from saliency.audit.interventions.intervention import RegionIntervention, Variant, box
 
-# Sides of the box in the centre that is kept, as shares of the picture's.
+# Sides of the box in the centre that is kept, as shares of a photograph's; of volumes, it holds as large a share.
 KEPT = (0.6, 0.75)
 
 
@@ -27,11 +27,14 @@ class Surround(RegionIntervention):
         --------
         >>> [variant.words for variant in Surround.variants((224, 224))][0]
         'surround of the centre (all but 60 % of each side)'
+        >>> [variant.name for variant in Surround.variants((64, 64, 64))]
+        ['71 %', '83 %']
         """
-        names = [f"{100 * share:.0f} %" for share in KEPT]
+        sides = [share ** (2 / len(spatial)) for share in KEPT]
+        names = [f"{100 * side:.0f} %" for side in sides]
         return [
-            Variant(name, f"surround of the centre (all but {name} of each side)", (share,))
-            for share, name in zip(KEPT, names, strict=True)
+            Variant(name, f"surround of the centre (all but {name} of each side)", (side,))
+            for side, name in zip(sides, names, strict=True)
         ]
 
     @classmethod
