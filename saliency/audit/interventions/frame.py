@@ -17,6 +17,7 @@ class Frame(RegionIntervention):
     title = "outer frame"
     verb = "Pasting"
     reference = "that frame"
+    version = 2
     order = 10
 
     @classmethod

@@ -17,6 +17,7 @@ class Surround(RegionIntervention):
     title = "surround of the centre"
     verb = "Pasting"
     reference = "that surround"
+    version = 2
     order = 20
 
     @classmethod
