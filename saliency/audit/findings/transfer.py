@@ -34,7 +34,7 @@ class TransferFinding(FindingKind):
             "min_per_area",
             "`min_turned` of a property that is all of the picture, in proportion of one that is a part of it: what "
             "covers much of a picture carries the object as well.",
-            0.8,
+            1.0,
             number(0, 1),
         ),
         Key(
@@ -46,8 +46,8 @@ class TransferFinding(FindingKind):
         ),
         Key(
             "min_unmissed",
-            "`min_turned` of a property without which the class's recall falls by less than 20 %, and which has to "
-            "turn at least its share of the picture: it may be an object that is often there.",
+            "`min_turned` of a property without which the class's recall falls by less than 20 %: it may be an object "
+            "that is often there.",
             0.5,
             number(0, 1),
         ),
@@ -66,7 +66,7 @@ class TransferFinding(FindingKind):
         # Shares of a few pictures: 0.9 - 0.7 is less than 0.2.
         unmissed = table["recall_before"] - table["recall_after"] < MISSED - 1e-9
         least = np.maximum(thresholds["min_turned"], thresholds["min_per_area"] * table["area"])
-        least = np.maximum(least, np.where(unmissed, np.maximum(thresholds["min_unmissed"], table["area"]), 0))
+        least = np.maximum(least, np.where(unmissed, thresholds["min_unmissed"], 0))
         table = table[
             (table["p_adjusted"] < thresholds["alpha"])
             & (table["effect"] >= least)

@@ -7,7 +7,7 @@ test, one-sided: :math:`P(X \ge b)` of :math:`X \sim \mathrm{Bin}(b + d, 1/2)`. 
 together.
 
 An intervention with many variants is first tried on a few targets; the variants that turn most of them are then tested
-on other targets, so that the choice does not bias the test.
+on other targets, so that the choice does not bias the test. So are the sources of patches, and those of their control.
 """
 
 import logging
@@ -33,7 +33,7 @@ from saliency.files.atomic_files import write_atomically
 from saliency.files.spreadsheet import csv_bytes
 
 log = logging.getLogger(__name__)
-# Targets on which the variants of a screened intervention are tried, and how many of these are tested.
+# Targets on which variants of a screened intervention, or sources of a placed one, are tried; how many are then tested.
 SCREENED_ON, KEPT = 12, 3
 # Of at most so many sources, and of as many of their controls, is it found on what their predictions rest.
 PLACED = 12
@@ -220,6 +220,8 @@ class TransferTests:
             if issubclass(kind, PlacedIntervention):
                 used, other = sources[:PLACED], controls[:PLACED]
                 self.predictions.load_places(np.concatenate([used, other]), kind.boxes(spatial))
+                few, left = targets[:SCREENED_ON], targets[SCREENED_ON:]
+                used, other = (self._most_turning(name, kind, variants[0], few, each) for each in (used, other))
             if kind.screened:
                 few, left = targets[:SCREENED_ON], targets[SCREENED_ON:]
                 turned = [np.count_nonzero(self._given(kind, one, few, used)[1] == name) for one in variants]
@@ -227,6 +229,16 @@ class TransferTests:
             for variant in variants:
                 yield self._tested(name, kind, variant, used, left, other, own)
         log.info("transfer: class %d, %d pictures so far", name, self.predictions.evaluations)
+
+    def _most_turning(
+        self, name: int, kind: type[Intervention], variant: Variant, targets: np.ndarray, sources: np.ndarray
+    ) -> np.ndarray:
+        """Those few of the sources that turn most of the targets: not every one bears what the others bear."""
+        turned = [
+            np.count_nonzero(self._given(kind, variant, targets[targets != source], np.array([source]))[1] == name)
+            for source in sources
+        ]
+        return sources[np.sort(np.argsort(turned, kind="stable")[::-1][:KEPT])]
 
     def _given(
         self, kind: type[Intervention], variant: Variant, targets: np.ndarray, sources: np.ndarray

@@ -75,7 +75,7 @@ def test_defaults():
     assert {key.name: key.default for key in finding_keys()} == {
         "alpha": 0.05,
         "min_turned": 0.3,
-        "min_per_area": 0.8,
+        "min_per_area": 1.0,
         "min_excess": 0.15,
         "min_unmissed": 0.5,
         "min_already": 0.8,

@@ -217,17 +217,17 @@ def test_a_mark_that_moves_is_cut_out_and_pasted(tmp_path, monkeypatch):
     table, outputs = audited(tmp_path, monkeypatch, "anywhere")
     patches = table[(table["class"] == 1) & (table["intervention"] == "patch")]
     assert patches["variant"].tolist() == ["in place", "elsewhere"]
-    assert patches["turned"].tolist() == [24, 24]
+    assert patches["turned"].tolist() == patches["targets"].tolist() == [12, 12]
     assert patches["control_turned"].tolist() == [0, 0]
-    assert patches["sources"].tolist() == [12, 12]
+    assert patches["sources"].tolist() == [3, 3]
     assert patches["area"].tolist() == pytest.approx([(9 / SIDE) ** 2] * 2)
     assert patches["recall_after"].isna().all()
     # The others are told by the centre, and only there.
     others = table[(table["class"] != 1) & (table["intervention"] == "patch")]
     assert others.loc[others["variant"] == "elsewhere", "effect"].max() < 0.3
     assert found(table)[0].sentence.startswith(
-        "Pasting the decisive patch (the box on which each prediction rests most) of class '<b>' pictures to 24 others "
-        "turns 24 of them into class '<b>' (0 with those of other classes"
+        "Pasting the decisive patch (the box on which each prediction rests most) of class '<b>' pictures to 12 others "
+        "turns 12 of them into class '<b>' (0 with those of other classes"
     )
     with Image.open(outputs["figure"]) as figure:
         assert min(figure.size) > 300
@@ -263,13 +263,13 @@ def test_mcnemar_equals_the_sign_test(gained, lost):
         (0.1, 20, 0.7, 1),
         (0.1, 20, np.nan, 1),
         (0.1, 24, 0.95, 1),
-        (0.6, 24, 0.7, 1),
-        (0.6, 24, 0.95, 0),
-        (0.8, 24, 0.7, 0),
+        (0.4, 20, 0.7, 1),
+        (0.5, 20, 0.7, 0),
+        (0.5, 24, 0.95, 1),
     ],
 )
 def test_what_a_class_does_not_miss_has_to_turn_more(area, turned, after, count):
-    """20 of 48 are 42 %, 24 are half; four fifths of 0.6 are 0.48, and of 0.8 are 0.64."""
+    """20 of 48 are 42 %, 24 are half."""
     test = Row(1, "window", "w", "window", "Pasting", area, 24, 48, turned, 0, turned, 0, 1e-6, 48, 0.9, after)
     assert len(found(transfer_table([test]))) == count
 
