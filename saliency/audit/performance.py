@@ -97,7 +97,8 @@ def performance(
 
     Notes
     -----
-    Precision follows how frequent a class is. It is tested in a group only if both the group and the rest have samples
+    The precision of a class is compared with that of other classes of which there are samples: no prediction of another
+    class could be right. Precision follows how frequent a class is. It is tested in a group only if both the group and the rest have samples
     of the class and of others: where a column says no more than the class does, there is nothing to find. Of two
     groups, or two classes, the tests are the same, and stand in the row with the smaller share.
 
@@ -166,13 +167,16 @@ def _of_classes(said: _Said) -> Iterator[dict[str, Any]]:
     if len(every):
         yield {"measure": "accuracy", "class": None, **_compare(said, every, every[:0])}
     for measure, classes in said.by_class:
-        parts = [
-            (index, np.flatnonzero(classes == index), np.flatnonzero(classes != index)) for index in np.unique(classes)
-        ]
-        yield from _tested_once(
-            {"measure": measure, "class": int(index), **_compare(said, inside, outside)}
-            for index, inside, outside in parts
-        )
+        # A class that no sample is of is never right to predict.
+        possible = np.isin(classes, said.label)
+        rows = []
+        for index in np.unique(classes):
+            inside, outside = np.flatnonzero(classes == index), np.flatnonzero((classes != index) & possible)
+            row = {"measure": measure, "class": int(index), **_compare(said, inside, outside)}
+            if index not in said.label:
+                row["p"] = np.nan
+            rows.append(row)
+        yield from _tested_once(rows)
 
 
 def _of_groups(said: _Said, group: np.ndarray) -> Iterator[dict[str, Any]]:

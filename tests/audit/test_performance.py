@@ -150,6 +150,19 @@ def found(samples, columns=("site",)):
 
 
 @pytest.mark.slow
+def test_precision_is_compared_with_classes_that_are_there():
+    """Of 30 pictures of one class, 20 are put into it and the others into five that none is of; then ten are of one."""
+    said = np.array([0] * 20 + [1, 2, 3, 4, 5] * 2)
+    alone = performance(predicted(np.zeros(30), said), np.ones(30, dtype=bool), [], min_count=5)
+    assert alone["p"].isna().all()
+    label = np.array([0] * 30 + [1] * 10)
+    both = performance(predicted(label, np.append(said, [1] * 5 + [0] * 5)), np.ones(40, dtype=bool), [], min_count=5)
+    precision = both[both["measure"] == "precision"].set_index("class")
+    # Predictions of classes 0 and 1 are 20 of 25 and 5 of 7 right; the others' 8 do not count.
+    assert precision.loc[0, ["right", "count", "right_rest", "count_rest"]].tolist() == [20, 25, 5, 7]
+    assert precision.loc[2:, "p"].isna().all()
+
+
 def test_p_values_are_valid_where_groups_and_labels_say_nothing():
     """Of exact p-values, at most the share of a level lies below it; fewer where counts are small."""
     generator = np.random.default_rng(0)
