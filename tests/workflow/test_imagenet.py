@@ -28,7 +28,8 @@ def test_efficientnet_lite0_gets_298_of_334_right(tmp_path):
     config |= {"manifest": "manifest.csv", "shard_size": 128, "execution": "fused", "targets": ["predicted"]}
     config["models"]["efficientnet_lite0"]["class_names"] = str(ROOT / "config" / "imagenet_classes.txt")
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(config | {"experiment": "test"}))
-    project.run()
-    table = pd.read_csv(project.results / "efficientnet_lite0" / "predictions.csv")
+    predictions = "results/test/efficientnet_lite0/predictions.csv"
+    project.run(predictions)
+    table = pd.read_csv(tmp_path / predictions)
     assert len(table) == 334
     assert 294 <= table["correct"].sum() <= 302
