@@ -98,9 +98,9 @@ def performance(
     Notes
     -----
     The precision of a class is compared with that of other classes of which there are samples: no prediction of another
-    class could be right. Precision follows how frequent a class is. It is tested in a group only if both the group and the rest have samples
-    of the class and of others: where a column says no more than the class does, there is nothing to find. Of two
-    groups, or two classes, the tests are the same, and stand in the row with the smaller share.
+    class could be right. Precision follows how frequent a class is. It is tested in a group only if both the group and
+    the rest have samples of the class and of others: where a column says no more than the class does, there is nothing
+    to find. Of two groups, or two classes, the tests are the same, and stand in the row with the smaller share.
 
     Examples
     --------

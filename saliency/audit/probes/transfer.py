@@ -217,6 +217,8 @@ class TransferTests:
         spatial = self.predictions.pictures(targets[:1]).shape[2:]
         for kind in kinds:
             variants, left, used, other = kind.variants(spatial), targets, sources, controls
+            if not variants:
+                continue
             if issubclass(kind, PlacedIntervention):
                 used, other = sources[:PLACED], controls[:PLACED]
                 self.predictions.load_places(np.concatenate([used, other]), kind.boxes(spatial))
