@@ -10,8 +10,8 @@ from saliency.audit.interventions.window import grid_of_boxes
 # Side of a box as a share of the picture's, and boxes along each axis; of volumes there would be too many.
 SIDE, PER_AXIS = 0.3, 5
 SIDE_3D, PER_AXIS_3D = 0.36, 3
-# A smaller box shows no mark, but a stroke: of digits of 8 pixels, two of them make another digit.
-LEAST_PIXELS = 8
+# In small pictures a box holds a stroke rather than a mark, and of digits a stroke makes another digit.
+LEAST_PIXELS = 16
 
 
 class Patch(PlacedIntervention):
@@ -25,13 +25,13 @@ class Patch(PlacedIntervention):
 
     @classmethod
     def variants(cls, spatial: Sequence[int]) -> list[Variant]:
-        """In the place from which it is cut, and elsewhere; none where boxes have fewer than 8 pixels along a side.
+        """In the place from which it is cut, and elsewhere; none where boxes have fewer than 16 pixels along a side.
 
         Examples
         --------
         >>> [variant.name for variant in Patch.variants((224, 224))]
         ['in place', 'elsewhere']
-        >>> Patch.variants((8, 8))
+        >>> Patch.variants((32, 32))
         []
         """
         (begin, end), *_ = cls.boxes(spatial)
@@ -66,10 +66,10 @@ class Patch(PlacedIntervention):
 
         Examples
         --------
-        >>> target, source = np.zeros((1, 1, 30)), np.arange(30.0).reshape(1, 1, 30)
-        >>> given = Patch.give_placed(target, source, Patch.variants((30,))[1], np.array([0]))
-        >>> np.flatnonzero(given).tolist()
-        [17, 18, 19, 20, 21, 22, 23, 24]
+        >>> target, source = np.zeros((1, 1, 60)), np.arange(60.0).reshape(1, 1, 60)
+        >>> given = Patch.give_placed(target, source, Patch.variants((60,))[1], np.array([0]))
+        >>> np.flatnonzero(given)[[0, -1]].tolist()
+        [33, 49]
         """
         (in_place,) = variant.numbers
         boxes = [tuple(slice(*ends) for ends in zip(*found, strict=True)) for found in cls.boxes(targets.shape[2:])]

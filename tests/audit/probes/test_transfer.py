@@ -214,6 +214,7 @@ def test_a_mark_in_one_window_is_found_there(tmp_path, monkeypatch):
 
 def test_a_mark_that_moves_is_cut_out_and_pasted(tmp_path, monkeypatch):
     """Boxes of 9 pixels that begin at 0, 5, 10, 16 and 21 hold every square of 4 pixels."""
+    monkeypatch.setattr("saliency.audit.interventions.patch.LEAST_PIXELS", 9)
     table, outputs = audited(tmp_path, monkeypatch, "anywhere")
     patches = table[(table["class"] == 1) & (table["intervention"] == "patch")]
     assert patches["variant"].tolist() == ["in place", "elsewhere"]
