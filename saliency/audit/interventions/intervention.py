@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -29,6 +29,22 @@ class Variant:
     numbers: tuple[Any, ...]
 
 
+class Loaded(Protocol):
+    """Pictures by their numbers, and what is known of them (`saliency.audit.probes.predictions.Predictions`)."""
+
+    def pictures(self, numbers: np.ndarray) -> np.ndarray:
+        """``(n, c, *spatial)``."""
+        ...
+
+    def masks(self, numbers: np.ndarray) -> np.ndarray:
+        """``(n, *spatial)``, bool: where the object is."""
+        ...
+
+    def places(self, numbers: np.ndarray) -> np.ndarray:
+        """``(n,)``: number of the box on which the prediction rests most."""
+        ...
+
+
 class Intervention(ABC):
     """A property of pictures that can be given to others, and taken away.
 
@@ -50,6 +66,8 @@ class Intervention(ABC):
         Interventions with smaller numbers are tried first.
     screened
         Whether there are so many variants that a few pictures choose which of them are tested, on other pictures.
+    removable
+        Whether it can be taken away.
     """
 
     name: ClassVar[str]
@@ -59,6 +77,7 @@ class Intervention(ABC):
     version: ClassVar[int] = 1
     order: ClassVar[int]
     screened: ClassVar[bool] = False
+    removable: ClassVar[bool] = True
 
     @classmethod
     def variants(cls, spatial: Sequence[int]) -> list[Variant]:
@@ -79,6 +98,21 @@ class Intervention(ABC):
     def remove(cls, pictures: np.ndarray, others: np.ndarray, variant: Variant) -> np.ndarray:
         """Pictures without the property: with that of the mean of `others`, in which it should not be."""
         raise NotImplementedError(f"{cls.__name__} has no remove")
+
+    @classmethod
+    def area_of(cls, loaded: Loaded, variant: Variant, targets: np.ndarray) -> float:
+        """`area`, for pictures by number."""
+        return cls.area(loaded.pictures(targets[:1]).shape[2:], variant)
+
+    @classmethod
+    def given(cls, loaded: Loaded, variant: Variant, targets: np.ndarray, sources: np.ndarray) -> np.ndarray:
+        """`give`, for pictures by number."""
+        return cls.give(loaded.pictures(targets), loaded.pictures(sources), variant)
+
+    @classmethod
+    def removed(cls, loaded: Loaded, variant: Variant, own: np.ndarray, others: np.ndarray) -> np.ndarray:
+        """`remove`, for pictures by number."""
+        return cls.remove(loaded.pictures(own), loaded.pictures(others), variant)
 
 
 class RegionIntervention(Intervention):
@@ -135,12 +169,31 @@ class MaskedIntervention(Intervention):
         """`remove`, with masks."""
         raise NotImplementedError(f"{cls.__name__} has no remove_masked")
 
+    @classmethod
+    def area_of(cls, loaded: Loaded, variant: Variant, targets: np.ndarray) -> float:
+        """`masked_area`, for pictures by number."""
+        return cls.masked_area(loaded.masks(targets), variant)
+
+    @classmethod
+    def given(cls, loaded: Loaded, variant: Variant, targets: np.ndarray, sources: np.ndarray) -> np.ndarray:
+        """`give_masked`, for pictures by number."""
+        x, other = loaded.pictures(targets), loaded.pictures(sources)
+        return cls.give_masked(x, other, variant, loaded.masks(targets), loaded.masks(sources))
+
+    @classmethod
+    def removed(cls, loaded: Loaded, variant: Variant, own: np.ndarray, others: np.ndarray) -> np.ndarray:
+        """`remove_masked`, for pictures by number."""
+        x, other = loaded.pictures(own), loaded.pictures(others)
+        return cls.remove_masked(x, other, variant, loaded.masks(own), loaded.masks(others))
+
 
 class PlacedIntervention(Intervention):
     """An intervention that needs to know on which box of each picture its prediction rests most.
 
     It gives what lies in that box. There is no removal: to lose the box on which it rests most harms any prediction.
     """
+
+    removable = False
 
     @classmethod
     def boxes(cls, spatial: Sequence[int]) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
@@ -151,6 +204,12 @@ class PlacedIntervention(Intervention):
     def give_placed(cls, targets: np.ndarray, sources: np.ndarray, variant: Variant, places: np.ndarray) -> np.ndarray:
         """`give`, with the number of each source's box, ``(n,)``."""
         raise NotImplementedError(f"{cls.__name__} has no give_placed")
+
+    @classmethod
+    def given(cls, loaded: Loaded, variant: Variant, targets: np.ndarray, sources: np.ndarray) -> np.ndarray:
+        """`give_placed`, for pictures by number."""
+        x, other = loaded.pictures(targets), loaded.pictures(sources)
+        return cls.give_placed(x, other, variant, loaded.places(sources))
 
 
 def box(spatial: Sequence[int], begin: Sequence[int], end: Sequence[int]) -> np.ndarray:

@@ -246,7 +246,7 @@ class TransferTests:
         self, kind: type[Intervention], variant: Variant, targets: np.ndarray, sources: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """Targets with the property of the sources, and the classes that the network puts them into."""
-        changed = given(self.predictions, kind, variant, targets, np.resize(sources, len(targets)))
+        changed = kind.given(self.predictions, variant, targets, np.resize(sources, len(targets)))
         return changed, self.predictions.classes_of(changed)
 
     def _tested(
@@ -272,7 +272,7 @@ class TransferTests:
             variant.name,
             variant.words,
             kind.verb,
-            area(self.predictions, kind, variant, targets),
+            kind.area_of(self.predictions, variant, targets),
             len(sources),
             len(targets),
             int(turned.sum()),
@@ -291,44 +291,15 @@ class TransferTests:
                 Step("another picture", predicted[target], row.target, pictures(np.array([target]))[0]),
                 Step(f"the same with {kind.reference}", classes[shown], row.target, changed[shown]),
             ]
-            if len(own) and not issubclass(kind, PlacedIntervention):
+            if len(own) and kind.removable:
                 # The source comes first, to be shown.
-                without = removed(self.predictions, kind, variant, np.concatenate([[source], own]), controls)
+                without = kind.removed(self.predictions, variant, np.concatenate([[source], own]), controls)
                 after = self.predictions.classes_of(without)
                 before, stays = predicted[own] == name, after[1:] == name
                 row.own, row.recall_before, row.recall_after = len(own), float(before.mean()), float(stays.mean())
                 steps.append(Step(f"the source without {kind.reference}", after[0], row.source, without[0]))
             row.pictures = draw_steps(steps, before=1, after=2)
         return row
-
-
-def given(
-    predictions: Predictions, kind: type[Intervention], variant: Variant, targets: np.ndarray, sources: np.ndarray
-) -> np.ndarray:
-    """Loaded pictures of some targets, by number, with the property of their sources."""
-    shown = predictions.pictures(targets), predictions.pictures(sources)
-    if issubclass(kind, MaskedIntervention):
-        return kind.give_masked(*shown, variant, predictions.masks(targets), predictions.masks(sources))
-    if issubclass(kind, PlacedIntervention):
-        return kind.give_placed(*shown, variant, predictions.places(sources))
-    return kind.give(*shown, variant)
-
-
-def removed(
-    predictions: Predictions, kind: type[Intervention], variant: Variant, own: np.ndarray, others: np.ndarray
-) -> np.ndarray:
-    """Loaded pictures, by number, without the property."""
-    shown = predictions.pictures(own), predictions.pictures(others)
-    if issubclass(kind, MaskedIntervention):
-        return kind.remove_masked(*shown, variant, predictions.masks(own), predictions.masks(others))
-    return kind.remove(*shown, variant)
-
-
-def area(predictions: Predictions, kind: type[Intervention], variant: Variant, targets: np.ndarray) -> float:
-    """Share of the loaded pictures' content that is given."""
-    if issubclass(kind, MaskedIntervention):
-        return kind.masked_area(predictions.masks(targets), variant)
-    return kind.area(predictions.samples.spatial, variant)
 
 
 def transfer_table(rows: Sequence[Row]) -> pd.DataFrame:
