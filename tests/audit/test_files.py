@@ -16,7 +16,7 @@ from saliency.audit.document import write_findings
 from saliency.audit.files import audit_settings, write_audit, write_mean_maps
 from saliency.audit.grid_files import DiskArray, read_grids
 from saliency.audit.measure import measure, metrics_table, pooling_grids
-from saliency.audit.probes.transfer import Row, transfer_table
+from saliency.audit.probes.transfer_table import Row, transfer_table
 from saliency.exceptions import DataError
 from saliency.experiment.digests import Digests
 from saliency.experiment.plan import Plan

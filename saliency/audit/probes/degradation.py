@@ -18,7 +18,7 @@ from saliency.audit.groups import holm
 from saliency.audit.pictures import LEAST_EFFECT, Picture, Step, draw_steps, strongest, write_pictures
 from saliency.audit.probes.checked_samples import CheckedSamples
 from saliency.audit.probes.predictions import Predictions
-from saliency.audit.probes.transfer import mcnemar
+from saliency.audit.probes.transfer_table import mcnemar
 from saliency.experiment.descriptions import read_descriptions
 from saliency.figures.files import save_figure
 from saliency.files.atomic_files import write_atomically

@@ -14,29 +14,18 @@ from saliency.experiment.digests import Digests
 from saliency.experiment.plan import Plan
 from saliency.experiment.validation import complete_config
 from tests.helpers.audit_data import THRESHOLDS
+from tests.helpers.grey_network import grey_network
 from tests.helpers.shards import files_of_shards, fused_store
 from tests.helpers.workflow_project import Project
 
 SIDE, COUNT = 30, 56
 # Class 1 where all but the centre is bright; the others by the centre.
-NETWORK = """
-import torch
-from torch import nn
-
-
-class Network(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.same = nn.Conv2d(3, 1, 1, bias=False)
-        nn.init.constant_(self.same.weight, 1 / 3)
-
-    def forward(self, x):
-        x = torch.relu(self.same(x))[:, 0]
-        inside = x[:, 12:18, 12:18]
-        around = (x.sum((1, 2)) - inside.sum((1, 2))) / (30 * 30 - 6 * 6)
-        centre = inside.mean((1, 2))
-        return torch.stack([centre, 10 * (around - 0.9) + 1, 1 - centre], 1)
-"""
+NETWORK = grey_network(
+    "inside = x[:, 12:18, 12:18]",
+    "around = (x.sum((1, 2)) - inside.sum((1, 2))) / (30 * 30 - 6 * 6)",
+    "centre = inside.mean((1, 2))",
+    "return torch.stack([centre, 10 * (around - 0.9) + 1, 1 - centre], 1)",
+)
 
 
 @pytest.mark.parametrize("spatial", [(9, 12), (6, 7, 5)])

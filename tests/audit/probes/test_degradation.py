@@ -18,27 +18,16 @@ from saliency.experiment.plan import Plan
 from saliency.experiment.validation import complete_config
 from saliency.figures.webp import read_webp
 from tests.helpers.audit_data import THRESHOLDS
+from tests.helpers.grey_network import grey_network
 from tests.helpers.shards import files_of_shards, fused_store
 from tests.helpers.workflow_project import Project
 
 COUNT, NAMES = 45, ["a", "<b>", "c"]
 # Class 1 where neighbours are alike; the others by the mean.
-NETWORK = """
-import torch
-from torch import nn
-
-
-class Network(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.same = nn.Conv2d(3, 1, 1, bias=False)
-        nn.init.constant_(self.same.weight, 1 / 3)
-
-    def forward(self, x):
-        x = torch.relu(self.same(x))[:, 0]
-        rough, mean = (x[:, :, 1:] - x[:, :, :-1]).abs().mean((1, 2)), x.mean((1, 2))
-        return torch.stack([mean, 50 * (0.04 - rough), 1 - mean], 1)
-"""
+NETWORK = grey_network(
+    "rough, mean = (x[:, :, 1:] - x[:, :, :-1]).abs().mean((1, 2)), x.mean((1, 2))",
+    "return torch.stack([mean, 50 * (0.04 - rough), 1 - mean], 1)",
+)
 
 
 def draw(number):

@@ -11,32 +11,22 @@ from saliency.audit.checks.registered import checks
 from saliency.audit.evidence import Evidence
 from saliency.audit.findings.transfer import TransferFinding
 from saliency.audit.pictures import read_pictures
-from saliency.audit.probes.transfer import Row, mcnemar, paired_controls, transfer_table
+from saliency.audit.probes.transfer import paired_controls
+from saliency.audit.probes.transfer_table import Row, mcnemar, transfer_table
 from saliency.experiment.plan import Plan
 from saliency.experiment.validation import complete_config
 from saliency.figures.webp import read_webp
 from tests.helpers.audit_data import THRESHOLDS
+from tests.helpers.grey_network import grey_network
 from tests.helpers.shards import files_of_shards, fused_store
 from tests.helpers.workflow_project import Project
 
 SIDE, COUNT, NAMES = 30, 56, ["a", "<b>", "c"]
 # Class 1 by what PLACE shows; the others by what the centre shows.
-NETWORK = """
-import torch
-from torch import nn
-
-
-class Network(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.same = nn.Conv2d(3, 1, 1, bias=False)
-        nn.init.constant_(self.same.weight, 1 / 3)
-
-    def forward(self, x):
-        x = torch.relu(self.same(x))[:, 0]
-        seen, centre = PLACE, x[:, 12:18, 12:18].mean((1, 2))
-        return torch.stack([centre, 10 * (seen - 0.9) + 1, 1 - centre], 1)
-"""
+NETWORK = grey_network(
+    "seen, centre = PLACE, x[:, 12:18, 12:18].mean((1, 2))",
+    "return torch.stack([centre, 10 * (seen - 0.9) + 1, 1 - centre], 1)",
+)
 PLACES = {
     "frame": "torch.cat([x[:, 0], x[:, -1], x[:, :, 0], x[:, :, -1]], 1).mean(1)",
     "window": "x[:, 23:27, 2:6].mean((1, 2))",

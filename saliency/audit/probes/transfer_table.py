@@ -1,0 +1,92 @@
+"""The table of transfer tests: its rows, and the p-values."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from saliency.audit.groups import holm
+from saliency.audit.pictures import Picture
+
+
+@dataclass
+class Row:
+    """One row of the table: an intervention on a class, or why there is none.
+
+    Attributes
+    ----------
+    class_
+        Index of the class.
+    intervention, variant, words, verb
+        What was given; "" where nothing was.
+    area
+        Share of the picture's content that was given.
+    sources, targets
+        Number of pictures.
+    turned, control_turned
+        Targets that turn into the class, with its property and with that of other classes.
+    gained, lost
+        Targets that turn with the first only, and with the second only.
+    p
+        Of McNemar's exact test; NaN where nothing was tested.
+    own, recall_before, recall_after
+        Pictures of the class, and the shares of them that are put into it, as they are and without the property; NaN
+        where that was not tried.
+    source, target
+        Ids of a pair that shows it: one that turns, if any does.
+    note
+        Why a class was not tested.
+    pictures
+        Of that pair, where at least `LEAST_EFFECT` of the targets turn beyond the control; not in the table.
+    """
+
+    class_: int
+    intervention: str = ""
+    variant: str = ""
+    words: str = ""
+    verb: str = ""
+    area: float = 0.0
+    sources: int = 0
+    targets: int = 0
+    turned: int = 0
+    control_turned: int = 0
+    gained: int = 0
+    lost: int = 0
+    p: float = np.nan
+    own: int = 0
+    recall_before: float = np.nan
+    recall_after: float = np.nan
+    source: str = ""
+    target: str = ""
+    note: str = ""
+    pictures: list[Picture] = field(default_factory=list)
+
+
+def mcnemar(gained: int, lost: int) -> float:
+    """One-sided exact p-value of McNemar's test.
+
+    Examples
+    --------
+    >>> mcnemar(3, 0), mcnemar(0, 0)
+    (0.125, 1.0)
+    """
+    return float(stats.binom.sf(gained - 1, gained + lost, 0.5))
+
+
+def transfer_table(rows: Sequence[Row]) -> pd.DataFrame:
+    """Rows as a table, with ``p_adjusted`` over all of them and ``effect``, the share that turns beyond the control.
+
+    Examples
+    --------
+    >>> rows = [Row(0, targets=8, turned=6, gained=6, p=mcnemar(6, 0)), Row(1, note="few")]
+    >>> transfer_table(rows)[["class", "effect", "p_adjusted"]].to_dict("records")
+    [{'class': 0, 'effect': 0.75, 'p_adjusted': 0.015625}, {'class': 1, 'effect': nan, 'p_adjusted': nan}]
+    """
+    columns = [one.name for one in fields(Row) if one.name != "pictures"]
+    table = pd.DataFrame([{name: getattr(row, name) for name in columns} for row in rows], columns=columns)
+    table = table.rename(columns={"class_": "class"})
+    table["p_adjusted"] = holm(table["p"].to_numpy(dtype=float))
+    table["effect"] = (table["turned"] - table["control_turned"]) / table["targets"].where(table["targets"] > 0)
+    return table
