@@ -110,7 +110,7 @@ def tint(pixels: np.ndarray, _: np.random.Generator) -> np.ndarray:
 LOGO_BY = {"window", "frame", "surround", "patch"}
 # By kind: how it is planted, and what may name it.
 MARKS: dict[str, tuple[Mark, set[str]]] = {
-    "fixed logo": (lambda x, _: logo(x, 71, 5), LOGO_BY),
+    "fixed logo": (lambda x, _: logo(x, 71, 5), LOGO_BY | {"shared_content"}),
     "jittered logo": (
         lambda x, rng: logo(x, *rng.integers([54, 1], [74, 21])),
         LOGO_BY,
@@ -119,8 +119,8 @@ MARKS: dict[str, tuple[Mark, set[str]]] = {
         lambda x, rng: logo(x, *rng.integers(0, SIDE - LOGO, 2)),
         LOGO_BY,
     ),
-    "letterbox": (letterbox, {"frame", "surround", "margin"}),
-    "frame": (frame, {"frame", "surround"}),
+    "letterbox": (letterbox, {"frame", "surround", "margin", "shared_content"}),
+    "frame": (frame, {"frame", "surround", "shared_content"}),
     "blurred background": (blurred_background, {"surround", "frame"}),
     "other background": (other_background, {"surround", "frame", "colour"}),
     "low resolution": (low_resolution, {"resolution", "blur"}),
@@ -249,7 +249,7 @@ def run(
         recall = [(predict(model, x[own]) == marked_class).mean() for x in (shown, pictures)]
         removing = float(recall[0] - recall[1])
     found = findings(folder, model, shown, classes, options.cores)
-    proofs = [one for one in found if one["kind"] in ("transfer", "degradation")]
+    proofs = [one for one in found if one["kind"] in ("transfer", "removal", "degradation")]
 
     def right(one: dict) -> bool:
         numbers = one["numbers"]

@@ -63,11 +63,12 @@ class Transfer(CheckOfPredictions):
 
     @classmethod
     def held(cls, settings: Mapping[str, Any], samples: int) -> int:
-        """Pictures of one class: sources and their controls, targets and its own; and three copies of the changed.
+        """Pictures of one class: sources and their controls, targets and its own; and what finds out what they share.
 
-        Masks have a byte for each pixel, a quarter of what a picture of one channel has.
+        That are copies of its own, and three of the others. Masks have a byte for each pixel, a quarter of what a
+        picture of one channel has.
         """
-        return int(2.5 * settings["sources"] + 5.5 * settings["targets"])
+        return int(5.5 * settings["sources"] + 6.5 * settings["targets"])
 
     @classmethod
     def told(cls, table: pd.DataFrame, thresholds: Mapping[str, Any]) -> dict[str, object]:

@@ -53,7 +53,7 @@ class TransferFinding(FindingKind):
         ),
     )
     consequence = True
-    precedence = 5
+    precedence = 4
 
     @classmethod
     def find(cls, evidence: Evidence, thresholds: Mapping[str, Any]) -> list[Finding]:

@@ -68,6 +68,8 @@ class Intervention(ABC):
         Whether there are so many variants that a few pictures choose which of them are tested, on other pictures.
     removable
         Whether it can be taken away.
+    beside_the_object
+        Whether it cannot be the object, so that a class which needs it looks at something else.
     """
 
     name: ClassVar[str]
@@ -78,11 +80,17 @@ class Intervention(ABC):
     order: ClassVar[int]
     screened: ClassVar[bool] = False
     removable: ClassVar[bool] = True
+    beside_the_object: ClassVar[bool] = False
 
     @classmethod
     def variants(cls, spatial: Sequence[int]) -> list[Variant]:
         """All variants for inputs of a spatial shape."""
         raise NotImplementedError(f"{cls.__name__} has no variants")
+
+    @classmethod
+    def variants_of(cls, loaded: Loaded, spatial: Sequence[int], own: np.ndarray, others: np.ndarray) -> list[Variant]:
+        """`variants`, for a class with these pictures, by number."""
+        return cls.variants(spatial)
 
     @classmethod
     def area(cls, spatial: Sequence[int], variant: Variant) -> float:

@@ -6,6 +6,9 @@ turn into :math:`c` with the first only, and :math:`d` with the second only, the
 test, one-sided: :math:`P(X \ge b)` of :math:`X \sim \mathrm{Bin}(b + d, 1/2)`. All tests of a run are corrected
 together.
 
+Of what cannot be the object (`Intervention.beside_the_object`), the removal is a test of its own: whether more of the
+class's pictures leave it than pictures of others leave theirs when they lose the same (Fisher's exact test, one-sided).
+
 An intervention with many variants is first tried on a few targets; the variants that turn most of them are then tested
 on other targets, so that the choice does not bias the test. So are the sources of patches, and those of their control.
 """
@@ -24,7 +27,7 @@ from saliency.audit.interventions.registered import interventions
 from saliency.audit.pictures import LEAST_EFFECT, Picture, Step, draw_steps, pictures_figure, strongest, write_pictures
 from saliency.audit.probes.checked_samples import CheckedSamples
 from saliency.audit.probes.predictions import Predictions
-from saliency.audit.probes.transfer_table import Row, mcnemar, transfer_table
+from saliency.audit.probes.transfer_table import Row, fisher, mcnemar, transfer_table
 from saliency.experiment.descriptions import read_descriptions
 from saliency.figures.files import save_figure
 from saliency.files.atomic_files import write_atomically
@@ -150,7 +153,8 @@ class TransferTests:
         self.predictions.load(np.concatenate([sources, targets, controls, own]))
         spatial = self.predictions.pictures(targets[:1]).shape[2:]
         for kind in kinds:
-            variants, left, used, other = kind.variants(spatial), targets, sources, controls
+            left, used, other = targets, sources, controls
+            variants = kind.variants_of(self.predictions, spatial, own, np.union1d(targets, controls))
             if not variants:
                 continue
             if issubclass(kind, PlacedIntervention):
@@ -217,23 +221,52 @@ class TransferTests:
             source=str(ids[source]),
             target=str(ids[target]),
         )
-        # A removal is tried where pictures show what was given.
-        if (gained - lost) / len(targets) >= LEAST_EFFECT:
+        # A removal is tried where it proves something, or where pictures show what was given.
+        shown_anyway = (gained - lost) / len(targets) >= LEAST_EFFECT
+        without = None
+        if len(own) and kind.removable and (kind.beside_the_object or shown_anyway):
+            without = self._without(row, kind, variant, source, own, controls, np.union1d(targets, controls))
+        if shown_anyway or row.lost_more >= LEAST_EFFECT:
             pictures, predicted = self.predictions.pictures, self.table["predicted"].to_numpy()
             steps = [
                 Step("the source", predicted[source], row.source, pictures(np.array([source]))[0]),
                 Step("another picture", predicted[target], row.target, pictures(np.array([target]))[0]),
                 Step(f"the same with {kind.reference}", classes[shown], row.target, changed[shown]),
             ]
-            if len(own) and kind.removable:
-                # The source comes first, to be shown.
-                without = kind.removed(self.predictions, variant, np.concatenate([[source], own]), controls)
-                after = self.predictions.classes_of(without)
-                before, stays = predicted[own] == name, after[1:] == name
-                row.own, row.recall_before, row.recall_after = len(own), float(before.mean()), float(stays.mean())
-                steps.append(Step(f"the source without {kind.reference}", after[0], row.source, without[0]))
+            if without:
+                steps.append(without)
             row.pictures = draw_steps(steps, before=1, after=2)
         return row
+
+    def _without(
+        self,
+        row: Row,
+        kind: type[Intervention],
+        variant: Variant,
+        source: int,
+        own: np.ndarray,
+        controls: np.ndarray,
+        others: np.ndarray,
+    ) -> Step:
+        """Take the property away from the class's pictures, and from others; return the source without it."""
+        predicted = self.table["predicted"].to_numpy()
+        # The source comes first, to be shown.
+        numbers = np.concatenate([[source], own])
+        without = kind.removed(self.predictions, variant, numbers, controls)
+        after = self.predictions.classes_of(without)
+        before, stays = predicted[own] == row.class_, after[1:] == row.class_
+        row.own, row.recall_before, row.recall_after = len(own), float(before.mean()), float(stays.mean())
+        if kind.beside_the_object:
+            label = self.table["label"].to_numpy()[others]
+            right = np.where(label < 0, predicted[others], label)
+            classes = self.predictions.classes_of(kind.removed(self.predictions, variant, others, controls))
+            of_others, stay = predicted[others] == right, classes == right
+            row.others, row.others_before, row.others_after = len(others), float(of_others.mean()), float(stay.mean())
+            if before.any() and of_others.any():
+                fallen, fallen_of_others = ~stays[before], ~stay[of_others]
+                row.lost_more = float(fallen.mean() - fallen_of_others.mean())
+                row.p_without = fisher(fallen, fallen_of_others)
+        return Step(f"the source without {kind.reference}", after[0], row.source, without[0])
 
 
 def transfer_figure(table: pd.DataFrame, pictures: Mapping[int, Sequence[Picture]]) -> Figure:
@@ -269,7 +302,8 @@ def write_transfer(job: CheckJob) -> None:
         rows = list(TransferTests(predictions, samples.settings, allowed, samples.seed()).rows())
         log.info("transfer: %d tests, %d pictures", sum(not row.note for row in rows), predictions.evaluations)
     found = transfer_table(rows)
-    pictures = {row: rows[row].pictures for row in strongest(found["effect"])}
+    effects = found[["effect", "lost_more"]].max(axis=1)
+    pictures = {row: rows[row].pictures for row in strongest(effects)}
     # P-values may be small.
     write_atomically(job.outputs["table"], csv_bytes(found, "%.6g"))
     write_pictures(job.outputs["pictures"], pictures)

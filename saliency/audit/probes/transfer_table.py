@@ -34,12 +34,20 @@ class Row:
     own, recall_before, recall_after
         Pictures of the class, and the shares of them that are put into it, as they are and without the property; NaN
         where that was not tried.
+    others, others_before, others_after
+        The same of pictures of other classes and their own classes, without the same content; of what cannot be the
+        object.
+    lost_more
+        By how much more of the class's pictures than of the others leave their class without it, of those that were
+        put into it.
+    p_without
+        Of Fisher's exact test of that, one-sided.
     source, target
         Ids of a pair that shows it: one that turns, if any does.
     note
         Why a class was not tested.
     pictures
-        Of that pair, where at least `LEAST_EFFECT` of the targets turn beyond the control; not in the table.
+        Of that pair, where `effect` or `lost_more` is at least `LEAST_EFFECT`; not in the table.
     """
 
     class_: int
@@ -58,6 +66,11 @@ class Row:
     own: int = 0
     recall_before: float = np.nan
     recall_after: float = np.nan
+    others: int = 0
+    others_before: float = np.nan
+    others_after: float = np.nan
+    lost_more: float = np.nan
+    p_without: float = np.nan
     source: str = ""
     target: str = ""
     note: str = ""
@@ -75,8 +88,27 @@ def mcnemar(gained: int, lost: int) -> float:
     return float(stats.binom.sf(gained - 1, gained + lost, 0.5))
 
 
+def fisher(fallen: np.ndarray, fallen_of_others: np.ndarray) -> float:
+    """One-sided exact p-value of Fisher's test: whether a class's pictures fall more often than others do.
+
+    Parameters
+    ----------
+    fallen, fallen_of_others
+        ``(n,)`` and ``(m,)``, bool.
+
+    Examples
+    --------
+    >>> round(fisher(np.array([True, True, True]), np.array([False, False, False])), 3)  # one of 20 ways to choose
+    0.05
+    """
+    counts = [[np.count_nonzero(each), np.count_nonzero(~each)] for each in (fallen, fallen_of_others)]
+    return float(stats.fisher_exact(counts, alternative="greater").pvalue)
+
+
 def transfer_table(rows: Sequence[Row]) -> pd.DataFrame:
-    """Rows as a table, with ``p_adjusted`` over all of them and ``effect``, the share that turns beyond the control.
+    """Rows as a table, with ``effect``, the share that turns beyond the control, and p-values for all of their tests.
+
+    ``p_adjusted`` and ``p_without_adjusted`` are corrected together.
 
     Examples
     --------
@@ -87,6 +119,7 @@ def transfer_table(rows: Sequence[Row]) -> pd.DataFrame:
     columns = [one.name for one in fields(Row) if one.name != "pictures"]
     table = pd.DataFrame([{name: getattr(row, name) for name in columns} for row in rows], columns=columns)
     table = table.rename(columns={"class_": "class"})
-    table["p_adjusted"] = holm(table["p"].to_numpy(dtype=float))
+    adjusted = holm(table[["p", "p_without"]].to_numpy(dtype=float).T.ravel())
+    table["p_adjusted"], table["p_without_adjusted"] = adjusted.reshape(2, -1)
     table["effect"] = (table["turned"] - table["control_turned"]) / table["targets"].where(table["targets"] > 0)
     return table

@@ -23,7 +23,7 @@ def test_equal_scores_stand_in_the_order_of_their_kinds(monkeypatch):
     monkeypatch.setattr(ranking, "finding_kinds", lambda: kinds)
     found, left_out = ranked_findings(Evidence(pd.DataFrame()), THRESHOLDS | {"most": 9})
     names = [
-        *("transfer", "degradation", "class_in_group", "group_accuracy", "class_performance"),
+        *("transfer", "removal", "degradation", "class_in_group", "group_accuracy", "class_performance"),
         *("shortcut", "cluster", "group", "outside_mask", "zero_maps"),
     ]
     assert [finding.kind for finding in found] == [name for name in names for _ in range(2)][:9]
