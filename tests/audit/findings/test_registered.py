@@ -78,6 +78,7 @@ def test_defaults():
         "min_per_area": 1.0,
         "min_excess": 0.15,
         "min_unmissed": 0.5,
+        "min_lost": 0.2,
         "min_already": 0.8,
         "min_effect": 0.33,
         "min_distance": 0.1,
