@@ -7,13 +7,17 @@ new layer leaves the predictions as they are.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-# Those that read descriptions do not wait for torch.
-if TYPE_CHECKING:
-    pass
+from saliency.methods.passes.layout import Layout
+
+
+def described_layer(found: Mapping[str, Any]) -> tuple[str | None, Layout | None]:
+    """Name and layout of the target layer, as descriptions have them; None where they have none."""
+    layout = found.get("layout")
+    return found.get("target_layer"), Layout.of(layout) if layout else None
 
 
 def read_descriptions(paths: Iterable[str | Path]) -> dict[str, Any]:

@@ -200,9 +200,10 @@ class Digests:
     def _uncached_of_model(self, model: str, layer: bool) -> str:
         settings = self.config["models"][model]
         weights = settings["weights"]
-        keys = ["factory", "kwargs", "ignore_lastlayer"] + (["target_layer", "section_names"] if layer else [])
+        keys = ["factory", "kwargs", "ignore_lastlayer"]
+        keys += ["target_layer", "tokens", "section_names"] if layer else []
         return digest(
-            step("inspect_model").version,
+            step("find_target_layer" if layer else "inspect_model").version,
             {key: settings[key] for key in keys},
             self.sources.fingerprint(resolve(weights, self.plan.root)) if weights else None,
             self._train(model) if settings["train"] else None,

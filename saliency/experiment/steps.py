@@ -53,7 +53,7 @@ STEPS = {
         Step("plant_watermarks"),
         Step("plant_logos"),
         Step("inspect_model", batch_copies=300),
-        Step("find_target_layer", batch_copies=300),
+        Step("find_target_layer", version=2, batch_copies=300),
         Step("zarr_metadata", version=2),
         Step("train", shard_copies=3, batch_copies=300, seconds=10),
         Step("prepare", shard_copies=3, seconds=5),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from saliency.methods.method import Method
@@ -18,6 +18,7 @@ def saliency(
     target_layer: int | str | nn.Module | None = None,
     section_names: Sequence[str] | None = None,
     mode: str | None = None,
+    tokens: Mapping[str, Any] | None = None,
     **settings: Any,
 ) -> Method:
     """Build a method by its name.
@@ -25,11 +26,11 @@ def saliency(
     Parameters
     ----------
     model
-        A network with convolutions.
+        A network.
     method
         "GradCAM", "GuidedBackprop" or "GuidedGradCAM".
-    target_layer
-        For methods that use one, see `saliency.methods.method.Method`.
+    target_layer, tokens
+        For methods that use a target layer, see `saliency.methods.method.Method`.
     section_names, mode, settings
         See there.
 
@@ -51,7 +52,7 @@ def saliency(
         raise ValueError(f"method is {method!r}: pass one of {', '.join(map(repr, known))}")
     kind = known[method]
     if uses_target_layer([kind]):
-        return kind(model, target_layer, section_names, mode, **settings)
+        return kind(model, target_layer, section_names, mode, tokens, **settings)
     if target_layer is not None:
         raise ValueError(f"target_layer: {kind.title} has none, leave it out")
     return kind(model, section_names=section_names, mode=mode, **settings)

@@ -56,6 +56,9 @@ class Method(ABC):
         Names of the convolutional and of the fully connected section; None detects them where there are two.
     mode
         "2D", "3D", or None to read it off the model's first convolution.
+    tokens
+        Of transformers, where it cannot be known: ``grid``, the positions along each spatial axis, and ``prefix``, the
+        number of tokens before them.
     settings
         Of the method, by name; those that are left out have their defaults.
 
@@ -107,12 +110,15 @@ class Method(ABC):
         target_layer: int | str | nn.Module | None = None,
         section_names: Sequence[str] | None = None,
         mode: str | None = None,
+        tokens: Mapping[str, Any] | None = None,
         **settings: Any,
     ) -> None:
         from saliency.methods.passes.explainer import Explainer
+        from saliency.methods.passes.layout import given_tokens
 
         wanted = {self.name: settings}
-        self.explainer = Explainer(model, [type(self)], target_layer, section_names, mode, wanted)
+        layout = given_tokens(tokens)
+        self.explainer = Explainer(model, [type(self)], target_layer, section_names, mode, wanted, layout)
 
     @classmethod
     def map_of(cls, given: Given, settings: Mapping[str, Any]) -> Tensor:
@@ -163,8 +169,9 @@ class Method(ABC):
         return self.explainer.sections
 
     def target_layer(self, x: Tensor) -> tuple[str, nn.Module]:
-        """Name and module of the target layer; found on first use, with one pass of the batch's first sample."""
-        return self.explainer.target_layer(x)
+        """Name and module of the target layer; found on first use, with a few passes of noise in a sample's shape."""
+        found = self.explainer.target_layer(x)
+        return found.name, found.module
 
     def forward_pass(
         self, x: Tensor, ignore_lastlayer: bool = False, region: Tensor | None = None

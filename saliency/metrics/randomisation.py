@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from saliency.methods.passes.explainer import Explainer
+    from saliency.methods.passes.layout import Layout
 
 log = logging.getLogger(__name__)
 
@@ -134,6 +135,7 @@ def randomisation_test(
     mode: str | None = None,
     section_names: Sequence[str] | None = None,
     settings: Mapping[str, Mapping[str, Any]] | None = None,
+    layout: Layout | None = None,
 ) -> pd.DataFrame:
     """Compare maps with those of a model whose upper layers are randomised, deeper and deeper.
 
@@ -158,7 +160,7 @@ def randomisation_test(
         Names of those that are compared; None for all.
     ignore_lastlayer
         Explain the score before the model's last activation.
-    mode, section_names, settings
+    mode, section_names, settings, layout
         As in `saliency.methods.passes.explainer.Explainer`.
 
     Returns
@@ -191,10 +193,11 @@ def randomisation_test(
     kinds = [method(name) for name in names]
 
     def explainer_of(network: nn.Module) -> Explainer:
-        return Explainer(network, kinds, target_layer, section_names, mode, settings)
+        return Explainer(network, kinds, target_layer, section_names, mode, settings, layout)
 
     if uses_target_layer(kinds):
-        target_layer, _ = explainer_of(model).target_layer(x[:1])
+        found_layer = explainer_of(model).target_layer(x[:1])
+        target_layer, layout = found_layer.name, found_layer.layout
     if layers is None:
         layers = layers_from_the_top(model, x[:1])
     scores = [predict(model, batch, ignore_lastlayer) for batch in x.split(batch_size)]

@@ -92,20 +92,31 @@ def describe_target_layer(config: Config, model: str, network: nn.Module, x: Ten
     Returns
     -------
     dict
-        ``target_layer``, a module name, and ``feature_shape``, its spatial shape.
+        ``target_layer``, a module name, ``layout``, how its output becomes a feature map, and ``feature_shape``, the
+        map's spatial shape.
+
+    Raises
+    ------
+    ValueError
+        If there is no such layer, or it has a single position.
     """
     import torch
 
+    from saliency.methods.passes.layout import given_tokens
     from saliency.methods.registered import method, with_parts
     from saliency.networks.runner import Runner
 
     settings = config["models"][model]
     names = [name for name in with_parts(config["methods"]) if "features" in method(name).needs]
-    explainer = Runner(config, model, settings["target_layer"]).explainer(names[:1], network)
+    runner = Runner(config, model, settings["target_layer"], given_tokens(settings["tokens"]))
+    explainer = runner.explainer(names[:1], network)
     with explainer.forward_pass(x, settings["ignore_lastlayer"]) as forward:
         found = forward.maps(torch.tensor([0]))[names[0]]
-    name, _ = explainer.target_layer(x)
+    target = explainer.target_layer(x)
     if found[0].numel() == 1:
-        title = method(names[0]).title
-        log.warning("target layer '%s' has a single position: its %s is the same everywhere", name, title)
-    return {"target_layer": name, "feature_shape": list(found.shape[1:])}
+        raise ValueError(f"target layer '{target.name}' has a single position, so that its map is the same everywhere")
+    return {
+        "target_layer": target.name,
+        "layout": target.layout.content(),
+        "feature_shape": list(found.shape[1:]),
+    }

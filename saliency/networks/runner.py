@@ -14,6 +14,7 @@ from saliency.exceptions import DataError
 from saliency.experiment.config import Config, input_config, input_shape
 from saliency.methods.method import Method
 from saliency.methods.passes.explainer import Explainer
+from saliency.methods.passes.layout import Layout
 from saliency.methods.registered import method
 from saliency.networks.device import (
     choose_device,
@@ -40,10 +41,14 @@ class Runner:
         Model name.
     target_layer
         Of the methods that use one, as in `saliency.methods.method.Method`; None where it is not needed or to be found.
+    layout
+        Of that layer's output, where it is known.
     """
 
-    def __init__(self, config: Config, model: str, target_layer: str | int | None = None) -> None:
-        self.config, self.model, self.target_layer = config, model, target_layer
+    def __init__(
+        self, config: Config, model: str, target_layer: str | int | None = None, layout: Layout | None = None
+    ) -> None:
+        self.config, self.model, self.target_layer, self.layout = config, model, target_layer, layout
         self.settings = config["models"][model]
 
     @property
@@ -85,6 +90,7 @@ class Runner:
             self.settings["section_names"],
             self.config["input"]["mode"],
             self.config["method_settings"],
+            self.layout,
         )
 
     def normalised(self, inputs: np.ndarray) -> np.ndarray:

@@ -81,7 +81,7 @@ def explain_shard(shard: Shard, name: str, target: str) -> None:
     """Compute the maps of one method, from the network."""
     from saliency.networks.runner import Runner
 
-    runner = Runner(shard.config, shard.model, shard.target_layer)
+    runner = Runner(shard.config, shard.model, shard.target_layer, shard.layout)
     explainer = runner.explainer([name])
     classes = shard.read(f"{target}/class")
     maps: dict[str, np.ndarray] = {}

@@ -23,7 +23,7 @@ def fused(shard: Shard) -> None:
 
     arrays = decoded(shard)
     inputs, regions, ok = arrays["inputs"], arrays.get("region"), arrays["status"] == Status.OK
-    runner = Runner(shard.config, shard.model, shard.target_layer)
+    runner = Runner(shard.config, shard.model, shard.target_layer, shard.layout)
     # What is made from other maps is made on the CPU, of what this gives.
     explainer = runner.explainer([name for name in shard.plan.methods if not method(name).parts])
 

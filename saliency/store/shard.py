@@ -15,7 +15,7 @@ import numpy as np
 
 from saliency.experiment.arrays import stored_array
 from saliency.experiment.config import Config
-from saliency.experiment.descriptions import read_descriptions
+from saliency.experiment.descriptions import described_layer, read_descriptions
 from saliency.experiment.messages import name_problem
 from saliency.experiment.plan import Plan
 from saliency.store.codec import read_shard, write_shard
@@ -84,6 +84,8 @@ class Shard:
         Layout of each array, by path in the store.
     target_layer
         Name of the target layer, None where it is not known or not needed.
+    layout
+        Of that layer's output.
     """
 
     def __init__(
@@ -99,7 +101,7 @@ class Shard:
         self.config, self.model, self.number = config, model, number
         self.rows = self.plan.rows(number)
         found = read_descriptions(descriptions)
-        self.target_layer: str | None = found.get("target_layer")
+        self.target_layer, self.layout = described_layer(found)
         self.specs = described_specs(self.plan, model, found)
         self.files = files_by_path(files, self.plan.arrays, [target] if target else self.plan.targets)
 

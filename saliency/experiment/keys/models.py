@@ -48,6 +48,11 @@ TRAIN_KEYS = (
     ),
 )
 
+TOKEN_KEYS = (
+    Key("grid", "Number of positions along each spatial axis.", schema=list_of(integer(1), 2, 3)),
+    Key("prefix", "Tokens before those of the grid: class, distillation and register tokens.", 0, integer(0)),
+)
+
 MODEL_KEYS = (
     Key(
         "factory",
@@ -83,10 +88,19 @@ MODEL_KEYS = (
     Key(
         "target_layer",
         "Layer whose feature map is explained (Grad-CAM): a module name (`layer4.1`), an index into the convolutional "
-        "section, or `null` for the last feature map before global pooling.",
+        "section, or `null` for the last feature map before global pooling. Maps of channels, positions with their "
+        "channels last, and the tokens of transformers are feature maps.",
         None,
         {"type": ["string", "integer", "null"]},
         "a module name such as layer4.1, an index into the convolutional section, or null",
+    ),
+    Key(
+        "tokens",
+        "Of a transformer, how its tokens lie in the input; `null` finds out, and asks for it where it cannot.",
+        None,
+        OPTIONAL_MAPPING,
+        "how the tokens lie in the input, such as {grid: [14, 14], prefix: 1}, or null",
+        TOKEN_KEYS,
     ),
     Key(
         "section_names",

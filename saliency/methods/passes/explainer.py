@@ -11,9 +11,10 @@ from saliency.methods.method import Method
 from saliency.methods.passes.feature_map import FeatureMap
 from saliency.methods.passes.forward_pass import ForwardPass, Given
 from saliency.methods.passes.guided_relu import guided_relu
+from saliency.methods.passes.layout import Layout
 from saliency.methods.passes.model_state import unchanged
 from saliency.methods.passes.scores import LastActivation, class_scores, model_scores
-from saliency.methods.passes.target_layer import find_sections, find_target_layer, spatial_ndim
+from saliency.methods.passes.target_layer import TargetLayer, find_sections, find_target_layer, spatial_ndim
 from saliency.methods.registered import method, with_parts
 
 
@@ -31,6 +32,8 @@ class Explainer:
         As in `saliency.methods.method.Method`.
     settings
         By method, those of its settings that are not the defaults.
+    layout
+        Of the target layer's output, where it is known; that of tokens holds for all layers.
 
     Attributes
     ----------
@@ -52,6 +55,7 @@ class Explainer:
         section_names: Sequence[str] | None = None,
         mode: str | None = None,
         settings: Mapping[str, Mapping[str, Any]] | None = None,
+        layout: Layout | None = None,
     ) -> None:
         self.model = model
         self.methods = _all_methods(methods)
@@ -60,19 +64,24 @@ class Explainer:
         given = settings or {}
         self.settings = {found.name: found.complete(given.get(found.name, {})) for found in self.methods}
         self._wanted_layer = target_layer
-        self._found_layer: tuple[str, nn.Module] | None = None
+        self._layout = layout
+        self._found_layer: TargetLayer | None = None
         self._warned: set[str] = set()
 
     @property
     def layer_name(self) -> str:
         """Name of the target layer, "" while it has not been searched for."""
-        return self._found_layer[0] if self._found_layer else ""
+        return self._found_layer.name if self._found_layer else ""
 
-    def target_layer(self, x: Tensor) -> tuple[str, nn.Module]:
-        """Name and module of the target layer; found on first use, with one pass of the batch's first sample."""
+    def target_layer(self, x: Tensor) -> TargetLayer:
+        """Find the target layer on first use, with a few passes of noise in the shape of the batch's first sample."""
         if self._found_layer is None:
-            with unchanged(self.model):
-                self._found_layer = find_target_layer(self.model, self._wanted_layer, self.sections, x[:1])
+            wanted, modules = self._wanted_layer, dict(self.model.named_modules())
+            if self._layout and isinstance(wanted, str) and wanted in modules:
+                self._found_layer = TargetLayer(wanted, modules[wanted], self._layout)
+            else:
+                with unchanged(self.model):
+                    self._found_layer = find_target_layer(self.model, wanted, self.sections, x[:1], self._layout)
         return self._found_layer
 
     def as_batch(self, x: Tensor) -> tuple[Tensor, bool]:
@@ -116,7 +125,7 @@ class Explainer:
         features = relu = None
         if "features" in needs:
             # Without a gradient below the layer, everything before it runs without a graph.
-            features = FeatureMap(*self.target_layer(x), self.ndim, detached=not guided)
+            features = FeatureMap(self.target_layer(x), x, detached=not guided)
         with ExitStack() as stack:
             if guided:
                 relu = stack.enter_context(guided_relu(self.model, x, self._warned))

@@ -5,23 +5,26 @@ from types import TracebackType
 import torch
 from torch import Tensor, nn
 
+from saliency.methods.passes.target_layer import TargetLayer
+
 
 class FeatureMap:
     """Context manager that keeps the last output of a layer.
 
     Parameters
     ----------
-    name, layer
+    target
         The target layer; if it runs several times, its last run counts.
-    ndim
-        Number of spatial axes that its output must have.
+    x
+        ``[n, c, *spatial]``: what the network sees.
     detached
         Cut the graph at the layer, so that everything below it runs without one: where no gradient is needed there, a
         map costs little more than inference.
     """
 
-    def __init__(self, name: str, layer: nn.Module, ndim: int, detached: bool) -> None:
-        self.name, self._layer, self._ndim, self._detached = name, layer, ndim, detached
+    def __init__(self, target: TargetLayer, x: Tensor, detached: bool) -> None:
+        self.name, self._layer, self._layout = target.name, target.module, target.layout
+        self._samples, self._ndim, self._detached = len(x), x.ndim - 2, detached
         self._output: Tensor | None = None
 
     def __enter__(self) -> "FeatureMap":
@@ -34,11 +37,16 @@ class FeatureMap:
         self._handle.remove()
 
     def _keep(self, _layer: nn.Module, _args: tuple[object, ...], output: object) -> Tensor:
-        if not isinstance(output, Tensor) or output.ndim != self._ndim + 2:
+        if not isinstance(output, Tensor) or not self._layout.fits(output.shape, self._ndim):
             shape = list(output.shape) if isinstance(output, Tensor) else type(output).__name__
             raise ValueError(
-                f"target layer '{self.name}' returns {shape}; methods on feature maps need [n, k, "
-                f"{', '.join(('d', 'h', 'w')[-self._ndim :])}]: pass another target_layer"
+                f"target layer '{self.name}' returns {shape}, but for another input it returned {self._layout.axes}: "
+                "pass another target_layer"
+            )
+        if len(output) != self._samples:
+            raise ValueError(
+                f"target layer '{self.name}' returns {len(output)} rows for {self._samples} samples: pass another "
+                "target_layer"
             )
         self._output = output.detach().requires_grad_() if self._detached else output
         # The network goes on with a copy, so that an in-place ReLU after the layer leaves the kept values alone.
@@ -46,14 +54,14 @@ class FeatureMap:
 
     @property
     def values(self) -> Tensor:
-        """The layer's output, ``[n, k, *feature_spatial]``, detached.
+        """The layer's output as a feature map, ``[n, k, *feature_spatial]``, detached.
 
         Raises
         ------
         ValueError
             If the layer did not run.
         """
-        return self._recorded.detach()
+        return self._layout.as_map(self._recorded.detach())
 
     @property
     def _recorded(self) -> Tensor:
@@ -62,7 +70,7 @@ class FeatureMap:
         return self._output
 
     def gradient(self, score: Tensor, keep_graph: bool) -> Tensor:
-        """Derivative of `score` with respect to the layer's output, of its shape.
+        """Derivative of `score` with respect to the layer's output, of the shape of `values`.
 
         Raises
         ------
@@ -77,4 +85,4 @@ class FeatureMap:
             raise ValueError(
                 f"the class score does not depend on target layer '{self.name}': pass another target_layer"
             )
-        return gradient
+        return self._layout.as_map(gradient)

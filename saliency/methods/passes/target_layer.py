@@ -1,15 +1,16 @@
 """Finding things in a model: its dimension, its two sections, the target layer."""
 
-from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
 
-import torch
 from torch import Tensor, nn
 
-from saliency.methods.passes.scores import model_scores
+from saliency.methods.passes.layer_layout import LayoutFinder
+from saliency.methods.passes.layer_search import last_feature_map
+from saliency.methods.passes.layout import Layout
 
 Convolution = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
-AdaptivePooling = (nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d, nn.AdaptiveMaxPool2d, nn.AdaptiveMaxPool3d)
 
 
 def spatial_ndim(model: nn.Module, mode: str | None = None) -> int:
@@ -94,12 +95,30 @@ def find_sections(model: nn.Module, section_names: Sequence[str] | None = None) 
     return (convolutional, linear) if divided else None
 
 
+@dataclass(frozen=True)
+class TargetLayer:
+    """The layer whose output methods on feature maps use.
+
+    Attributes
+    ----------
+    name, module
+        Of the model.
+    layout
+        How its output becomes a feature map.
+    """
+
+    name: str
+    module: nn.Module
+    layout: Layout
+
+
 def find_target_layer(
     model: nn.Module,
     target_layer: int | str | nn.Module | None,
     sections: tuple[str, str] | None,
     example: Tensor,
-) -> tuple[str, nn.Module]:
+    tokens: Layout | None = None,
+) -> TargetLayer:
     """Find the layer whose output Grad-CAM weighs.
 
     Parameters
@@ -108,15 +127,14 @@ def find_target_layer(
         The network, in the state in which it will run.
     target_layer
         An index into the convolutional section, a dotted module name, a module of the model, or None: the last layer
-        of the convolutional section, or the last feature map before global pooling where there are no sections.
+        of the convolutional section, or the last feature map before global pooling where there are no sections, or
+        where that layer returns none.
     sections
         What `find_sections` returned.
     example
-        ``[1, c, *spatial]``: run through the model once where the layer has to be searched for.
-
-    Returns
-    -------
-    name, module
+        ``[n, c, *spatial]``: noise of its shape runs through the model a few times.
+    tokens
+        Layout of the layer's tokens, where that is known.
 
     Raises
     ------
@@ -125,85 +143,39 @@ def find_target_layer(
     """
     modules = dict(model.named_modules())
     if isinstance(target_layer, nn.Module):
-        name = next((name for name, module in modules.items() if module is target_layer), None)
-        if name is None:
+        name = next((name for name, module in modules.items() if module is target_layer), "")
+        if not name:
             raise ValueError(f"target_layer: this {type(target_layer).__name__} is not a module of the model")
     elif isinstance(target_layer, str):
         name = target_layer
         if not name or name not in modules:
             known = ", ".join(name for name, _ in model.named_children())
             raise ValueError(f"target_layer: the model has no module '{name}'; its children are: {known}")
-    elif target_layer is None and sections is None:
-        name = last_feature_map(model, example)
+    elif target_layer is not None:
+        name = _layer_of_section(modules, sections, target_layer)
     else:
-        name = _layer_of_section(modules, sections, -1 if target_layer is None else target_layer)
-    return name, modules[name]
+        name = ""
+    finder = LayoutFinder(model, example, tokens)
+    if not name and sections:
+        last = _layer_of_section(modules, sections, -1)
+        name = last if _is_map(finder, last) else last_feature_map(model, finder, sections[0])
+    name = name or last_feature_map(model, finder)
+    output = finder.traced[name]
+    if output is None:
+        kind = finder.traced.others.get(name)
+        what = f"returns a {kind}, not one tensor" if kind else "did not run in the forward pass"
+        raise ValueError(f"target layer '{name}' {what}: pass another target_layer")
+    layout = finder.layout(output)
+    if layout is None or not (tokens or finder.confirms(output, layout)):
+        raise ValueError(finder.unknown(output))
+    return TargetLayer(name, modules[name], layout)
 
 
-def last_feature_map(model: nn.Module, example: Tensor) -> str:
-    """Name of the layer that makes the last feature map before global pooling.
-
-    One forward pass is traced. Of all modules that return more than one spatial position, the last to finish counts;
-    of nested ones that finish together the outermost that does something of its own: a block such as
-    ``layer4.1`` rather than its last ReLU, and rather than the plain ``nn.Sequential`` around it. Modules that
-    run several times are passed over, since their name does not tell which run is meant, and so is adaptive pooling.
-    Where the model's output is itself a feature map (segmentation), the last of the smallest ones counts, which is the
-    bottleneck.
-
-    Parameters
-    ----------
-    model
-        The network, in the state in which it will run.
-    example
-        ``[1, c, *spatial]``.
-
-    Raises
-    ------
-    ValueError
-        If no module returns a feature map with more than one position.
-
-    Examples
-    --------
-    >>> model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(2, 2))
-    >>> last_feature_map(model, torch.rand(1, 1, 8, 8))
-    '1'
-    """
-    runs: Counter[str] = Counter()
-    positions: dict[str, int] = {}
-
-    def record(name: str, output: object) -> None:
-        runs[name] += 1
-        if isinstance(output, Tensor) and output.ndim == example.ndim and output.shape[2:].numel() > 1:
-            positions[name] = output.shape[2:].numel()
-
-    modules = {name: module for name, module in model.named_modules() if name}
-    hooks = [
-        module.register_forward_hook(lambda _m, _a, output, name=name: record(name, output))
-        for name, module in modules.items()
-    ]
-    try:
-        with torch.no_grad():
-            output = model(example.clone())
-    finally:
-        for hook in hooks:
-            hook.remove()
-
-    named = [name for name in positions if runs[name] == 1 and not isinstance(modules[name], AdaptivePooling)]
-    if named and model_scores(output).ndim == example.ndim:
-        smallest = min(positions[name] for name in named)
-        named = [name for name in named if positions[name] == smallest]
-    if not named:
-        raise ValueError(
-            f"no module of the model returns a feature map with more than one position for an input of shape "
-            f"{list(example.shape)}: pass target_layer, or a larger input"
-        )
-    name = named[-1]
-    while type(modules[name]) is nn.Sequential:
-        inside = [other for other in named if other.rpartition(".")[0] == name]
-        if not inside:
-            break
-        name = inside[-1]
-    return name
+def _is_map(finder: LayoutFinder, name: str) -> bool:
+    """Whether the last layer of a section returns a feature map of channels."""
+    output = finder.traced[name]
+    layout = output and finder.layout(output)
+    return bool(output and layout == Layout() and prod(output.shape[2:]) > 1)
 
 
 def _layer_of_section(modules: dict[str, nn.Module], sections: tuple[str, str] | None, index: int) -> str:
