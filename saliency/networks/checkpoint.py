@@ -107,8 +107,10 @@ def read_checkpoint(path: Path, name: str, trust: bool = False) -> Any:
         for mark, words in OTHER_FILES.items():
             if begin.startswith(mark):
                 raise DataError(f"weights '{name}' {words}: name a .safetensors file or what torch.save wrote")
-        # The length of a header, and its first character; or, of the others, a zip file.
-        if begin[8:10] == b'{"' or (path.suffix == ".safetensors" and not begin.startswith(b"PK")):
+        if path.suffix == ".safetensors" and begin.startswith(b"PK"):
+            raise DataError(f"weights '{name}' were written by torch.save, not as safetensors: rename the file to .pt")
+        # The length of a header, and how it begins.
+        if path.suffix == ".safetensors" or begin[8:10] == b'{"':
             return load_file(path)
         with torch.serialization.safe_globals([(stands, of) for of, stands in STAND_INS.items()]):
             return torch.load(path, map_location="cpu", weights_only=not trust)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from torch import Tensor, nn
 
-from saliency.networks.state_dicts import Reading, number_kind
+from saliency.networks.state_dicts import SPECIAL, Reading, number_kind
 
 # Endings of the names of a tensor that is made of others, with the words for it and what undoes it.
 MADE_OF_OTHERS = (
@@ -16,6 +16,8 @@ MADE_OF_OTHERS = (
     (("original",), "parametrised", "torch.nn.utils.parametrize.remove_parametrizations"),
 )
 POSITIONS = re.compile(r"pos(ition)?_?emb|relative_position|rel_pos")
+QUANTISED = "the checkpoint is quantised: name the one of before the quantisation"
+OTHER = "they are of another network: check factory and kwargs, or name another file"
 # How many names and shapes a message shows.
 SHOWN = 3
 
@@ -51,7 +53,7 @@ def misfit(name: str, reading: Reading | None, found: Mapping[str, Mapping[str, 
                 f"weights '{name}' do not fit the network: no name is in both",
                 f"  checkpoint: {_some(largest)}",
                 f"  network: {_some(network.state_dict())}",
-                _part(name) or "  they are of another network: check factory and kwargs, or name another file",
+                f"  {_part(name) or (QUANTISED if _quantised(largest) else OTHER)}",
             ]
         )
     own = len(reading.own)
@@ -90,23 +92,20 @@ def _some(names: Iterable[str]) -> str:
 
 def _part(name: str) -> str:
     if re.search(r"-\d{5}-of-\d{5}", name):
-        return "  this is one part of several: name the index beside it (model.safetensors.index.json)"
+        return "this is one part of several: name the index beside it (model.safetensors.index.json)"
     return ""
 
 
 def _remedy(name: str, reading: Reading) -> str:
     if _part(name):
-        return _part(name).strip()
+        return _part(name)
     for endings, words, undo in MADE_OF_OTHERS:
         if _made_of(reading.renamed.values(), reading.missing, endings):
             return f"the checkpoint is of a network {words}: call {undo} on its layers before you save it"
         if _made_of(reading.missing, reading.renamed.values(), endings):
             return f"the network is {words} and the checkpoint's is not: let the factory return it without that"
-    kinds = {number_kind(reading.state[unlike]) for unlike in reading.unlike} | set(
-        map(number_kind, reading.left.values())
-    )
-    if "quantised or special" in kinds or any("_packed_params" in left for left in reading.left):
-        return "the checkpoint is quantised: name the one of before the quantisation"
+    if _quantised({name: reading.state[name] for name in reading.unlike} | dict(reading.left)):
+        return QUANTISED
     if reading.unlike and all(reading.is_head(unlike) for unlike in reading.unlike) and not reading.missing:
         owners = {unlike.rpartition(".")[0] for unlike in reading.unlike}
         sizes = {(len(reading.state[unlike]), len(reading.own[unlike])) for unlike in reading.unlike}
@@ -119,13 +118,17 @@ def _remedy(name: str, reading: Reading) -> str:
     if reading.unlike and all(POSITIONS.search(unlike) for unlike in reading.unlike):
         return "the checkpoint is of a network for another size of input: give the factory that size, and input as well"
     if not reading.fitting:
-        return "they are of another network: check factory and kwargs, or name another file"
+        return OTHER
     if not (reading.missing or reading.unlike or reading.torn):
         return "check factory and kwargs; weights_strict: false leaves out what the network has no place for"
     return (
         f"check factory and kwargs; weights_strict: false loads the {reading.fitting} that fit, and leaves the others "
         "as the factory made them, mostly random"
     )
+
+
+def _quantised(tensors: Mapping[str, Tensor]) -> bool:
+    return any(number_kind(value) == SPECIAL or name.endswith("zero_point") for name, value in tensors.items())
 
 
 def _made_of(names: Iterable[str], wanted: Iterable[str], endings: tuple[str, ...]) -> bool:

@@ -21,6 +21,8 @@ WRAPPERS = frozenset({"_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_
 PARALLEL = "module"
 # Counts batches of training; nothing is computed from it afterwards, and old checkpoints lack it.
 COUNTER = "num_batches_tracked"
+# Kind of numbers that are no plain ones.
+SPECIAL = "quantised or special"
 # How deep state dicts lie in a checkpoint.
 DEPTH = 6
 # How many readings of a mapping are told of that lack names.
@@ -175,7 +177,7 @@ class Reading:
 def number_kind(value: Tensor) -> str:
     """What kind of numbers a tensor holds; a value of one kind is not written into a tensor of another."""
     if value.is_quantized or type(value) not in (Tensor, nn.Parameter):
-        return "quantised or special"
+        return SPECIAL
     if value.is_complex():
         return "complex"
     return "floating point" if value.is_floating_point() else "integer"
@@ -210,15 +212,17 @@ def _prefixes(name: str) -> Iterator[str]:
             yield name[: at + 1]
 
 
-def without(parts: Iterable[str], name: str) -> str:
-    """A dotted name without some of its parts.
+def without(wrappers: Iterable[str], name: str) -> str:
+    """A dotted name without parts that wrappers put into it; those with which it begins are a prefix like any other.
 
     Examples
     --------
-    >>> without({"module"}, "body.module.weight")
-    'body.weight'
+    >>> without({"module"}, "module.body.module.weight")
+    'module.body.weight'
     """
-    return ".".join(part for part in name.split(".") if part not in parts)
+    parts = name.split(".")
+    begin = next((at for at, part in enumerate(parts) if part not in wrappers), len(parts))
+    return ".".join([*parts[:begin], *(part for part in parts[begin:] if part not in wrappers)])
 
 
 def _unwrapped(names: Iterable[str], others: Iterable[str]) -> dict[str, str]:

@@ -195,7 +195,7 @@ def _accepted(network: nn.Module, reading: Reading) -> Mapping[str, Tensor] | No
     """What a network makes of a reading by itself: modules may know the names and shapes of their older versions."""
     state = reading.state | {reading.renamed[name]: value for name, value in reading.left.items()}
     kinds = {number_kind(reading.state[name]) == number_kind(reading.own[name]) for name in reading.unlike}
-    if len(state) < len(reading.own) - reading.counters or False in kinds:
+    if reading.torn or False in kinds or len(state) < len(reading.own) - reading.counters:
         return None
     state._metadata = getattr(reading.state, "_metadata", {})  # type: ignore[attr-defined]
     try:
