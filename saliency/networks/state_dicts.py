@@ -243,7 +243,7 @@ def _unwrapped(names: Iterable[str], others: Iterable[str]) -> dict[str, str]:
     return {name: name for name in names}
 
 
-def readings(network: nn.Module, found: Mapping[str, Mapping[str, Tensor]], children: bool = False) -> list[Reading]:
+def readings(network: nn.Module, found: Mapping[str, Mapping[str, Tensor]]) -> list[Reading]:
     """Readings of `state_dicts` for a network: all in which it finds every name, and the nearest of each mapping.
 
     Parameters
@@ -252,8 +252,6 @@ def readings(network: nn.Module, found: Mapping[str, Mapping[str, Tensor]], chil
         Whose names are looked for.
     found
         As `state_dicts` returns it.
-    children
-        Also read a mapping as one of the network's children, such as its backbone.
 
     Returns
     -------
@@ -272,12 +270,15 @@ def readings(network: nn.Module, found: Mapping[str, Mapping[str, Tensor]], chil
     made = []
     for key, tensors in found.items():
         names, theirs = _unwrapped(own, tensors), _unwrapped(tensors, own)
-        for added in _additions(names, children):
+        common, children = _beginnings(names)
+        for added in common + children:
             wanted = {name.removeprefix(added) for name in names if name.startswith(added)}
             counts = Counter(
                 prefix for name in theirs for prefix in _prefixes(name) if name.removeprefix(prefix) in wanted
             )
-            nearest = [prefix for prefix, _ in counts.most_common(NEAREST)]
+            nearest = [
+                prefix for prefix, count in counts.most_common(NEAREST) if added in common or 2 * count >= len(wanted)
+            ]
             made += [
                 _reading((key, prefix, added), tensors, theirs, own, names)
                 for prefix, count in counts.items()
@@ -288,18 +289,29 @@ def readings(network: nn.Module, found: Mapping[str, Mapping[str, Tensor]], chil
         key=lambda reading: (
             -reading.fitting,
             len(reading.left),
-            *(len(text) for text in (reading.added, reading.prefix, reading.key)),
+            len(reading.added),
+            len(reading.prefix),
+            reading.key.count(".") + bool(reading.key),
         ),
     )
 
 
-def _additions(names: Iterable[str], children: bool) -> list[str]:
-    """What may be put before a checkpoint's names: what all of the network's begin with, or one of its children."""
+def _beginnings(names: Iterable[str]) -> tuple[list[str], list[str]]:
+    """What all names begin with, and the children that consist of several layers.
+
+    Examples
+    --------
+    >>> _beginnings(["net.body.conv.weight", "net.body.norm.weight", "net.head.weight"])
+    (['', 'net.'], [])
+    >>> _beginnings(["body.conv.weight", "body.norm.weight", "head.weight"])
+    ([''], ['body.'])
+    """
     names = list(names)
-    begin = names[0] if names else ""
-    common = [prefix for prefix in _prefixes(begin) if all(name.startswith(prefix) for name in names)]
-    first = [f"{name.partition('.')[0]}." for name in names if "." in name] if children else []
-    return list(dict.fromkeys([*common, *first]))
+    common = [
+        prefix for prefix in _prefixes(names[0] if names else "") if all(name.startswith(prefix) for name in names)
+    ]
+    children = dict.fromkeys(f"{name.partition('.')[0]}." for name in names if name.count(".") > 1)
+    return common, [child for child in children if child not in common]
 
 
 def _reading(

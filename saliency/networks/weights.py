@@ -182,12 +182,9 @@ def _chosen(
     if accepted := [(reading, state) for reading in nearest[:TRIED] if (state := _accepted(network, reading))]:
         first = _only([reading for reading, _ in accepted], weights)
         return next((reading, state) for reading, state in accepted if reading is first)
-    if choice.strict or not nearest:
+    if choice.strict or not nearest or not nearest[0].fitting:
         raise DataError(misfit(weights, nearest[0] if nearest else None, found, network))
-    parts = [reading for reading in readings(network, found, children=True) if choice.fits(reading)]
-    if not parts[0].fitting:
-        raise DataError(misfit(weights, parts[0], found, network))
-    reading = _only([reading for reading in parts if reading.fitting == parts[0].fitting], weights)
+    reading = _only([reading for reading in nearest if reading.fitting == nearest[0].fitting], weights)
     return reading, reading.fits
 
 

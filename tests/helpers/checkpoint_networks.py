@@ -102,3 +102,10 @@ def weight_normalised(seed: int = 0) -> nn.Module:
 
 def linear(seed: int = 0) -> nn.Module:
     return _seeded(nn.Sequential(nn.Linear(3, 2), nn.Linear(2, 2)), seed)
+
+
+class Lenient(Classifier):
+    """Passes over what a checkpoint lacks."""
+
+    def load_state_dict(self, state_dict: dict[str, torch.Tensor], *_: object, **__: object) -> object:
+        return super().load_state_dict(state_dict, strict=False)

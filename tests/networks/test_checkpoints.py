@@ -310,7 +310,7 @@ REFUSED = {
     ),
     "student and teacher": Refused(
         lambda: save({"student": prefixed("module.backbone.", state()), "teacher": prefixed("backbone.", state(2))}),
-        "set weights_key to one of 'teacher', 'student'|set weights_key to one of 'student', 'teacher'",
+        "set weights_key to one of 'teacher', 'student'",
     ),
     "two prefixes": Refused(
         lambda: save({"state_dict": {**prefixed("model.", state()), **prefixed("teacher.", state(2))}}),
