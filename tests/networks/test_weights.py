@@ -1,15 +1,24 @@
 """Weights that fill a network in part: what stays is named, in the log and in `model.json`."""
 
+import hashlib
+import json
 import logging
+from pathlib import Path
 
 import pytest
 import torch
+import yaml
+from safetensors.torch import save_file
 from torch import nn
 
 from saliency.exceptions import DataError
-from saliency.networks.load import load_model, load_pretrained
+from saliency.experiment.config import Config
+from saliency.experiment.validation import complete_config
+from saliency.networks.describe import write_descriptions
+from saliency.networks.load import configured_model, load_model, load_pretrained
 from saliency.networks.weights import Choice, load_weights
 from tests.helpers.checkpoint_networks import BackboneAndHead, Classifier
+from tests.helpers.workflow_project import Project
 
 PART = Choice(strict=False)
 
@@ -93,3 +102,47 @@ def test_networks_that_rename_and_pass_over_are_no_reason_to_leave_tensors_rando
     torch.save({"conv.weight": Classifier(1).conv.weight}, "w.pt")
     with pytest.raises(DataError, match="7 of its 9 tensors are missing"):
         load_model("tests.helpers.checkpoint_networks:Lenient", {}, "w.pt")
+
+
+def completed(tmp_path, **model) -> Config:
+    project = Project(tmp_path) if (tmp_path / "data").exists() else Project.create(tmp_path)
+    model = {"factory": "tests.helpers.checkpoint_networks:Classifier", **model}
+    project.write_config(models={"net": model})
+    config, problems = complete_config(yaml.safe_load((tmp_path / "config.yaml").read_text()))
+    assert problems == []
+    return config
+
+
+def described(config):
+    write_descriptions(config, "net", {"model": "model.json"})
+    return json.loads(Path("model.json").read_text())
+
+
+def test_keys_of_a_config_reach_the_network_and_its_description(tmp_path):
+    torch.save({"model": Classifier(1).state_dict(), "ema": Classifier(2, classes=7).state_dict()}, "w.pt")
+    config = completed(tmp_path, weights="w.pt")
+    assert torch.equal(configured_model(config, "net").head.weight, Classifier(1).head.weight)
+    found = described(config)
+    assert (found["weights_left"], found["classes"]) == ([], 4)
+    config = completed(tmp_path, weights="w.pt", weights_key="ema", weights_strict=False)
+    network = configured_model(config, "net")
+    assert torch.equal(network.conv.weight, Classifier(2).conv.weight)
+    assert torch.equal(network.head.weight, Classifier(0).head.weight)
+    assert described(config)["weights_left"] == ["head.weight", "head.bias"]
+    assert described(completed(tmp_path))["weights_left"] == []
+
+
+def test_description_hashes_every_part(tmp_path):
+    """Of one file it is the hash of that file, as always."""
+    state = Classifier(1).state_dict()
+    names = list(state)
+    for number, chosen in enumerate([names[:3], names[3:]]):
+        save_file({name: state[name] for name in chosen}, f"{number}.safetensors")
+    index = {name: f"{int(name not in names[:3])}.safetensors" for name in names}
+    Path("w.index.json").write_text(json.dumps({"weight_map": index}))
+    found = described(completed(tmp_path, weights="w.index.json"))["weights_sha256"]
+    files = [Path(name).read_bytes() for name in ("w.index.json", "0.safetensors", "1.safetensors")]
+    assert found == hashlib.sha256(b"".join(files)).hexdigest()
+    save_file(state, "w.safetensors")
+    found = described(completed(tmp_path, weights="w.safetensors"))["weights_sha256"]
+    assert found == hashlib.sha256(Path("w.safetensors").read_bytes()).hexdigest()
