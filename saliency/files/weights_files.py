@@ -46,6 +46,8 @@ def weight_map(path: Path) -> dict[str, Path]:
     for name in names.values():
         if name in ("", ".", "..") or "/" in name or "\\" in name or "\0" in name:
             raise ValueError(f"its weight_map names '{name}', which does not lie beside it")
+        if name.endswith(INDEX):
+            raise ValueError(f"its weight_map names '{name}', another index")
     return {tensor: path.with_name(name) for tensor, name in names.items()}
 
 

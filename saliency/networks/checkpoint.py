@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 from saliency.exceptions import DataError
+from saliency.files.one_line import one_line
 from saliency.files.weights_files import INDEX, weight_map
 
 # What files that are no checkpoint begin with.
@@ -118,7 +119,7 @@ def read_checkpoint(path: Path, name: str, trust: bool = False) -> Any:
         raise
     # Readers raise what they like on broken files, and so does the code of trusted ones.
     except Exception as error:
-        raise DataError(f"weights '{name}' {_why(error, trust)}") from error
+        raise DataError(one_line(f"weights '{name}' {_why(error, trust)}")) from error
 
 
 def _why(error: Exception, trust: bool) -> str:
@@ -153,18 +154,17 @@ def _read_parts(path: Path, name: str, trust: bool) -> dict[str, Any]:
     try:
         files = weight_map(path)
     except (OSError, ValueError) as error:
-        raise DataError(f"weights '{name}' are no index of a checkpoint in parts ({_short(error)})") from error
+        message = f"weights '{name}' are no index of a checkpoint in parts ({_short(error)}): replace the file"
+        raise DataError(one_line(message)) from error
     found: dict[str, Any] = {}
     for part in dict.fromkeys(files.values()):
         if not part.is_file():
-            raise DataError(f"weights '{name}' lack the part '{part.name}': put it beside the index")
+            raise DataError(one_line(f"weights '{name}' lack the part '{part.name}': put it beside the index"))
         content = read_checkpoint(part, f"{name}, part {part.name}", trust)
         wanted = [tensor for tensor, file in files.items() if file == part]
         missing = [tensor for tensor in wanted if not isinstance(content, dict) or tensor not in content]
         if missing:
-            raise DataError(
-                f"weights '{name}': the part '{part.name}' does not hold {missing[0]}, which the index says is there: "
-                "replace both"
-            )
+            message = f"the part '{part.name}' lacks {missing[0]}, which the index names: replace both"
+            raise DataError(one_line(f"weights '{name}': {message}"))
         found |= {tensor: content[tensor] for tensor in wanted}
     return found

@@ -23,6 +23,8 @@ QUANTISED = (
     "torch.nn.quantized",
     "bitsandbytes",
 )
+# What adds and multiplies in networks that can be quantised, and are not.
+FLOATING = ("FloatFunctional", "FXFloatFunctional")
 # Words in the messages and classes of what is raised where there is no network.
 OFFLINE = ("urlerror", "connection", "urlopen", "huggingface", "offline", "name resolution", "max retries", "timed out")
 LONGEST = 300
@@ -126,7 +128,7 @@ def _check(factory: str, network: Any) -> None:
     quantised = [
         f"{name or 'the network'} ({type(module).__name__})"
         for name, module in network.named_modules()
-        if type(module).__module__.startswith(QUANTISED)
+        if type(module).__module__.startswith(QUANTISED) and type(module).__name__ not in FLOATING
     ] + [name for name, value in _tensors(network) if not is_lazy(value) and _is_quantised(value)]
     if quantised:
         raise DataError(

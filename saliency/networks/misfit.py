@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from torch import Tensor, nn
 
+from saliency.files.one_line import one_line
 from saliency.networks.state_dicts import SPECIAL, Reading, number_kind
 
 # Endings of the names of a tensor that is made of others, with the words for it and what undoes it.
@@ -48,18 +49,19 @@ def misfit(name: str, reading: Reading | None, found: Mapping[str, Mapping[str, 
     """
     if reading is None:
         largest = max(found.values(), key=len)
-        return "\n".join(
-            [
-                f"weights '{name}' do not fit the network: no name is in both",
-                f"  checkpoint: {_some(largest)}",
-                f"  network: {_some(network.state_dict())}",
-                f"  {_part(name) or (QUANTISED if _quantised(largest) else OTHER)}",
-            ]
-        )
+        lines = [
+            f"weights '{name}' do not fit the network: no name is in both",
+            f"  checkpoint: {_some(largest)}",
+            f"  network: {_some(network.state_dict())}",
+            f"  {_part(name) or (QUANTISED if _quantised(largest) else OTHER)}",
+        ]
+        return "\n".join(map(one_line, lines))
     own = len(reading.own)
+    shapes = all(reading.state[unlike].shape != reading.own[unlike].shape for unlike in reading.unlike)
+    differ = "shape" if shapes else "shape or kind of numbers"
     parts = [
         *([f"{len(reading.missing)} of its {own} tensors are missing"] if reading.missing else []),
-        *([f"{len(reading.unlike)} of its {own} tensors have another shape"] if reading.unlike else []),
+        *([f"{len(reading.unlike)} of its {own} tensors have another {differ}"] if reading.unlike else []),
         *([f"{len(reading.torn)} are one tensor that the checkpoint has twice, not equal"] if reading.torn else []),
         *([f"{len(reading.left)} of the checkpoint's are left over"] if reading.left else []),
     ]
@@ -76,13 +78,16 @@ def misfit(name: str, reading: Reading | None, found: Mapping[str, Mapping[str, 
         lines.append(f"  {unlike}: checkpoint {_shape(reading, unlike)}, network {list(reading.own[unlike].shape)}")
     if len(reading.unlike) > SHOWN:
         lines[-1] += f"; and {len(reading.unlike) - SHOWN} more"
-    return "\n".join([*lines, f"  {_remedy(name, reading)}"])
+    return "\n".join(map(one_line, [*lines, f"  {_remedy(name, reading)}"]))
 
 
 def _shape(reading: Reading, name: str) -> str:
     value, own = reading.state[name], reading.own[name]
-    kind = "" if number_kind(value) == number_kind(own) else f" of {str(value.dtype).removeprefix('torch.')}"
-    return f"{list(value.shape)}{kind}"
+    if number_kind(value) == number_kind(own):
+        return f"{list(value.shape)}"
+    if number_kind(value) == SPECIAL and not value.is_quantized:
+        return f"{list(value.shape)} of the class {type(value).__name__}"
+    return f"{list(value.shape)} of {str(value.dtype).removeprefix('torch.')}"
 
 
 def _some(names: Iterable[str]) -> str:
@@ -106,6 +111,8 @@ def _remedy(name: str, reading: Reading) -> str:
             return f"the network is {words} and the checkpoint's is not: let the factory return it without that"
     if _quantised({name: reading.state[name] for name in reading.unlike} | dict(reading.left)):
         return QUANTISED
+    if any(number_kind(reading.state[unlike]) == SPECIAL for unlike in reading.unlike):
+        return "save plain tensors (of DTensors, a full state dict: get_model_state_dict, full_state_dict=True)"
     if reading.unlike and all(reading.is_head(unlike) for unlike in reading.unlike) and not reading.missing:
         owners = {unlike.rpartition(".")[0] for unlike in reading.unlike}
         sizes = {(len(reading.state[unlike]), len(reading.own[unlike])) for unlike in reading.unlike}
@@ -128,7 +135,7 @@ def _remedy(name: str, reading: Reading) -> str:
 
 
 def _quantised(tensors: Mapping[str, Tensor]) -> bool:
-    return any(number_kind(value) == SPECIAL or name.endswith("zero_point") for name, value in tensors.items())
+    return any(value.is_quantized or name.endswith("zero_point") for name, value in tensors.items())
 
 
 def _made_of(names: Iterable[str], wanted: Iterable[str], endings: tuple[str, ...]) -> bool:

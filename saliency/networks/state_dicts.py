@@ -15,6 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from saliency.files.one_line import one_line
+
 # What wrappers (torch.compile, FSDP, activation checkpointing) put into names; nobody calls a layer so.
 WRAPPERS = frozenset({"_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"})
 # What DataParallel does; a network may have a layer of this name.
@@ -171,12 +173,12 @@ class Reading:
             *([f"without '{name}' in the names" for name in sorted(wrappers)]),
             *([f"with '{self.added}' before the names"] if self.added else []),
         ]
-        return " ".join(parts)
+        return one_line(" ".join(parts))
 
 
 def number_kind(value: Tensor) -> str:
     """What kind of numbers a tensor holds; a value of one kind is not written into a tensor of another."""
-    if value.is_quantized or type(value) not in (Tensor, nn.Parameter):
+    if value.is_quantized or type(value) not in (Tensor, nn.Parameter, nn.Buffer):
         return SPECIAL
     if value.is_complex():
         return "complex"

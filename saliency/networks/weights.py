@@ -11,6 +11,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from saliency.exceptions import DataError
+from saliency.files.one_line import one_line
 from saliency.files.paths import resolve
 from saliency.networks.checkpoint import read_checkpoint
 from saliency.networks.misfit import misfit
@@ -132,7 +133,7 @@ def load_weights(
 
 def _some(names: Iterable[str]) -> str:
     names = list(names)
-    return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+    return one_line(", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""))
 
 
 def _filled(network: nn.Module, state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:

@@ -122,6 +122,10 @@ def old_names(change: Callable[[nn.Module], object]) -> dict[str, torch.Tensor]:
     return network.state_dict()
 
 
+class Parted(torch.Tensor):
+    """Tensors that are spread over processes are of a class of their own."""
+
+
 @dataclass
 class Loads:
     """A file from which a network gets all of its values: those of the network with a seed."""
@@ -419,6 +423,12 @@ REFUSED = {
         lambda: save(state() | {"head.weight": torch.quantize_per_tensor(torch.ones(4, 6), 0.1, 0, torch.qint8)}),
         "of qint8, network [4, 6]\n  the checkpoint is quantised",
     ),
+    "tensors of another class": Refused(
+        lambda: save(state() | {"head.bias": torch.ones(4).as_subclass(Parted)}),
+        "  head.bias: checkpoint [4] of the class Parted, network [4]\n  save plain tensors (of DTensors, a full state",
+        trust=True,
+    ),
+    "names of several lines": Refused(lambda: save(prefixed("a\nb", state())), "  checkpoint: a\\nbconv.weight, "),
     # No state dicts.
     "empty": Refused(lambda: save({}), "hold no state dict: save model.state_dict()"),
     "one tensor": Refused(lambda: save(torch.ones(2)), "hold no state dict"),
@@ -461,11 +471,14 @@ REFUSED = {
         "names '../a.safetensors', which does not lie beside it",
         file="w.index.json",
     ),
+    "index of itself": Refused(
+        lambda: index_of({"conv.weight": "w.index.json"}), "names 'w.index.json', another index", file="w.index.json"
+    ),
     "index of nothing": Refused(lambda: index_of([]), "has no weight_map", file="w.index.json"),
     "index that is no JSON": Refused(lambda: Path("w.index.json").write_text("{"), "are no index", file="w.index.json"),
     "index of another file": Refused(
         lambda: (save_file(state(), "a.safetensors"), index_of({"conv.weight": "a.safetensors", "x": "a.safetensors"})),
-        "the part 'a.safetensors' does not hold x",
+        "the part 'a.safetensors' lacks x, which the index names: replace both",
         file="w.index.json",
     ),
     "part with code": Refused(
@@ -491,3 +504,15 @@ def test_refused(name, folder):
     assert len(words.splitlines()) <= 10
     assert row.trust or ran == []
     assert not (folder / "marker").exists()
+
+
+def test_parts_of_tensors_are_named(monkeypatch):
+    # As long as nothing has imported the class.
+    monkeypatch.setattr(torch._weights_only_unpickler, "_marked_safe_globals_set", set())
+    torch.save({"conv.weight": Classifier}, "w.pt", _use_new_zipfile_serialization=False)
+    content = Path("w.pt").read_bytes()
+    name = b"tests.helpers.checkpoint_networks\nClassifier"
+    assert name in content
+    Path("w.pt").write_bytes(content.replace(name, b"torch.distributed.tensor\nDTensor"))
+    with pytest.raises(DataError, match="hold DTensors, parts of tensors: save a full state dict"):
+        load_model("tests.helpers.checkpoint_networks:Classifier", {}, "w.pt")

@@ -119,3 +119,8 @@ def test_network_is_in_eval_mode_and_may_be_trained():
     assert build("lazy", (3, 8, 8)).training
     torch.save(nn.Linear(3, 2).state_dict(), "w.pt")
     assert load_pretrained(odd_factories.downloads(pretrained=False), "w.pt") == []
+
+
+def test_networks_that_could_be_quantised_are_none():
+    network = build_network("torchvision.models.quantization:resnet18", {"weights": None, "quantize": False})
+    assert any(type(module).__name__ == "FloatFunctional" for module in network.modules())
