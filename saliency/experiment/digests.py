@@ -205,19 +205,29 @@ class Digests:
         return digest(
             step("find_target_layer" if layer else "inspect_model").version,
             {key: settings[key] for key in keys},
-            self.sources.fingerprint(resolve(weights, self.plan.root)) if weights else None,
+            self.sources.weights_fingerprint(resolve(weights, self.plan.root)) if weights else None,
             self._train(model) if settings["train"] else None,
             weights,
             input_config(self.config, model),
             self.config["precision"],
+            *([] if settings["train"] else self._taken(model)),
         )
+
+    def _taken(self, model: str) -> list[Any]:
+        """What is taken of a checkpoint, if it is not what is found there."""
+        keys = {"weights_key": None, "weights_prefix": None, "weights_strict": True}
+        settings = {key: self.config["models"][model][key] for key in keys}
+        return [] if settings == keys else [settings]
 
     def _train(self, model: str) -> str:
         settings, plan = self.config["models"][model], self.plan
         training, trusted = dict(settings["train"]), settings["trust_checkpoint"]
         # What a network that starts with the factory's weights and is trained as a whole learned stays.
         pretrained, frozen = training.pop("pretrained"), training.pop("freeze")
-        start = [pretrained, self.sources.fingerprint(resolve(pretrained, plan.root)), trusted] if pretrained else None
+        start = None
+        if pretrained:
+            files = self.sources.weights_fingerprint(resolve(pretrained, plan.root))
+            start = [pretrained, files, trusted, *self._taken(model)]
         shards = plan.labelled_shards(model)
         rows = plan.samples.iloc[[row for shard in shards for row in plan.rows(shard).index]]
         normalisation = {key: input_config(self.config, model)[key] for key in ("mean", "std")}

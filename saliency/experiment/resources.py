@@ -13,6 +13,7 @@ from saliency.experiment.plan import Plan
 from saliency.experiment.selection import Selection
 from saliency.experiment.steps import step
 from saliency.files.paths import is_file, resolve
+from saliency.files.weights_files import weights_files
 from saliency.methods.registered import method
 
 # MB of a job without data: the two Snakemake processes around it, and Python with NumPy and Zarr.
@@ -92,4 +93,5 @@ def minutes(plan: Plan, name: str, model: str) -> int:
 def _weights_mb(plan: Plan, model: str) -> float:
     weights = plan.config["models"][model]["weights"]
     path = resolve(weights, plan.root) if weights else None
-    return path.stat().st_size / 1e6 if path and is_file(path) else 0
+    files = weights_files(path) if path else []
+    return sum(file.stat().st_size for file in files if is_file(file)) / 1e6

@@ -6,6 +6,7 @@ from pathlib import Path
 from saliency.experiment.config import file_columns
 from saliency.experiment.plan import Plan
 from saliency.files.paths import fingerprint, made_by_rule, resolve
+from saliency.files.weights_files import weights_files
 from saliency.readers.registered import reader_of
 
 MADE = "made by a rule"
@@ -53,6 +54,10 @@ class Sources:
     def fingerprint(self, path: Path) -> str:
         """Fingerprint of a file that the user keeps; Snakemake itself notices when a rule makes its file again."""
         return MADE if self._made(path) else fingerprint(path)
+
+    def weights_fingerprint(self, path: Path) -> str:
+        """Fingerprint of a checkpoint, with those of its parts where it has some."""
+        return " ".join(self.fingerprint(part) for part in weights_files(path))
 
     def sample_fingerprint(self, name: str) -> str:
         """Fingerprint of a sample's file, as the manifest names it, with what reads it."""

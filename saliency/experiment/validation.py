@@ -12,6 +12,7 @@ from saliency.experiment.config import Config, file_columns, input_config, read_
 from saliency.experiment.schema import config_validator, error_lines, input_validator
 from saliency.files.one_line import one_line
 from saliency.files.paths import find_package, is_file, made_by_rule, resolve
+from saliency.files.weights_files import weights_files
 from saliency.readers.reader import Mode
 from saliency.readers.registered import reader_of
 
@@ -88,6 +89,15 @@ def _file_problem(place: str, name: str, results: Path | None = None) -> list[st
         return [f"{place}: {error}"]
 
 
+def _weights_problems(place: str, name: str, results: Path | None) -> list[str]:
+    """Of a checkpoint, which may have parts beside it."""
+    return _file_problem(place, name, results) or [
+        f"{place}: there is no file '{part.name}', a part of the checkpoint '{name}'"
+        for part in weights_files(resolve(name, Path()))[1:]
+        if not is_file(part)
+    ]
+
+
 def _importable(package: str) -> bool:
     """Whether a package is installed or lies in the working directory, which jobs have on their path."""
     try:
@@ -111,7 +121,14 @@ def _model_problems(config: Config) -> list[str]:
         pretrained = model["train"]["pretrained"] if model["train"] else None
         for key, weights in (("weights", model["weights"]), ("train.pretrained", pretrained)):
             if weights is not None:
-                problems += _file_problem(f"{place}.{key}", weights, results)
+                problems += _weights_problems(f"{place}.{key}", weights, results)
+        read, about = (pretrained, "train.pretrained") if model["train"] else (model["weights"], "weights")
+        if read is None:
+            problems += [
+                f"{place}.{key}: has no effect without {about}: leave it out"
+                for key, default in (("weights_key", None), ("weights_prefix", None), ("weights_strict", True))
+                if model[key] != default
+            ]
         names = model["class_names"]
         if isinstance(names, str):
             missing = _file_problem(f"{place}.class_names", names)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from saliency.exceptions import DataError
 from saliency.experiment.config import Config, input_shape
 from saliency.files.atomic_files import write_json
-from saliency.files.paths import file_sha256, resolve
+from saliency.files.paths import resolve
+from saliency.files.weights_files import weights_sha256
 
 # Those that read descriptions do not wait for torch.
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def write_descriptions(config: Config, model: str, outputs: Mapping[str, str | P
         Model name.
     outputs
         Where to write `describe_network` (``model``) and `describe_target_layer` (``target_layer``); one of them, or
-        both.
+        both. The former also gets ``weights_left``, the names of tensors that the configured weights do not fill.
 
     Raises
     ------
@@ -40,13 +41,13 @@ def write_descriptions(config: Config, model: str, outputs: Mapping[str, str | P
     """
     import torch
 
-    from saliency.networks.load import configured_model
+    from saliency.networks.load import configured_model_and_left
 
     describe: dict[str, Callable[[Config, str, nn.Module, Tensor], dict[str, object]]] = {
-        "model": describe_network,
+        "model": lambda *given: describe_network(*given) | {"weights_left": left},
         "target_layer": describe_target_layer,
     }
-    network = configured_model(config, model)
+    network, left = configured_model_and_left(config, model)
     zeros = torch.zeros(1, *input_shape(config, model))
     try:
         found = {name: describe[name](config, model, network, zeros) for name in outputs}
@@ -78,7 +79,7 @@ def describe_network(config: Config, model: str, network: nn.Module, x: Tensor) 
     return {
         "factory": settings["factory"],
         "weights": weights,
-        "weights_sha256": file_sha256(resolve(weights, Path())) if weights else None,
+        "weights_sha256": weights_sha256(resolve(weights, Path())) if weights else None,
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
         "input_shape": list(x.shape[1:]),
         "classes": output.shape[1],

@@ -1,25 +1,26 @@
 """Building a network from its config entry and loading its weights."""
 
 import logging
-import re
-import sys
-from importlib import import_module
-from pathlib import Path
-from pickle import UnpicklingError
+from collections.abc import Sequence
 from typing import Any
 
-import torch
-from safetensors.torch import load_file
-from torch import Tensor, nn
+from torch import nn
 
-from saliency.exceptions import DataError
-from saliency.experiment.config import Config
-from saliency.files.paths import resolve
+from saliency.experiment.config import Config, input_shape
+from saliency.networks.factory import build_network
+from saliency.networks.weights import FOUND, Choice, load_weights
 
 log = logging.getLogger(__name__)
 
 
-def load_model(factory: str, kwargs: dict[str, Any], weights: str | None, trust_checkpoint: bool = False) -> nn.Module:
+def load_model(
+    factory: str,
+    kwargs: dict[str, Any],
+    weights: str | None,
+    trust_checkpoint: bool = False,
+    choice: Choice = FOUND,
+    shape: Sequence[int] | None = None,
+) -> nn.Module:
     """Call a factory and load a checkpoint into what it returns.
 
     Parameters
@@ -30,10 +31,15 @@ def load_model(factory: str, kwargs: dict[str, Any], weights: str | None, trust_
     kwargs
         Its keyword arguments.
     weights
-        A ``.safetensors`` file, or a checkpoint that ``torch.load(weights_only=True)`` reads: a state dict, also
-        under the key ``state_dict`` or ``model``, also with the prefix ``module.``. None keeps the factory's weights.
+        A ``.safetensors`` file, a checkpoint that ``torch.load(weights_only=True)`` reads, or the index of one in
+        parts. The state dict in it that fits the network is found, and so is a prefix of its names. None keeps the
+        factory's weights.
     trust_checkpoint
         Load with ``weights_only=False``, which runs whatever code is in the file.
+    choice
+        Which state dict and prefix is meant, where several fit.
+    shape
+        ``(c, *spatial)`` of the input, for layers that take their sizes from it.
 
     Returns
     -------
@@ -51,33 +57,27 @@ def load_model(factory: str, kwargs: dict[str, Any], weights: str | None, trust_
     >>> type(model).__name__, model.training
     ('NeuralNetwork', False)
     """
-    module_name, _, attribute = factory.partition(":")
-    if str(Path.cwd()) not in sys.path:
-        sys.path.append(str(Path.cwd()))
-    try:
-        build: Any = import_module(module_name)
-        for name in attribute.split("."):
-            build = getattr(build, name)
-    except (ImportError, AttributeError) as error:
-        raise DataError(f"factory '{factory}' cannot be found: {error}") from error
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        try:
-            model = build(**kwargs)
-        except TypeError as error:
-            raise DataError(f"factory '{factory}' does not take these kwargs: {error}") from error
-    if not isinstance(model, nn.Module):
-        raise DataError(f"factory '{factory}' returned a {type(model).__name__}, not a torch.nn.Module")
+    return _load(factory, kwargs, weights, trust_checkpoint, choice, shape)[0]
+
+
+def _load(
+    factory: str,
+    kwargs: dict[str, Any],
+    weights: str | None,
+    trust: bool,
+    choice: Choice,
+    shape: Sequence[int] | None,
+) -> tuple[nn.Module, list[str]]:
+    network = build_network(factory, kwargs, shape)
     if weights is None:
         log.info("no weights are configured: the network keeps what its factory gave it")
-    else:
-        _fit(
-            model, _state_dict(_read_checkpoint(resolve(weights, Path()), weights, trust_checkpoint), weights), weights
-        )
-    return model.eval()
+        return network.eval(), []
+    return network.eval(), load_weights(network, weights, trust, choice)
 
 
-def load_pretrained(network: nn.Module, weights: str, trust_checkpoint: bool = False) -> list[str]:
+def load_pretrained(
+    network: nn.Module, weights: str, trust_checkpoint: bool = False, choice: Choice = FOUND
+) -> list[str]:
     """Load a checkpoint into a network that may have another number of classes.
 
     Tensors that differ from the network's in the length of their first axis only belong to layers on whose output no
@@ -87,7 +87,7 @@ def load_pretrained(network: nn.Module, weights: str, trust_checkpoint: bool = F
     ----------
     network
         Changed in place.
-    weights, trust_checkpoint
+    weights, trust_checkpoint, choice
         As of `load_model`.
 
     Returns
@@ -102,64 +102,29 @@ def load_pretrained(network: nn.Module, weights: str, trust_checkpoint: bool = F
 
     Examples
     --------
-    >>> from pathlib import Path
+    >>> import torch
     >>> from tempfile import TemporaryDirectory
     >>> def network(classes):
     ...     return nn.Sequential(nn.Conv2d(3, 8, 3), nn.Flatten(), nn.Linear(8, classes))
     >>> with TemporaryDirectory() as folder:
-    ...     torch.save(network(1000).state_dict(), Path(folder) / "w.pt")
+    ...     torch.save(network(1000).state_dict(), f"{folder}/w.pt")
     ...     load_pretrained(network(4), f"{folder}/w.pt")
     ['2.weight', '2.bias']
     """
-    state = _state_dict(_read_checkpoint(resolve(weights, Path()), weights, trust_checkpoint), weights)
-    own = network.state_dict()
-    other = {name: state[name] for name, value in own.items() if name in state and state[name].shape != value.shape}
-    anew = [
-        name for name, value in other.items() if value.ndim == own[name].ndim and value.shape[1:] == own[name].shape[1:]
-    ]
-    _fit(network, state | {name: own[name] for name in anew}, weights)
-    return anew
+    return load_weights(network, weights, trust_checkpoint, choice, heads=True)
 
 
 def configured_model(config: Config, model: str) -> nn.Module:
     """Load the network of one of a config's models; raises as `load_model`."""
+    return configured_model_and_left(config, model)[0]
+
+
+def configured_model_and_left(config: Config, model: str) -> tuple[nn.Module, list[str]]:
+    """Load the network of one of a config's models, with the names of the tensors that its weights do not fill."""
     settings = config["models"][model]
-    return load_model(settings["factory"], settings["kwargs"], settings["weights"], settings["trust_checkpoint"])
-
-
-def _read_checkpoint(path: Path, name: str, trust: bool) -> Any:
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        return torch.load(path, map_location="cpu", weights_only=not trust)
-    # Readers raise what they like on broken files.
-    except Exception as error:
-        if trust or not isinstance(error, UnpicklingError):
-            reason = str(error).partition("\n")[0] or type(error).__name__
-            raise DataError(f"weights '{name}' cannot be read ({reason}): replace the file") from error
-        code = re.search(r"GLOBAL (\S+)", str(error))
-        wrong = (
-            f"hold more than tensors (loading calls {code[1]})" if code else "are damaged, or no checkpoint of tensors"
-        )
-        raise DataError(
-            f"weights '{name}' {wrong}: save model.state_dict(), or use .safetensors; trust_checkpoint: true loads the "
-            "file all the same, and runs any code that is in it"
-        ) from error
-
-
-def _state_dict(state: Any, name: str) -> dict[str, Tensor]:
-    for key in ("state_dict", "model"):
-        if isinstance(state, dict) and isinstance(state.get(key), dict):
-            state = state[key]
-    if not isinstance(state, dict) or not all(
-        isinstance(key, str) and isinstance(value, Tensor) for key, value in state.items()
-    ):
-        raise DataError(f"weights '{name}' hold no state dict: save model.state_dict()")
-    return {key.removeprefix("module."): value for key, value in state.items()}
-
-
-def _fit(model: nn.Module, state: dict[str, Tensor], name: str) -> None:
-    try:
-        model.load_state_dict(state)
-    except RuntimeError as error:
-        raise DataError(f"weights '{name}' do not fit the network: {' '.join(str(error).split())}") from error
+    # What is trained here is saved as it is; the choice is about what training starts with.
+    choice = FOUND if settings["train"] else Choice.of(settings)
+    shape = input_shape(config, model)
+    return _load(
+        settings["factory"], settings["kwargs"], settings["weights"], settings["trust_checkpoint"], choice, shape
+    )

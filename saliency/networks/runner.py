@@ -25,6 +25,7 @@ from saliency.networks.device import (
 )
 from saliency.networks.load import configured_model
 from saliency.networks.memory_format import arrange_channels_last
+from saliency.networks.precision import in_precision
 from saliency.readers.normalisation import normalised
 
 log = logging.getLogger(__name__)
@@ -74,7 +75,7 @@ class Runner:
         network = configured_model(self.config, self.model)
         if self.device == "cuda":
             use_reproducible_algorithms(tf32=self.config["reduced_precision"] == "tf32")
-        network = network.to(self.device, self.dtype)
+        network = in_precision(network, self.device, self.dtype)
         if self.device == "cpu":
             keep_freed_memory()
             arrange_channels_last(network, torch.zeros(1, *input_shape(self.config, self.model), dtype=self.dtype))

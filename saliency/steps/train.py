@@ -24,6 +24,8 @@ from saliency.networks.device import keep_freed_memory
 from saliency.networks.freeze import freeze_modules
 from saliency.networks.load import load_model, load_pretrained
 from saliency.networks.memory_format import arrange_channels_last
+from saliency.networks.precision import in_precision
+from saliency.networks.weights import Choice
 from saliency.readers.normalisation import normalised
 from saliency.store.codec import read_shard
 from saliency.store.layout import plan_specs
@@ -126,16 +128,17 @@ def _accuracy(network: nn.Module, inputs: Tensor, labels: Tensor, batch_size: in
 def _start(network: nn.Module, settings: Config) -> None:
     """Load a model's pretrained weights, and see that what starts anew can learn."""
     log.info("training starts with the weights '%s'", settings["train"]["pretrained"])
-    anew = load_pretrained(network, settings["train"]["pretrained"], settings["trust_checkpoint"])
-    if anew:
+    weights, choice = settings["train"]["pretrained"], Choice.of(settings)
+    anew = load_pretrained(network, weights, settings["trust_checkpoint"], choice)
+    if anew and choice.strict:
         log.info("these weights have another number of classes, so that the network keeps its %s", ", ".join(anew))
     frozen = [
         name for name in settings["train"]["freeze"] if any(f"{tensor}.".startswith(f"{name}.") for tensor in anew)
     ]
     if frozen:
         raise DataError(
-            f"train.freeze: {', '.join(frozen)} has to learn, because train.pretrained has another number of classes "
-            f"({', '.join(anew)}): leave it out"
+            f"train.freeze: {', '.join(frozen)} has to learn, because train.pretrained has "
+            f"{'another number of classes' if choice.strict else 'no weights for it'} ({', '.join(anew)}): leave it out"
         )
 
 
@@ -164,7 +167,8 @@ def train_model(config: Config, model: str, inputs: Sequence[str | Path], weight
         raise DataError(f"models.{model}.train: no labelled sample of the split 'train' could be read")
     torch.set_num_threads(config["threads"])
     normalisation = input_config(config, model)
-    network = load_model(settings["factory"], settings["kwargs"], None).to(getattr(torch, config["precision"]))
+    network = load_model(settings["factory"], settings["kwargs"], None, shape=samples.shape[1:])
+    network = in_precision(network, "cpu", getattr(torch, config["precision"]))
     keep_freed_memory()
     training = {key: value for key, value in settings["train"].items() if key not in ("split", "pretrained")}
     if settings["train"]["pretrained"]:

@@ -179,6 +179,24 @@ def test_missing_file_is_named(config, key, name):
     assert problems(config, **{key: name}) == [f"config: models.net.{key}: there is no file '{name}'"]
 
 
+def test_parts_of_a_checkpoint_are_looked_for(config, tmp_path):
+    index = tmp_path / "w.safetensors.index.json"
+    (tmp_path / "1.safetensors").touch()
+    index.write_text('{"weight_map": {"a": "1.safetensors", "b": "2.safetensors"}}')
+    expected = f"there is no file '2.safetensors', a part of the checkpoint '{index}'"
+    assert problems(config, weights=str(index)) == [f"config: models.net.weights: {expected}"]
+    (tmp_path / "2.safetensors").touch()
+    assert problems(config, weights=str(index)) == []
+
+
+@pytest.mark.parametrize(("key", "value"), [("weights_key", "ema"), ("weights_prefix", ""), ("weights_strict", False)])
+def test_choice_of_a_checkpoint_needs_one(config, tmp_path, key, value):
+    (tmp_path / "w.pt").touch()
+    expected = f"config: models.net.{key}: has no effect without weights: leave it out"
+    assert problems(config, **{key: value}) == [expected]
+    assert problems(config, weights=str(tmp_path / "w.pt"), **{key: value}) == []
+
+
 def test_package_that_is_not_installed_is_named(config):
     name = "package://no_such_package/x"
     reason = f"the Python package 'no_such_package' of '{name}' is not installed"

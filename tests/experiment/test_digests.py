@@ -1,5 +1,6 @@
 """Digests decide what is made again: an update keeps those of shards, and unknown steps are refused."""
 
+import json
 import os
 from pathlib import Path
 
@@ -78,6 +79,37 @@ def test_frozen_modules_and_the_start_are_trained_again_and_nothing_is_read_agai
     for step in TRAINED:
         assert len({each[step] for each in found}) == len(found)
     assert len({each["prepare"] for each in found}) == 1
+
+
+def test_what_is_taken_of_a_checkpoint_and_its_parts_count(tmp_path, monkeypatch):
+    """Not the keys as they are by default, so that results of before stay."""
+
+    def described(weights="w.pt", **keys):
+        digests = Digests(build({"weights": weights, **keys}))
+        return digests.of("inspect_model", "net"), digests.of("predict", "net", 0), digests.of("prepare", "net", 0)
+
+    monkeypatch.chdir(tmp_path)
+    Path("w.pt").write_bytes(b"abc")
+    before = described()
+    assert described(weights_key=None, weights_prefix=None, weights_strict=True) == before
+    for keys in ({"weights_key": "ema"}, {"weights_prefix": ""}, {"weights_strict": False}):
+        found = described(**keys)
+        assert [one == other for one, other in zip(found, before, strict=True)] == [False, False, True]
+    index = Path("w.safetensors.index.json")
+    index.write_text(json.dumps({"weight_map": {"a": "1.safetensors", "b": "2.safetensors", "c": "2.safetensors"}}))
+    for number in (1, 2):
+        Path(f"{number}.safetensors").write_bytes(b"abc")
+    before = described(index.name)
+    assert described(index.name) == before
+    Path("2.safetensors").write_bytes(b"abcd")
+    assert [one == other for one, other in zip(described(index.name), before, strict=True)] == [False, False, True]
+
+    def trained(**keys):
+        plan = build({"train": {"epochs": 2, "pretrained": "w.pt"}, **keys}, targets=["predicted", "label"])
+        return Digests(plan).of("train", "net")
+
+    found = [trained(), trained(weights_key="ema"), trained(weights_prefix="a"), trained(weights_strict=False)]
+    assert len(set(found)) == 4
 
 
 def test_unknown_steps_and_arrays_raise(plan):

@@ -64,11 +64,35 @@ MODEL_KEYS = (
     Key("kwargs", "The factory's keyword arguments.", {}, MAPPING),
     Key(
         "weights",
-        "`.safetensors`, or a checkpoint that `torch.load(weights_only=True)` reads; `package://…` works too. `null` "
-        "keeps what the factory returns (it runs with seed 0).",
+        "`.safetensors`, a checkpoint that `torch.load(weights_only=True)` reads, or the index of one in parts "
+        "(`model.safetensors.index.json`); `package://…` works too. The state dict in it that fits the network is "
+        "found, and so is a prefix of its names, see [docs/checkpoints.md](../docs/checkpoints.md). `null` keeps what "
+        "the factory returns (it runs with seed 0).",
         None,
         {"type": ["string", "null"]},
         "path of a .safetensors or PyTorch checkpoint, or null",
+    ),
+    Key(
+        "weights_key",
+        "Where the state dict lies in the checkpoint, with dots between keys (`ema.module`); `null` finds it. Needed "
+        "where several fit. With `train` it is about `pretrained`, and so are the next two keys.",
+        None,
+        either(NULL, TEXT),
+        "keys that lead to the state dict in the checkpoint, such as model or ema.module, or null",
+    ),
+    Key(
+        "weights_prefix",
+        "What is removed from the names in it (`teacher.backbone`); `null` finds it. Needed where several fit.",
+        None,
+        either(NULL, TEXT),
+        "the beginning of names in the checkpoint, such as teacher.backbone, or null",
+    ),
+    Key(
+        "weights_strict",
+        "`false` loads what fits. **The rest stays as the factory made it, mostly random**; logs and `model.json` "
+        "(`weights_left`) name it.",
+        True,
+        BOOLEAN,
     ),
     Key(
         "train",
