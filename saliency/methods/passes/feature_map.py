@@ -5,6 +5,7 @@ from types import TracebackType
 import torch
 from torch import Tensor, nn
 
+from saliency.methods.passes.layer_outputs import map_of, with_map
 from saliency.methods.passes.target_layer import TargetLayer
 
 
@@ -36,21 +37,22 @@ class FeatureMap:
     ) -> None:
         self._handle.remove()
 
-    def _keep(self, _layer: nn.Module, _args: tuple[object, ...], output: object) -> Tensor:
-        if not isinstance(output, Tensor) or not self._layout.fits(output.shape, self._ndim):
-            shape = list(output.shape) if isinstance(output, Tensor) else type(output).__name__
+    def _keep(self, _layer: nn.Module, _args: tuple[object, ...], output: object) -> object:
+        found = map_of(output)
+        if found is None or not self._layout.fits(found.shape, self._ndim):
+            shape = type(output).__name__ if found is None else list(found.shape)
             raise ValueError(
                 f"target layer '{self.name}' returns {shape}, but for another input it returned {self._layout.axes}: "
                 "pass another target_layer"
             )
-        if len(output) != self._samples:
+        if len(found) != self._samples:
             raise ValueError(
-                f"target layer '{self.name}' returns {len(output)} rows for {self._samples} samples: pass another "
+                f"target layer '{self.name}' returns {len(found)} rows for {self._samples} samples: pass another "
                 "target_layer"
             )
-        self._output = output.detach().requires_grad_() if self._detached else output
+        self._output = found.detach().requires_grad_() if self._detached else found
         # The network goes on with a copy, so that an in-place ReLU after the layer leaves the kept values alone.
-        return self._output.clone()
+        return with_map(output, self._output.clone())
 
     @property
     def values(self) -> Tensor:

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -67,6 +66,22 @@ class Trace:
         return next((output for output in self.outputs if output.name == name), None)
 
 
+def map_of(output: object) -> Tensor | None:
+    """The tensor that may be a feature map in what a layer returned: all of it, or the first entry of a tuple."""
+    if isinstance(output, tuple) and output:
+        output = output[0]
+    return output if isinstance(output, Tensor) else None
+
+
+def with_map(output: object, tensor: Tensor) -> object:
+    """Put a tensor in the place where `map_of` found one."""
+    if not isinstance(output, tuple):
+        return tensor
+    entries = (tensor, *output[1:])
+    # Named tuples take their entries one by one.
+    return type(output)(*entries) if hasattr(output, "_fields") else entries
+
+
 def noise(example: Tensor, samples: int) -> Tensor:
     """Seeded noise in the shape of a batch, with another number of samples: what is found does not depend on data."""
     generator = torch.Generator().manual_seed(0)
@@ -101,12 +116,13 @@ def _traced(model: nn.Module, x: Tensor) -> Trace:
         nonlocal last
         runs[name] = runs.get(name, 0) + 1
         shapes.pop(name, None)
-        if isinstance(output, Tensor):
-            shapes[name] = tuple(output.shape)
-            sources[name] = last[0] if given is last[1] else ""
-            last = name, output
-        else:
+        found = map_of(output)
+        if found is None:
             others[name] = type(output).__name__
+        else:
+            shapes[name] = tuple(found.shape)
+            sources[name] = last[0] if map_of(given) is last[1] else ""
+            last = name, found
 
     modules = dict(model.named_modules())
     handles = [
@@ -128,11 +144,17 @@ def _traced(model: nn.Module, x: Tensor) -> Trace:
 
 
 @contextmanager
-def hooked(model: nn.Module, names: Sequence[str], hook: Callable[[str, Any], Any]) -> Iterator[None]:
-    """Call a hook with the name and the output of each of some layers; what it returns replaces the output."""
+def hooked(model: nn.Module, names: Sequence[str], hook: Callable[[str, Tensor], Tensor | None]) -> Iterator[None]:
+    """Call a hook with the name and the map of each of some layers; a tensor that it returns takes the map's place."""
     modules = dict(model.named_modules())
+
+    def on_map(name: str, output: object) -> object:
+        found = map_of(output)
+        replaced = None if found is None else hook(name, found)
+        return None if replaced is None else with_map(output, replaced)
+
     handles = [
-        modules[name].register_forward_hook(lambda _module, _args, output, name=name: hook(name, output))
+        modules[name].register_forward_hook(lambda _module, _args, output, name=name: on_map(name, output))
         for name in names
     ]
     try:

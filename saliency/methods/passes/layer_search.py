@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from saliency.methods.passes.layer_layout import LayoutFinder
 from saliency.methods.passes.layer_outputs import LayerOutput, carries_all, noise, shares_with_gradient
-from saliency.methods.passes.layout import CHANNELS_FIRST, MOST_PREFIX
+from saliency.methods.passes.layout import CHANNELS_FIRST, Layout
 
 # Global pooling; what changes nothing; and what moves places.
 PASSED_OVER = (
@@ -21,6 +21,8 @@ PASSED_OVER = (
 ENCODERS = ("encoder", "backbone")
 # Share of the positions of tokens on which the score has to depend: on the last ones, it may depend on one token alone.
 LEAST_SHARE = 0.9
+# As many tokens alone are a class token and a distillation token, and no grid.
+LONE_TOKENS = 2
 # Layers whose gradients are looked at in one pass, one such group after the other from the output on.
 GROUPS = (1, 8, 64)
 
@@ -33,9 +35,9 @@ def last_feature_map(model: nn.Module, finder: LayoutFinder, within: str = "") -
     last ReLU, and rather than the plain ``nn.Sequential`` around it. Passed over are adaptive pooling, what lies inside
     attention, and layers without parameters that run several times.
 
-    A feature map of channels has to carry the whole score: not one branch of several. On tokens or positions the score
-    has to depend nearly everywhere: the last block of a transformer with a class token gives only this one on. A last
-    normalisation of them counts as the block before it.
+    It has to carry the whole score: not one branch of several. On tokens, the score has to depend nearly everywhere:
+    the last block of a transformer with a class token gives only this one on; there, the normalisation before its
+    attention counts, through which all others act. A last normalisation of tokens counts as the block before it.
 
     Where the output is itself a feature map (segmentation), it is the end of the encoder.
 
@@ -93,7 +95,7 @@ class _Search:
         if output.runs > 1 and next(module.parameters(), None) is None:
             return False
         maps = len(output.shape) == self.traced.x.ndim and prod(output.shape[2:]) > 1
-        tokens = len(output.shape) == 3 and output.shape[1] > 1
+        tokens = len(output.shape) == 3 and min(output.shape[1:]) > 1
         return (maps or tokens) and not self._inside_attention(output)
 
     def _inside_attention(self, output: LayerOutput) -> bool:
@@ -117,35 +119,44 @@ class _Search:
 
     def _before_pooling(self) -> LayerOutput | None:
         unknown: LayerOutput | None = None
-        failed: list[str] = []
+        # Those on which the score rests, but not all of it.
+        partial: list[LayerOutput] = []
         for number in range(len(self.candidates) - 1, -1, -1):
             output = self.candidates[number]
-            if any(output.name.startswith(f"{name}.") for name in failed):
+            if any(output.name.startswith(f"{other.name}.") for other in partial):
                 continue
             layout = self.finder.layout(output)
             if layout is None:
-                tokens = len(output.shape) == 3 and output.shape[1] > MOST_PREFIX
+                tokens = len(output.shape) == 3 and output.shape[1] > LONE_TOKENS
                 if unknown is None and tokens and self._gradient(number).any():
                     unknown = output
                 continue
-            if prod(layout.spatial(output.shape)) == 1:
+            if prod(layout.spatial(output.shape)) == 1 or not self._reached(number, layout):
                 continue
-            if layout.axes == CHANNELS_FIRST:
-                accepted = bool(self._gradient(number).any()) and carries_all(
-                    self.model, output, noise(self.traced.x, len(self.traced.x))
-                )
-                if not accepted:
-                    failed.append(output.name)
-            else:
-                strength = layout.as_map(self._gradient(number)).abs().amax((0, 1))
-                accepted = bool((strength > 1e-6 * strength.max()).float().mean() >= LEAST_SHARE)
-            if accepted:
-                if unknown is not None:
-                    break
+            if unknown is not None:
+                raise ValueError(self.finder.unknown(unknown))
+            before_attention = layout.axes != CHANNELS_FIRST and self._normalises(output) and output.source
+            if before_attention or carries_all(self.model, output, noise(self.traced.x, len(self.traced.x))):
+                if partial and 2 * number < len(self.candidates):
+                    raise ValueError(
+                        f"layer '{partial[0].name}' does not carry the whole score, and the last one that does, "
+                        f"'{output.name}', comes early: set target_layer to the layer that should be explained"
+                    )
                 return output
+            partial.append(output)
         if unknown is not None:
             raise ValueError(self.finder.unknown(unknown))
         return None
+
+    def _reached(self, number: int, layout: Layout) -> bool:
+        """Whether the score depends on a layer: on tokens nearly everywhere, not on the class token alone."""
+        strength = layout.as_map(self._gradient(number)).abs().amax((0, 1))
+        if layout.axes == CHANNELS_FIRST:
+            return bool(strength.any())
+        return bool((strength > 1e-6 * strength.max()).float().mean() >= LEAST_SHARE)
+
+    def _normalises(self, output: LayerOutput) -> bool:
+        return "norm" in type(self.modules[output.name]).__name__.lower()
 
     def _gradient(self, number: int) -> Tensor:
         """Gradient of a candidate's output, zero where it is not reached."""
@@ -161,15 +172,17 @@ class _Search:
         names = [name for name in self.modules if name.rpartition(".")[2] in ENCODERS]
         for encoder in sorted(names, key=lambda name: name.count(".")):
             inside = [output for output in maps if output.name.startswith(f"{encoder}.")]
-            if found := self._smallest(inside):
-                return found[-1]
+            if found := self._last_reached(self._smallest(inside)):
+                return found
         # Side branches have few channels.
         channels = {output: self._channels(output) for output in self._smallest(maps)}
-        return (
-            [output for output, count in channels.items() if 2 * count > max(channels.values())][-1]
-            if channels
-            else None
-        )
+        most = max(channels.values(), default=0)
+        return self._last_reached([output for output, count in channels.items() if 2 * count > most])
+
+    def _last_reached(self, outputs: Sequence[LayerOutput]) -> LayerOutput | None:
+        """The last one on which the score depends."""
+        reached = (output for output in reversed(outputs) if self._gradient(self.candidates.index(output)).any())
+        return next(reached, None)
 
     def _channels(self, output: LayerOutput) -> int:
         layout = self.finder.layout(output)
@@ -200,7 +213,7 @@ class _Search:
         if before is None or (parent and not before.name.startswith(f"{parent}.")):
             return output
         module = self.modules[output.name]
-        normalises = "Norm" in type(module).__name__ and layout is not None and layout.axes != CHANNELS_FIRST
+        normalises = self._normalises(output) and layout is not None and layout.axes != CHANNELS_FIRST
         rearranges = before.shape != output.shape and sorted(before.shape) == sorted(output.shape)
         if normalises or (rearranges and next(module.parameters(), None) is None):
             return self._without_last_norm(self._inside(before))
