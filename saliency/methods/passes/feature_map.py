@@ -4,6 +4,9 @@ from types import TracebackType
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.graph import Node
+
+from saliency.methods.passes.graph import recorded_nodes
 
 
 class FeatureMap:
@@ -12,7 +15,7 @@ class FeatureMap:
     Parameters
     ----------
     name, layer
-        The target layer; if it runs several times, its last run counts.
+        The target layer; if it runs several times, its last run counts, which must be the only way to the score.
     ndim
         Number of spatial axes that its output must have.
     detached
@@ -23,6 +26,7 @@ class FeatureMap:
     def __init__(self, name: str, layer: nn.Module, ndim: int, detached: bool) -> None:
         self.name, self._layer, self._ndim, self._detached = name, layer, ndim, detached
         self._output: Tensor | None = None
+        self._runs: list[Node | None] = []
 
     def __enter__(self) -> "FeatureMap":
         self._handle = self._layer.register_forward_hook(self._keep)
@@ -42,7 +46,35 @@ class FeatureMap:
             )
         self._output = output.detach().requires_grad_() if self._detached else output
         # The network goes on with a copy, so that an in-place ReLU after the layer leaves the kept values alone.
-        return self._output.clone()
+        copy = self._output.clone()
+        self._runs.append(copy.grad_fn)
+        return copy
+
+    def check(self, scores: Tensor) -> None:
+        """Check that the layer's output is one feature map for each sample.
+
+        Parameters
+        ----------
+        scores
+            ``[n, classes]``: what the forward pass ended in.
+
+        Raises
+        ------
+        ValueError
+            If the layer did not run, gives another number of maps, or several of its runs reach the scores.
+        """
+        found, samples = self._recorded.shape, len(scores)
+        if found[0] != samples:
+            raise ValueError(
+                f"target layer '{self.name}' returns {found[0]} feature maps for {samples} samples, as networks do "
+                "that work on slices or windows of their input: pass a target_layer behind which these are put together"
+            )
+        earlier, last = self._runs[:-1], self._runs[-1]
+        if earlier and last is not None and not set(earlier).isdisjoint(recorded_nodes(scores, blocked=[last])):
+            raise ValueError(
+                f"target layer '{self.name}' runs {len(self._runs)} times in a forward pass, and the class scores rest "
+                "on several of these runs, of which a map would show the last alone: pass a target_layer that runs once"
+            )
 
     @property
     def values(self) -> Tensor:
