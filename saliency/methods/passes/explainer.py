@@ -15,7 +15,7 @@ from saliency.methods.passes.graph import recorded_nodes
 from saliency.methods.passes.guided_relu import guided_relu
 from saliency.methods.passes.model_state import differentiable, unchanged
 from saliency.methods.passes.network_call import call_network
-from saliency.methods.passes.no_gradient import no_gradient
+from saliency.methods.passes.no_gradient import clear_backward_errors, no_gradient
 from saliency.methods.passes.scores import LastActivation, class_scores, model_scores
 from saliency.methods.passes.target_layer import find_sections, find_target_layer, spatial_ndim
 from saliency.methods.registered import method, with_parts
@@ -146,11 +146,12 @@ class Explainer:
 
             def read(score: Tensor, keep_graph: bool) -> Given:
                 found: dict[str, Tensor] = {}
-                if features:
-                    found["feature_gradient"] = features.gradient(score, keep_graph or guided)
-                    found["features"] = features.values
-                if relu:
-                    found["guided_gradient"] = relu.gradient(score, x, keep_graph)
+                with clear_backward_errors():
+                    if features:
+                        found["feature_gradient"] = features.gradient(score, keep_graph or guided)
+                        found["features"] = features.values
+                    if relu:
+                        found["guided_gradient"] = relu.gradient(score, x, keep_graph)
                 return Given(x.detach(), found)
 
             def check(scores: Tensor) -> None:

@@ -77,7 +77,7 @@ def unwrapped(model: nn.Module) -> nn.Module:
 
 
 class SingleViews(TorchFunctionMode):
-    """Context manager under which the pieces of a tensor can be written into, as they can without a graph.
+    """Context manager under which pieces of a tensor can be written into, as they can be without a graph.
 
     Examples
     --------
@@ -93,12 +93,18 @@ class SingleViews(TorchFunctionMode):
     ) -> Any:
         kwargs = kwargs or {}
         name = getattr(func, "__name__", "")
-        output = func(*args, **kwargs)
-        if name not in CUTTING and name != "__iter__":
-            return output
-        whole: Tensor = args[0] if args else kwargs.get("input", kwargs.get("tensor"))  # type: ignore[assignment]
-        pieces = tuple(whole.as_strided(part.shape, part.stride(), part.storage_offset()) for part in output)
-        return iter(pieces) if name == "__iter__" else pieces
+        first = args[0] if args else None
+        if not isinstance(first, Tensor) or not first.requires_grad:
+            return func(*args, **kwargs)
+        if name in CUTTING or name == "__iter__":
+            pieces = [
+                first.as_strided(piece.shape, piece.stride(), piece.storage_offset()) for piece in func(*args, **kwargs)
+            ]
+            return iter(pieces) if name == "__iter__" else tuple(pieces)
+        if first._is_view() and (kwargs.get("inplace") or (name.endswith("_") and not name.endswith("__"))):
+            # What the operation keeps for its backward pass must not lie where other pieces are written.
+            return first.copy_(func(first.clone(), *args[1:], **kwargs))
+        return func(*args, **kwargs)
 
 
 def call_network(model: nn.Module, x: Tensor) -> Any:

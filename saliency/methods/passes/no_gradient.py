@@ -1,6 +1,7 @@
-"""Why a network's scores carry no gradient."""
+"""Why no gradient of a network's scores can be taken."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -36,8 +37,8 @@ def no_gradient(model: nn.Module, scores: Callable[[Tensor], Tensor], x: Tensor)
     ...         with torch.no_grad():
     ...             return self.body(x).mean((2, 3))
     >>> network = FrozenInside()
-    >>> no_gradient(network, network, torch.rand(1, 3, 8, 8)).partition(":")[0]
-    "no gradient reaches the class scores, since the network's forward runs 'body' under torch.no_grad()"
+    >>> no_gradient(network, network, torch.rand(1, 3, 8, 8)).partition(" (")[0]
+    "no gradient reaches the class scores, since the network's forward runs 'body' without gradients"
     """
     frozen: list[str] = []
 
@@ -64,6 +65,26 @@ def no_gradient(model: nn.Module, scores: Callable[[Tensor], Tensor], x: Tensor)
         )
     shown = ", ".join(f"'{name}'" for name in frozen[:NAMED]) + (" and others" if len(frozen) > NAMED else "")
     return (
-        f"no gradient reaches the class scores, since the network's forward runs {shown} under torch.no_grad(): no "
-        "other target_layer helps; take no_grad out of the forward"
+        f"no gradient reaches the class scores, since the network's forward runs {shown} without gradients "
+        "(torch.no_grad, inference_mode): no other target_layer helps; take that out of the forward"
     )
+
+
+@contextmanager
+def clear_backward_errors() -> Iterator[None]:
+    """Say in one line, as a ValueError, what torch says of a backward pass that the network itself makes impossible."""
+    try:
+        yield
+    except RuntimeError as error:
+        message = str(error)
+        if "modified by an inplace operation" in message:
+            raise ValueError(
+                "the network writes into values that its gradient needs, so that none can be taken: build it without "
+                "in-place operations on parts of a tensor (inplace=False)"
+            ) from error
+        if "nference tensor" in message:
+            raise ValueError(
+                "the network's forward computes under torch.inference_mode(), so that no gradient can be taken: take "
+                "that out of the forward"
+            ) from error
+        raise
