@@ -68,11 +68,11 @@ class Tokens(nn.Module):
         super().__init__()
         torch.manual_seed(0)
         self.conv, self.act, self.second, self.norm = nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 6, 3), norm
-        self.mix, self.head = nn.Linear(6, 6), nn.Linear(6, 3)
+        self.tokens, self.mix, self.head = nn.LayerNorm(6), nn.Linear(6, 6), nn.Linear(6, 3)
 
     def forward(self, x):
         x = self.norm(self.second(self.act(self.conv(x))))
-        return self.head(self.mix(x.flatten(2).transpose(1, 2)).relu().mean(1))
+        return self.head(self.mix(self.tokens(x.flatten(2).transpose(1, 2))).relu().mean(1))
 
 
 @pytest.mark.parametrize("norm", [nn.BatchNorm2d, nn.InstanceNorm2d])
