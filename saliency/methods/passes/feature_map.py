@@ -89,6 +89,11 @@ class FeatureMap:
 
     @property
     def _recorded(self) -> Tensor:
+        if self._output is None and isinstance(self._layer, torch.jit.ScriptModule):
+            raise ValueError(
+                f"target layer '{self.name}' is TorchScript, which runs it unseen: build the network from its Python "
+                "class and load the state_dict"
+            )
         if self._output is None:
             raise ValueError(f"target layer '{self.name}' did not run in the forward pass: pass another target_layer")
         return self._output
