@@ -110,6 +110,6 @@ def test_layer_inside_torchscript():
     model = Shared()
     model.body = torch.jit.trace(model.body.eval(), torch.rand(1, 3, 16, 16))
     model.forward = lambda x: model.head(model.join(model.body(x)).mean((2, 3)))
-    with pytest.raises(ValueError, match="target layer 'body.0' is TorchScript, which runs it unseen"):
+    with pytest.raises(ValueError, match=r"target layer 'body.0' is TorchScript, which runs it unseen"):
         GradCAM(model, "body.0", mode="2D")(torch.randn(2, 3, 16, 16), 1)
     assert GradCAM(model, "body", mode="2D")(torch.randn(2, 3, 16, 16), 1)[1].abs().max() > 0

@@ -3,7 +3,6 @@ import copy
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from saliency import GradCAM, GuidedBackprop, GuidedGradCAM
 from saliency.methods.passes.forward_pass import predict
