@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from saliency.exceptions import DataError
 from saliency.experiment.config import Config
 from saliency.files.paths import resolve
+from saliency.methods.passes.model_state import made_differentiable
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ def load_model(factory: str, kwargs: dict[str, Any], weights: str | None, trust_
     Returns
     -------
     nn.Module
-        In eval mode, on the CPU.
+        In eval mode, on the CPU; without wrappers such as ``DataParallel``.
 
     Raises
     ------
@@ -68,6 +69,7 @@ def load_model(factory: str, kwargs: dict[str, Any], weights: str | None, trust_
             raise DataError(f"factory '{factory}' does not take these kwargs: {error}") from error
     if not isinstance(model, nn.Module):
         raise DataError(f"factory '{factory}' returned a {type(model).__name__}, not a torch.nn.Module")
+    model = made_differentiable(model)
     if weights is None:
         log.info("no weights are configured: the network keeps what its factory gave it")
     else:

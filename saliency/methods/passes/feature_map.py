@@ -51,7 +51,7 @@ class FeatureMap:
         return copy
 
     def check(self, scores: Tensor) -> None:
-        """Check that the layer's output is one feature map for each sample.
+        """Check that a single run of the layer stands for what reaches the scores.
 
         Parameters
         ----------
@@ -61,15 +61,9 @@ class FeatureMap:
         Raises
         ------
         ValueError
-            If the layer did not run, gives another number of maps, or several of its runs reach the scores.
+            If several of its runs reach the scores other than through the last.
         """
-        found, samples = self._recorded.shape, len(scores)
-        if found[0] != samples:
-            raise ValueError(
-                f"target layer '{self.name}' returns {found[0]} feature maps for {samples} samples, as networks do "
-                "that work on slices or windows of their input: pass a target_layer behind which these are put together"
-            )
-        earlier, last = self._runs[:-1], self._runs[-1]
+        *earlier, last = self._runs or [None]
         if earlier and last is not None and not set(earlier).isdisjoint(recorded_nodes(scores, blocked=[last])):
             raise ValueError(
                 f"target layer '{self.name}' runs {len(self._runs)} times in a forward pass, and the class scores rest "

@@ -1,5 +1,6 @@
 """Taking a model as it is given, and leaving it as it was."""
 
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from itertools import chain
@@ -84,6 +85,20 @@ def differentiable(model: object) -> nn.Module:
             "the network was built under torch.inference_mode(), which forbids gradients: pass copy.deepcopy(network)"
         )
     return network
+
+
+def made_differentiable(model: nn.Module) -> nn.Module:
+    """The network itself, out of what it was wrapped in, as a copy where it was built in inference mode.
+
+    Examples
+    --------
+    >>> with torch.inference_mode():
+    ...     network = nn.Linear(2, 2)
+    >>> differentiable(made_differentiable(network))
+    Linear(in_features=2, out_features=2, bias=True)
+    """
+    network = unwrapped(model)
+    return copy.deepcopy(network) if is_built_in_inference_mode(network) else network
 
 
 def is_built_in_inference_mode(network: nn.Module) -> bool:
