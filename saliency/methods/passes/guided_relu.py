@@ -82,7 +82,8 @@ class GuidedReLU(TorchFunctionMode):
                     self.others.add(known)
             if name not in PRODUCTS:
                 _mark(output)
-        remember(name, args, output)
+        if isinstance(output, Tensor) and not output.requires_grad:
+            remember(name, args, output)
         return output
 
     def _guided(self, func: Callable[..., Any], name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -6,7 +6,7 @@ from contextlib import contextmanager, nullcontext
 from itertools import chain
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from saliency.methods.passes.network_call import unwrapped
 
@@ -42,9 +42,9 @@ def unchanged(model: nn.Module) -> Iterator[None]:
     finally:
         for module, flag in training:
             module.training = flag
-        for parameter in trainable:
-            # Parameters that were made in inference mode can be set in no other.
-            with torch.inference_mode() if parameter.is_inference() else nullcontext():
+        # Parameters that were made in inference mode can be set in no other.
+        with torch.inference_mode() if any(map(Tensor.is_inference, trainable)) else nullcontext():
+            for parameter in trainable:
                 parameter.requires_grad_(True)
 
 

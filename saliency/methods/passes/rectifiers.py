@@ -57,8 +57,8 @@ def origin_of(value: object) -> Origin | None:
     return getattr(value, "_saliency_origin", None) if isinstance(value, Tensor) else None
 
 
-def remember(name: str, args: Sequence[Any], output: object) -> None:
-    """Note on what a call returned, if it carries no gradient, what it was computed from.
+def remember(name: str, args: Sequence[Any], output: Tensor) -> None:
+    """Note on what a call returned what it was computed from.
 
     Parameters
     ----------
@@ -67,11 +67,9 @@ def remember(name: str, args: Sequence[Any], output: object) -> None:
     args
         Its positional arguments.
     output
-        What it returned.
+        What it returned, which carries no gradient.
     """
-    if not isinstance(output, Tensor) or output.requires_grad or any(output is value for value in args):
-        return
-    if name.startswith("new_") or name.endswith("_like"):
+    if name.startswith("new_") or name.endswith("_like") or any(output is value for value in args):
         return
     source = next((value for value in args if isinstance(value, Tensor) and value.requires_grad), None)
     if source is not None:
