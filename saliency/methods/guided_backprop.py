@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 class GuidedBackprop(Method):
     """Guided Backpropagation maps: signed, of the shape of the input.
 
-    ReLU, ReLU6 and LeakyReLU are guided, in whatever form they are called. Other activations pass the plain gradient,
-    about which there is one warning.
+    ReLU, ReLU6 and LeakyReLU are guided, in whatever form they are called, ``clamp(min=0)``, ``maximum(x, 0)`` and
+    ``x * (x > 0)`` among them. Other activations, and custom functions that may be one, pass the plain gradient, about
+    which there is one warning.
 
     Parameters
     ----------

@@ -5,7 +5,6 @@ Adebayo et al., "Sanity Checks for Saliency Maps", 2018, https://arxiv.org/abs/1
 
 from __future__ import annotations
 
-import copy
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ import pandas as pd
 from saliency.methods.registered import method
 from saliency.methods.registered import methods as registered_methods
 from saliency.methods.upsampling import upsample
+from saliency.metrics.plain_weights import copied, with_plain_weights
 from saliency.metrics.similarity import spearman, ssim
 
 if TYPE_CHECKING:
@@ -64,8 +64,9 @@ def randomise(module: nn.Module) -> None:
     """Draw all parameters of a module and its submodules anew, in place.
 
     Layers initialise themselves as they do when they are built (``reset_parameters``). Normalisation layers get scale 1
-    and offset 0, and keep their running statistics, which are no parameters. Parameters of other modules are drawn
-    from a normal distribution with the mean and standard deviation that they had.
+    and offset 0, and keep their running statistics, which are no parameters. Parameters of other modules, and weights
+    that a layer leaves as they are when it initialises itself, are drawn from a normal distribution with the mean and
+    standard deviation that they had.
 
     Examples
     --------
@@ -86,12 +87,15 @@ def randomise(module: nn.Module) -> None:
             continue
         buffers = {name: buffer.clone() for name, buffer in inner.named_buffers(recurse=False)}
         reset = getattr(inner, "reset_parameters", None)
+        drawn = own
         if reset is not None:
+            before = [parameter.detach().clone() for parameter in own]
             reset()
-        else:
-            for parameter in own:
-                with torch.no_grad():
-                    parameter.copy_(torch.randn_like(parameter) * parameter.std(correction=0) + parameter.mean())
+            # Scales and offsets, which may have been 1 and 0 before, have one axis.
+            drawn = [now for now, was in zip(own, before, strict=True) if now.ndim > 1 and torch.equal(now, was)]
+        for parameter in drawn:
+            with torch.no_grad():
+                parameter.copy_(torch.randn_like(parameter) * parameter.std(correction=0) + parameter.mean())
         for name, buffer in buffers.items():
             getattr(inner, name).copy_(buffer)
 
@@ -115,7 +119,7 @@ def cascade(model: nn.Module, layers: Sequence[str], seed: int) -> Iterator[tupl
     """
     import torch
 
-    randomised = copy.deepcopy(model)
+    randomised = copied(model)
     for depth, name in enumerate(layers):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(np.random.SeedSequence([seed, depth]).generate_state(1)[0]))
@@ -198,8 +202,9 @@ def randomisation_test(
     if uses_target_layer(kinds):
         found_layer = explainer_of(model).target_layer(x[:1])
         target_layer, layout = found_layer.name, found_layer.layout
+    plain = with_plain_weights(model)
     if layers is None:
-        layers = layers_from_the_top(model, x[:1])
+        layers = layers_from_the_top(plain, x[:1])
     scores = [predict(model, batch, ignore_lastlayer) for batch in x.split(batch_size)]
     classes = torch.cat([select_classes(batch, None) for batch in scores])
 
@@ -209,7 +214,7 @@ def randomisation_test(
 
     original = maps_of(model)
     tables = [_compare(original, original, 0, "")]
-    for depth, (layer, randomised) in enumerate(cascade(model, layers, seed), start=1):
+    for depth, (layer, randomised) in enumerate(cascade(plain, layers, seed), start=1):
         tables.append(_compare(original, maps_of(randomised), depth, layer))
         log.info("randomisation: %d of %d layers", depth, len(layers))
     return pd.concat(tables, ignore_index=True)

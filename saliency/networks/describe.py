@@ -12,6 +12,7 @@ from saliency.experiment.config import Config, input_shape
 from saliency.files.atomic_files import write_json
 from saliency.files.paths import resolve
 from saliency.files.weights_files import weights_sha256
+from saliency.networks.behaviour import describe_behaviour
 
 # Those that read descriptions do not wait for torch.
 if TYPE_CHECKING:
@@ -64,12 +65,16 @@ def describe_network(config: Config, model: str, network: nn.Module, x: Tensor) 
     -------
     dict
         ``factory``, ``weights``, ``weights_sha256``, ``parameters`` (their number), ``input_shape``, ``classes``,
-        and ``dense``: whether there is a score for each pixel or voxel.
+        ``dense``: whether there is a score for each pixel or voxel, and what `describe_behaviour` finds.
     """
     from saliency.methods.passes.forward_pass import predict
 
     settings = config["models"][model]
-    output = predict(network, x, settings["ignore_lastlayer"])
+
+    def scores(batch: Tensor) -> Tensor:
+        return predict(network, batch, settings["ignore_lastlayer"])
+
+    output = scores(x)
     if config["region"] == "mask" and output.shape[2:] != x.shape[2:]:
         raise DataError(
             f"models.{model}: region: mask needs one score per pixel or voxel of the input {list(x.shape)}, but the "
@@ -84,6 +89,7 @@ def describe_network(config: Config, model: str, network: nn.Module, x: Tensor) 
         "input_shape": list(x.shape[1:]),
         "classes": output.shape[1],
         "dense": output.ndim > 2,
+        **describe_behaviour(config, model, network, x, scores),
     }
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from torch import nn
 
 from saliency.experiment.config import Config, input_shape
+from saliency.methods.passes.model_state import made_differentiable
 from saliency.networks.factory import build_network
 from saliency.networks.weights import FOUND, Choice, load_weights
 
@@ -44,7 +45,7 @@ def load_model(
     Returns
     -------
     nn.Module
-        In eval mode, on the CPU.
+        In eval mode, on the CPU; without wrappers such as ``DataParallel``.
 
     Raises
     ------
@@ -68,7 +69,7 @@ def _load(
     choice: Choice,
     shape: Sequence[int] | None,
 ) -> tuple[nn.Module, list[str]]:
-    network = build_network(factory, kwargs, shape)
+    network = made_differentiable(build_network(factory, kwargs, shape))
     if weights is None:
         log.info("no weights are configured: the network keeps what its factory gave it")
         return network.eval(), []

@@ -143,6 +143,9 @@ class Runner:
             try:
                 batch = torch.from_numpy(self.normalised(inputs[rows])).nan_to_num().to(self.device)
                 region = None if regions is None else torch.from_numpy(regions[rows] > 0).to(self.device)
+                if self.settings["allow_random"]:
+                    # Each step draws the same numbers for a batch, in each run.
+                    torch.manual_seed(begin)
                 with reduced_precision(self.device, self.config["reduced_precision"]):
                     work(rows, batch, region)
             except (RuntimeError, MemoryError) as error:

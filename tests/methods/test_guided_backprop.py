@@ -83,6 +83,37 @@ SPELLINGS = {
     "method": lambda x: x.relu(),
     "method_inplace": lambda x: x.relu_(),
     "keyword": lambda x: functional.relu(input=x),
+    "aten": lambda x: torch.ops.aten.relu.default(x),
+    "clamp": lambda x: x.clamp(min=0),
+    "clamp_positional": lambda x: torch.clamp(x, 0),
+    "clamp_tensor": lambda x: x.clamp(min=torch.zeros(())),
+    "clamp_far_above": lambda x: x.clamp(0, 1e6),
+    "clamp_underscore": lambda x: x.clamp_(min=0),
+    "clamp_min": lambda x: torch.clamp_min(x, 0.0),
+    "clamp_min_underscore": lambda x: x.clamp_min_(0),
+    "clip": lambda x: x.clip(0),
+    "clip_underscore": lambda x: x.clip_(min=0),
+    "maximum": lambda x: torch.maximum(x, torch.zeros(())),
+    "maximum_of_zero": lambda x: torch.maximum(torch.zeros_like(x), x),
+    "max": lambda x: torch.max(x, x.new_zeros(1)),
+    "fmax": lambda x: x.fmax(torch.zeros(())),
+    "threshold": lambda x: functional.threshold(x, 0, 0),
+    "threshold_module": nn.Threshold(0, 0),
+    "threshold_inplace": nn.Threshold(0.0, 0.0, inplace=True),
+    "threshold_underscore": lambda x: torch.threshold_(x, 0, 0),
+    "where": lambda x: torch.where(x > 0, x, 0.0),
+    "where_tensor": lambda x: torch.where(x.gt(0), x, torch.zeros_like(x)),
+    "where_reversed": lambda x: torch.where(x <= 0, torch.zeros(()), x),
+    "where_negated": lambda x: torch.where(~(x > 0), 0, x),
+    "where_method": lambda x: x.where(x >= 0, torch.zeros(())),
+    "where_detached": lambda x: torch.where(x.detach() > 0, x, 0),
+    "masked_fill": lambda x: x.masked_fill(x < 0, 0),
+    "masked_fill_underscore": lambda x: x.masked_fill_(x < 0, 0.0),
+    "product": lambda x: x * (x > 0),
+    "product_reversed": lambda x: (x > 0) * x,
+    "product_float": lambda x: x * (x > 0).float(),
+    "product_type": lambda x: (x >= 0).to(x.dtype).mul(x),
+    "product_underscore": lambda x: x.mul_(x > 0),
 }
 
 
@@ -124,13 +155,25 @@ def test_every_spelling_of_relu(spelling):
     assert torch.equal(gbp, spelled_oracle(x))
 
 
-@pytest.mark.parametrize(
-    "spelling", ["module_inplace", "functional_inplace", "functional_underscore", "torch_underscore", "method_inplace"]
-)
+def assign(x):
+    x[x < 0] = 0
+
+
+def multiply(x):
+    x *= x > 0
+
+
+WRITTEN = {
+    **{name: rectifier for name, rectifier in SPELLINGS.items() if name.endswith(("inplace", "underscore"))},
+    **{"assign": assign, "multiply": multiply},
+}
+
+
+@pytest.mark.parametrize("spelling", WRITTEN)
 @pytest.mark.parametrize("through_view", [False, True])
 def test_inplace_call_whose_return_value_is_dropped(spelling, through_view):
     x = torch.randn(2, 3, 8, 8)
-    model = Spelled(SPELLINGS[spelling], drop_return=True, through_view=through_view)
+    model = Spelled(WRITTEN[spelling], drop_return=True, through_view=through_view)
     _, gbp = GuidedBackprop(model)(x, 2)
     assert torch.equal(gbp, spelled_oracle(x))
 
@@ -150,6 +193,70 @@ def test_leaky_relu(rectifier):
     x = torch.randn(2, 3, 8, 8)
     _, gbp = GuidedBackprop(Spelled(rectifier))(x, 2)
     assert torch.equal(gbp, spelled_oracle(x, slope=0.1))
+
+
+class Custom(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x.relu()
+
+    @staticmethod
+    def backward(ctx, grad):
+        return grad * (ctx.saved_tensors[0] > 0)
+
+
+UNGUIDED = {
+    "clamp": lambda x: x.clamp(min=-0.5),
+    "clamp of values above": lambda x: x.clamp(max=0.5),
+    "maximum": lambda x: torch.maximum(x, 0.5 * x),
+    "minimum": lambda x: x - torch.minimum(x, torch.zeros(())),
+    "Threshold": nn.Threshold(0.1, 0),
+    "where": lambda x: torch.where(x > 0, x, 0.1 * x),
+    "where of another": lambda x: torch.where(x.roll(1) > 0, x, 0.0),
+    "where after a change": lambda x: torch.where((y := x * 1) > 0, y.sub_(1), 0.0),
+    "masked_fill": lambda x: x.masked_fill(x.abs() < 0.5, 0),
+    "a product with a mask": lambda x: x * (x > 0.1),
+    "abs": lambda x: (x + x.abs()) / 2,
+    "Custom": Custom.apply,
+}
+
+
+@pytest.mark.parametrize("spelling", UNGUIDED)
+def test_what_may_be_a_rectifier_and_is_not_guided_is_named(spelling):
+    model = Spelled(UNGUIDED[spelling])
+    x = torch.randn(2, 3, 8, 8, requires_grad=True)
+    with pytest.warns(UserWarning, match=spelling.partition(" of ")[0].partition(" after ")[0]):
+        _, gbp = GuidedBackprop(model)(x, 2)
+    torch.testing.assert_close(gbp, torch.autograd.grad(model(x)[:, 2].sum(), x)[0])
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*")
+def test_scripted_function_is_named():
+    scripted = torch.jit.script(functional.relu)
+    x, named = torch.randn(2, 3, 8, 8), set()
+    for _ in range(3):  # torch compiles it in the course of the first calls
+        with pytest.warns(UserWarning, match="no ReLU .it has") as caught:
+            GuidedBackprop(Spelled(scripted))(x, 2)
+        named |= {name for name in ("relu", "a TorchScript function") if name in str(caught[0].message)}
+    assert named
+
+
+@pytest.mark.parametrize(
+    "linear",
+    [
+        lambda x: x.masked_fill(torch.arange(6).view(6, 1, 1) < 2, 0),
+        lambda x: torch.where(torch.arange(6).view(6, 1, 1) < 2, x, 0),
+        lambda x: x * (torch.arange(6).view(6, 1, 1) < 2),
+        lambda x: x * (torch.ones_like(x) > 0),
+        lambda x: functional.normalize(x),
+        lambda x: x.clamp(min=1e-6),
+        lambda x: x * torch.ones(6, 1, 1).clamp(min=0.5),
+    ],
+)
+def test_masks_of_nothing_that_the_network_computes_are_linear(linear):
+    # filterwarnings = error: a warning would fail here.
+    GuidedBackprop(Spelled(lambda x: linear(x.relu())))(torch.randn(1, 3, 8, 8), 2)
 
 
 def test_hardtanh_with_a_negative_bound_is_no_rectifier():

@@ -6,8 +6,11 @@ import torch
 from scipy.stats import spearmanr
 from skimage.metrics import structural_similarity
 from torch import nn
+from torch.nn import functional
+from torch.nn.utils import parametrize, prune
 
 from saliency import GuidedBackprop
+from saliency.metrics.plain_weights import with_plain_weights
 from saliency.metrics.randomisation import cascade, layers_from_the_top, randomisation_test, randomise
 from tests.helpers.networks import torchvision_model
 
@@ -180,3 +183,92 @@ def test_without_its_last_activation_the_model_is_the_one_before_it():
     before = randomisation_test(model, x, ["head"], "second")
     assert randomisation_test(whole, x, ["head"], "second", ignore_lastlayer=True).equals(before)
     assert not randomisation_test(whole, x, ["head"], "second").equals(before)
+
+
+def _convolutions(wrap):
+    torch.manual_seed(0)
+    layers = [wrap(nn.Conv2d(3, 16, 3)), nn.ReLU(), wrap(nn.Conv2d(16, 16, 3)), nn.ReLU()]
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), wrap(nn.Linear(16, 8)))
+
+
+class Twice(nn.Module):
+    def forward(self, weight):
+        return 2 * weight
+
+
+def _doubled(layer):
+    parametrize.register_parametrization(layer, "weight", Twice())
+    return layer
+
+
+class OwnNorm(nn.Conv2d):
+    """Computes its weight from a parameter of another name, and initialises what it does not use."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        direction = self.weight.detach()
+        del self.weight
+        self.weight, self.direction = torch.zeros_like(direction), nn.Parameter(direction)
+
+    def forward(self, x):
+        return functional.conv2d(x, self.direction / self.direction.norm(), self.bias)
+
+
+COMPUTED = {
+    "old weight_norm": lambda: _convolutions(nn.utils.weight_norm),
+    "weight_norm": lambda: _convolutions(nn.utils.parametrizations.weight_norm),
+    "old spectral_norm": lambda: _convolutions(nn.utils.spectral_norm),
+    "spectral_norm": lambda: _convolutions(nn.utils.parametrizations.spectral_norm),
+    "pruned": lambda: _convolutions(lambda layer: prune.l1_unstructured(layer, "weight", 0.5)),
+    "pruned twice": lambda: _convolutions(
+        lambda layer: prune.random_unstructured(prune.l1_unstructured(layer, "weight", 0.3), "weight", 0.3)
+    ),
+    "own parametrisation": lambda: _convolutions(_doubled),
+    "own layer": lambda: nn.Sequential(OwnNorm(3, 16, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()),
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm.* is deprecated")
+@pytest.mark.parametrize("name", COMPUTED)
+def test_weights_that_are_computed_are_randomised(name):
+    model = COMPUTED[name]().eval()
+    x = torch.randn(64, 3, 12, 12)
+    state = {key: value.clone() for key, value in model.state_dict().items()}
+    plain = with_plain_weights(model)
+    layers = layers_from_the_top(plain, x[:1])
+    *_, (_, randomised) = cascade(plain, layers, seed=1)
+    assert layers == (["0"] if name == "own layer" else ["6", "2", "0"])
+    assert all(torch.equal(value, model.state_dict()[key]) for key, value in state.items())
+    with torch.no_grad():
+        before, after = model(x), randomised(x)
+        torch.testing.assert_close(plain(x), before)
+    # What all samples share, such as biases, says nothing of the weights.
+    before, after = (output - output.mean(0) for output in (before, after))
+    assert abs(np.corrcoef(before.flatten(), after.flatten())[0, 1]) < 0.5
+    one, other = (network[0].direction if name == "own layer" else network[0].weight for network in (plain, randomised))
+    assert abs(np.corrcoef(one.detach().flatten(), other.detach().flatten())[0, 1]) < 0.2
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm.* is deprecated")
+def test_maps_change_where_weights_are_computed():
+    model = COMPUTED["old weight_norm"]().eval()
+    table = randomisation_test(model, torch.randn(2, 3, 12, 12), target_layer="2", methods=["guided_backprop"])
+    last = table[table["depth"] == table["depth"].max()]
+    assert (last["spearman_absolute"] < 0.9).all()
+    assert table["layer"].unique().tolist() == ["", "6", "2", "0"]
+
+
+def test_models_without_computed_weights_are_not_copied():
+    model = _network()
+    assert with_plain_weights(model) is model
+
+
+def test_the_model_itself_still_computes_its_weights():
+    model = COMPUTED["weight_norm"]()
+    with_plain_weights(model)
+    names = [name for name, _ in model.named_parameters()]
+    assert "0.parametrizations.weight.original0" in names
+    with torch.no_grad():
+        weight = model[0].weight.clone()
+        model[0].parametrizations.weight.original0.mul_(2)
+        torch.testing.assert_close(model[0].weight, 2 * weight)

@@ -2,8 +2,9 @@ import pytest
 import torch
 from torch import nn
 
+from saliency import GuidedBackprop
 from saliency.exceptions import DataError
-from saliency.networks.load import load_pretrained
+from saliency.networks.load import load_model, load_pretrained
 from tests.workflow.test_untrusted import RunsACommand
 
 
@@ -46,3 +47,36 @@ def test_code_in_a_checkpoint_is_not_run(tmp_path):
     with pytest.raises(DataError, match="hold more than tensors"):
         load_pretrained(network(), "w.pt")
     assert not (tmp_path / "marker").exists()
+
+
+WRAPPED = """
+import torch
+from torch import nn
+
+
+def plain():
+    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 2))
+
+
+def parallel():
+    return nn.DataParallel(plain())
+
+
+def compiled():
+    return torch.compile(plain())
+
+
+def inferring():
+    with torch.inference_mode():
+        return plain()
+"""
+
+
+@pytest.mark.parametrize("name", ["parallel", "compiled", "inferring"])
+def test_networks_that_a_factory_wraps(tmp_path, name):
+    (tmp_path / "wrapped_networks.py").write_text(WRAPPED)
+    found = load_model(f"wrapped_networks:{name}", {}, None)
+    expected = load_model("wrapped_networks:plain", {}, None)
+    assert list(dict(found.named_modules())) == ["", "0", "1", "2", "3"]
+    x = torch.randn(2, 3, 8, 8)
+    assert torch.equal(GuidedBackprop(found)(x, 1)[1], GuidedBackprop(expected)(x, 1)[1])

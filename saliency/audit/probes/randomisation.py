@@ -70,13 +70,17 @@ def randomisation_table(samples: CheckedSamples) -> pd.DataFrame:
 
 
 def _check_layers(network: nn.Module, layers: Sequence[str]) -> None:
-    modules = dict(network.named_modules())
-    wrong = [name for name in layers if name not in modules or not any(True for _ in modules[name].parameters())]
+    # What computes a layer's weight is a module inside the layer, and goes with it.
+    known = [
+        name
+        for name, module in network.named_modules()
+        if any(True for _ in module.parameters()) and "parametrizations" not in name.split(".")
+    ]
+    wrong = [name for name in layers if name not in known]
     if wrong:
-        known = [name for name, module in modules.items() if name and any(True for _ in module.parameters())]
         raise DataError(
             f"audit.randomisation.layers: the network has no module with parameters that is called {', '.join(wrong)}: "
-            f"choose from {', '.join(known)}"
+            f"choose from {', '.join(filter(None, known))}"
         )
 
 

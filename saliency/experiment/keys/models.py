@@ -143,6 +143,13 @@ MODEL_KEYS = (
     ),
     Key("ignore_lastlayer", "Take scores before the last softmax or sigmoid.", False, BOOLEAN),
     Key(
+        "allow_random",
+        "`true` goes on with a network that computes something else each time (dropout that stays on in eval mode). "
+        "Its predictions and maps are those of one draw, which `batch_size` and `shard_size` decide.",
+        False,
+        BOOLEAN,
+    ),
+    Key(
         "outputs",
         "What the scores are. It matters for the `probability` column only.",
         "logits",

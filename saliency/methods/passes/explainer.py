@@ -8,11 +8,15 @@ import torch
 from torch import Tensor, nn
 
 from saliency.methods.method import Method
+from saliency.methods.passes.batch_norm_gradient import correct_batch_norm
 from saliency.methods.passes.feature_map import FeatureMap
 from saliency.methods.passes.forward_pass import ForwardPass, Given
+from saliency.methods.passes.graph import recorded_nodes
 from saliency.methods.passes.guided_relu import guided_relu
 from saliency.methods.passes.layout import Layout
-from saliency.methods.passes.model_state import unchanged
+from saliency.methods.passes.model_state import differentiable, unchanged
+from saliency.methods.passes.network_call import call_network
+from saliency.methods.passes.no_gradient import clear_backward_errors, no_gradient
 from saliency.methods.passes.scores import LastActivation, class_scores, model_scores
 from saliency.methods.passes.target_layer import TargetLayer, find_sections, find_target_layer, spatial_ndim
 from saliency.methods.registered import method, with_parts
@@ -38,7 +42,7 @@ class Explainer:
     Attributes
     ----------
     model
-        The network.
+        The network, without the wrappers that `saliency.methods.passes.network_call.unwrapped` takes off.
     methods
         All methods whose maps are made, parts first.
     ndim
@@ -57,7 +61,7 @@ class Explainer:
         settings: Mapping[str, Mapping[str, Any]] | None = None,
         layout: Layout | None = None,
     ) -> None:
-        self.model = model
+        self.model = model = differentiable(model)
         self.methods = _all_methods(methods)
         self.ndim = spatial_ndim(model, mode)
         self.sections = find_sections(model, section_names)
@@ -86,13 +90,21 @@ class Explainer:
 
     def as_batch(self, x: Tensor) -> tuple[Tensor, bool]:
         """Return `x` with a batch axis, and whether it had one."""
+        if not isinstance(x, Tensor):
+            raise TypeError(f"x is a {type(x).__name__}: pass a torch.Tensor, [n, c, *spatial] or [c, *spatial]")
         if not x.is_floating_point():
             raise ValueError(f"x is {x.dtype}: pass floating point values, as the network expects them")
         if x.ndim not in (self.ndim + 1, self.ndim + 2):
             axes = ", ".join(("d", "h", "w")[-self.ndim :])
             raise ValueError(f"x has shape {list(x.shape)}; for mode '{self.ndim}D' pass [n, c, {axes}] or [c, {axes}]")
         batched = x.ndim == self.ndim + 2
-        return (x if batched else x.unsqueeze(0)), batched
+        batch = x if batched else x.unsqueeze(0)
+        bad = (~batch.flatten(1).isfinite().all(dim=1)).nonzero().flatten().tolist()
+        if bad:
+            raise ValueError(
+                f"x is not finite (NaN or infinite) in samples {bad}: leave them out, or fill in the values"
+            )
+        return batch, batched
 
     @contextmanager
     def forward_pass(
@@ -109,17 +121,26 @@ class Explainer:
         """
         with torch.inference_mode(False), unchanged(self.model), torch.enable_grad():
             leaf = x.clone() if x.is_inference() else x.detach()
-            with self._recording(leaf) as read:
+            with self._recording(leaf) as (read, check):
                 with LastActivation() if ignore_lastlayer else nullcontext() as last:
                     # The model gets a copy: it may write into its input, which is the caller's and a leaf.
-                    returned = model_scores(self.model(leaf.clone()))
+                    returned = model_scores(call_network(self.model, leaf))
                 output = last.input_of(returned) if last else returned
                 scores = class_scores(output, region)
+                check(scores)
                 yield ForwardPass(output.detach(), scores.detach(), self.methods, self.settings, scores, read)
 
     @contextmanager
-    def _recording(self, x: Tensor) -> Iterator[Callable[[Tensor, bool], Given]]:
-        """Surround the forward pass of `x`; yield what turns a score into what methods are made from."""
+    def _recording(self, x: Tensor) -> Iterator[tuple[Callable[[Tensor, bool], Given], Callable[[Tensor], None]]]:
+        """Surround the forward pass of `x`.
+
+        Yields
+        ------
+        read
+            Turns a score into what methods are made from.
+        check
+            Raises if no map can be read from the scores that the pass ended in, and prepares their graph.
+        """
         needs = frozenset().union(*(found.needs for found in self.methods))
         guided = "guided_gradient" in needs
         features = relu = None
@@ -128,20 +149,33 @@ class Explainer:
             features = FeatureMap(self.target_layer(x), x, detached=not guided)
         with ExitStack() as stack:
             if guided:
-                relu = stack.enter_context(guided_relu(self.model, x, self._warned))
+                relu = stack.enter_context(guided_relu(self.model, x))
             if features:
                 stack.enter_context(features)
 
             def read(score: Tensor, keep_graph: bool) -> Given:
                 found: dict[str, Tensor] = {}
-                if features:
-                    found["feature_gradient"] = features.gradient(score, keep_graph or guided)
-                    found["features"] = features.values
-                if relu:
-                    found["guided_gradient"] = relu.gradient(score, x, keep_graph)
+                with clear_backward_errors():
+                    if features:
+                        found["feature_gradient"] = features.gradient(score, keep_graph or guided)
+                        found["features"] = features.values
+                    if relu:
+                        found["guided_gradient"] = relu.gradient(score, x, keep_graph)
                 return Given(x.detach(), found)
 
-            yield read
+            def check(scores: Tensor) -> None:
+                if features:
+                    features.check(scores)
+                if not scores.requires_grad:
+                    reason = no_gradient(self.model, lambda given: model_scores(call_network(self.model, given)), x)
+                    if reason:
+                        raise ValueError(reason)
+                nodes = recorded_nodes(scores)
+                correct_batch_norm(nodes)
+                if relu:
+                    relu.warn(nodes, self._warned)
+
+            yield read, check
 
 
 def uses_target_layer(methods: Sequence[type[Method]]) -> bool:

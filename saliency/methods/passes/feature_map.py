@@ -4,7 +4,9 @@ from types import TracebackType
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.graph import Node
 
+from saliency.methods.passes.graph import recorded_nodes
 from saliency.methods.passes.layer_outputs import map_of, with_map
 from saliency.methods.passes.target_layer import TargetLayer
 
@@ -15,7 +17,7 @@ class FeatureMap:
     Parameters
     ----------
     target
-        The target layer; if it runs several times, its last run counts.
+        The target layer; if it runs several times, its last run counts, which must be the only way to the score.
     x
         ``[n, c, *spatial]``: what the network sees.
     detached
@@ -27,6 +29,7 @@ class FeatureMap:
         self.name, self._layer, self._layout = target.name, target.module, target.layout
         self._samples, self._ndim, self._detached = len(x), x.ndim - 2, detached
         self._output: Tensor | None = None
+        self._runs: list[Node | None] = []
 
     def __enter__(self) -> "FeatureMap":
         self._handle = self._layer.register_forward_hook(self._keep)
@@ -52,7 +55,29 @@ class FeatureMap:
             )
         self._output = found.detach().requires_grad_() if self._detached else found
         # The network goes on with a copy, so that an in-place ReLU after the layer leaves the kept values alone.
-        return with_map(output, self._output.clone())
+        copy = self._output.clone()
+        self._runs.append(copy.grad_fn)
+        return with_map(output, copy)
+
+    def check(self, scores: Tensor) -> None:
+        """Check that a single run of the layer stands for what reaches the scores.
+
+        Parameters
+        ----------
+        scores
+            ``[n, classes]``: what the forward pass ended in.
+
+        Raises
+        ------
+        ValueError
+            If several of its runs reach the scores other than through the last.
+        """
+        *earlier, last = self._runs or [None]
+        if earlier and last is not None and not set(earlier).isdisjoint(recorded_nodes(scores, blocked=[last])):
+            raise ValueError(
+                f"target layer '{self.name}' runs {len(self._runs)} times in a forward pass, and the class scores rest "
+                "on several of these runs, of which a map would show the last alone: pass a target_layer that runs once"
+            )
 
     @property
     def values(self) -> Tensor:
@@ -67,6 +92,11 @@ class FeatureMap:
 
     @property
     def _recorded(self) -> Tensor:
+        if self._output is None and isinstance(self._layer, torch.jit.ScriptModule):
+            raise ValueError(
+                f"target layer '{self.name}' is TorchScript, which runs it unseen: build the network from its Python "
+                "class and load the state_dict"
+            )
         if self._output is None:
             raise ValueError(f"target layer '{self.name}' did not run in the forward pass: pass another target_layer")
         return self._output

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from saliency.methods.method import Method
 from saliency.methods.passes.model_state import unchanged
+from saliency.methods.passes.network_call import call_network
 from saliency.methods.passes.scores import LastActivation, model_scores
 
 
@@ -121,5 +122,5 @@ def predict(model: nn.Module, x: Tensor, ignore_lastlayer: bool = False) -> Tens
     """
     with unchanged(model), torch.no_grad():
         with LastActivation() if ignore_lastlayer else nullcontext() as last:
-            returned = model_scores(model(x.clone()))
+            returned = model_scores(call_network(model, x))
         return last.input_of(returned) if last else returned

@@ -8,6 +8,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from saliency.methods.passes.network_call import call_network
 from saliency.methods.passes.scores import model_scores
 
 
@@ -134,7 +135,7 @@ def _traced(model: nn.Module, x: Tensor) -> Trace:
     ]
     try:
         with torch.no_grad():
-            scores = model_scores(model(x.clone()))
+            scores = model_scores(call_network(model, x))
     finally:
         for handle in handles:
             handle.remove()
@@ -186,7 +187,7 @@ def carries_all(model: nn.Module, layer: LayerOutput, x: Tensor) -> bool:
     other = x.roll(1, -1) * 0.5 + 0.25
     with torch.no_grad():
         with hooked(model, [layer.name], partial(_keep, kept)):
-            wanted = model_scores(model(x.clone()))
+            wanted = model_scores(call_network(model, x))
         count = 0
 
         def replace(_: str, output: Tensor) -> Tensor:
@@ -195,8 +196,8 @@ def carries_all(model: nn.Module, layer: LayerOutput, x: Tensor) -> bool:
             return kept[-1].clone() if count == layer.runs else output
 
         with hooked(model, [layer.name], replace):
-            found = model_scores(model(other.clone()))
-        difference = (model_scores(model(other.clone())) - wanted).abs().max()
+            found = model_scores(call_network(model, other))
+        difference = (model_scores(call_network(model, other)) - wanted).abs().max()
     return bool((found - wanted).abs().max() <= 1e-4 * difference)
 
 
@@ -227,7 +228,7 @@ def shares_with_gradient(model: nn.Module, names: Sequence[str], x: Tensor) -> d
         return output.clone()
 
     with hooked(model, names, keep), torch.enable_grad():
-        scores = model_scores(model(x.clone()))
+        scores = model_scores(call_network(model, x))
     weights = noise(scores, len(scores))
     zero = {name: torch.zeros_like(output) for name, output in found.items()}
     wanted = {name: output for name, output in found.items() if output.requires_grad}
@@ -258,5 +259,5 @@ def changes(model: nn.Module, layer: LayerOutput, inputs: Tensor) -> Tensor:
                     raise _Seen
 
             with hooked(model, [layer.name], keep), suppress(_Seen):
-                model(x.clone())
+                call_network(model, x)
     return torch.cat([output - outputs[0] for output in outputs[1:]])

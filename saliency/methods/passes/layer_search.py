@@ -10,6 +10,9 @@ from torch import Tensor, nn
 from saliency.methods.passes.layer_layout import LayoutFinder
 from saliency.methods.passes.layer_outputs import LayerOutput, carries_all, noise, shares_with_gradient
 from saliency.methods.passes.layout import CHANNELS_FIRST, Layout
+from saliency.methods.passes.network_call import call_network
+from saliency.methods.passes.no_gradient import no_gradient
+from saliency.methods.passes.scores import model_scores
 
 # Global pooling; what changes nothing; and what moves places.
 PASSED_OVER = (
@@ -80,8 +83,10 @@ class _Search:
                 "is zero (are its weights loaded?), or it does not use its input"
             )
         if found is None:
+            reason = no_gradient(self.model, lambda x: model_scores(call_network(self.model, x)), self.traced.x)
             raise ValueError(
-                f"no module of the model returns a feature map with more than one position for an input of shape "
+                reason
+                or f"no module of the model returns a feature map with more than one position for an input of shape "
                 f"{list(self.traced.x.shape[1:])}, on which the whole score rests: pass target_layer, or a larger input"
             )
         return self._without_last_norm(self._inside(found)).name

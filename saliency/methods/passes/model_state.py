@@ -1,9 +1,14 @@
-"""Leaving a model as it was."""
+"""Taking a model as it is given, and leaving it as it was."""
 
+import copy
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from itertools import chain
 
-from torch import nn
+import torch
+from torch import Tensor, nn
+
+from saliency.methods.passes.network_call import unwrapped
 
 
 @contextmanager
@@ -37,5 +42,65 @@ def unchanged(model: nn.Module) -> Iterator[None]:
     finally:
         for module, flag in training:
             module.training = flag
-        for parameter in trainable:
-            parameter.requires_grad_(True)
+        # Parameters that were made in inference mode can be set in no other.
+        with torch.inference_mode() if any(map(Tensor.is_inference, trainable)) else nullcontext():
+            for parameter in trainable:
+                parameter.requires_grad_(True)
+
+
+def differentiable(model: object) -> nn.Module:
+    """The network itself, of which gradients can be taken, out of what it was wrapped in.
+
+    Parameters
+    ----------
+    model
+        What was given as a network.
+
+    Raises
+    ------
+    TypeError
+        If it is no module.
+    ValueError
+        If it was built in inference mode, or is TorchScript as a whole.
+
+    Examples
+    --------
+    >>> with torch.inference_mode():
+    ...     network = nn.Linear(2, 2)
+    >>> differentiable(network)
+    Traceback (most recent call last):
+        ...
+    ValueError: the network was built under torch.inference_mode(), which forbids gradients: pass copy.deepcopy(network)
+    """
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"model is a {type(model).__name__}: pass a torch.nn.Module")
+    network = unwrapped(model)
+    if isinstance(network, torch.jit.ScriptModule):
+        raise ValueError(
+            "the network is TorchScript, in which neither layers nor ReLUs can be watched: build it from its Python "
+            "class and load the state_dict"
+        )
+    if is_built_in_inference_mode(network):
+        raise ValueError(
+            "the network was built under torch.inference_mode(), which forbids gradients: pass copy.deepcopy(network)"
+        )
+    return network
+
+
+def made_differentiable(model: nn.Module) -> nn.Module:
+    """The network itself, out of what it was wrapped in, as a copy where it was built in inference mode.
+
+    Examples
+    --------
+    >>> with torch.inference_mode():
+    ...     network = nn.Linear(2, 2)
+    >>> differentiable(made_differentiable(network))
+    Linear(in_features=2, out_features=2, bias=True)
+    """
+    network = unwrapped(model)
+    return copy.deepcopy(network) if is_built_in_inference_mode(network) else network
+
+
+def is_built_in_inference_mode(network: nn.Module) -> bool:
+    """Whether parameters or buffers are tensors of inference mode; ``copy.deepcopy`` makes usual ones of them."""
+    return any(values.is_inference() for values in chain(network.parameters(), network.buffers()))

@@ -19,14 +19,16 @@ def spatial_ndim(model: nn.Module, mode: str | None = None) -> int:
     Parameters
     ----------
     model
-        A network; its first convolution decides.
+        A network. Where `mode` is None, its first convolution decides; those along one axis, which are found in
+        attention, do not count.
     mode
-        "2D" or "3D" to check, or None.
+        "2D" or "3D": ``input.mode`` of a config.
 
     Raises
     ------
     ValueError
-        If `mode` contradicts the model, or is None where the model has no convolution.
+        If the model's convolutions are all of another dimension than `mode`, or `mode` is None where the model has no
+        convolution module.
 
     Examples
     --------
@@ -35,20 +37,22 @@ def spatial_ndim(model: nn.Module, mode: str | None = None) -> int:
     """
     if mode not in (None, "2D", "3D"):
         raise ValueError(f"mode is {mode!r}: pass '2D', '3D', or None to read it off the model")
-    wanted = None if mode is None else int(mode[0])
-    first = next((module for module in model.modules() if isinstance(module, Convolution)), None)
-    if first is None:
-        if wanted is None:
-            raise ValueError("the model has no convolution module: pass mode='2D' or mode='3D'")
-        return wanted
-    found = len(first.kernel_size)
-    if found == 1:
-        raise ValueError(f"the model's first convolution is a {type(first).__name__}: only 2D and 3D networks work")
-    if wanted not in (None, found):
+    convolutions = [module for module in model.modules() if isinstance(module, Convolution)]
+    found = [module for module in convolutions if len(module.kernel_size) > 1]
+    if mode is None:
+        if not found:
+            kinds = f" but {type(convolutions[0]).__name__}: only 2D and 3D networks work" if convolutions else ""
+            raise ValueError(f"the model has no convolution module{kinds}: pass mode='2D' or mode='3D'")
+        return len(found[0].kernel_size)
+    wanted = int(mode[0])
+    if found and all(len(module.kernel_size) != wanted for module in found):
+        kind, other = type(found[0]).__name__, len(found[0].kernel_size)
+        slices = "; networks that work on the slices of a volume (2.5D) cannot be explained yet" if other == 2 else ""
         raise ValueError(
-            f"mode is '{mode}', but the model's first convolution is a {type(first).__name__}: pass mode='{found}D'"
+            f"mode is '{mode}', but the model's first convolution is a {kind}: pass mode='{other}D' (input.mode: "
+            f"{other}D){slices}"
         )
-    return found
+    return wanted
 
 
 def find_sections(model: nn.Module, section_names: Sequence[str] | None = None) -> tuple[str, str] | None:
