@@ -8,7 +8,7 @@ from torch.autograd.graph import Node
 
 from saliency.methods.passes.graph import recorded_nodes
 from saliency.methods.passes.layer_outputs import map_of, with_map
-from saliency.methods.passes.target_layer import TargetLayer
+from saliency.methods.passes.target_layer import TargetLayer, not_run
 
 
 class FeatureMap:
@@ -92,13 +92,8 @@ class FeatureMap:
 
     @property
     def _recorded(self) -> Tensor:
-        if self._output is None and isinstance(self._layer, torch.jit.ScriptModule):
-            raise ValueError(
-                f"target layer '{self.name}' is TorchScript, which runs it unseen: build the network from its Python "
-                "class and load the state_dict"
-            )
         if self._output is None:
-            raise ValueError(f"target layer '{self.name}' did not run in the forward pass: pass another target_layer")
+            raise ValueError(not_run(self.name, self._layer))
         return self._output
 
     def gradient(self, score: Tensor, keep_graph: bool) -> Tensor:

@@ -7,6 +7,7 @@ from math import prod
 
 from torch import Tensor, nn
 
+from saliency.methods.passes.caller_warning import warn_caller
 from saliency.methods.passes.layer_layout import LayoutFinder
 from saliency.methods.passes.layer_outputs import LayerOutput, carries_all, noise, shares_with_gradient
 from saliency.methods.passes.layout import CHANNELS_FIRST, Layout
@@ -142,16 +143,27 @@ class _Search:
                 raise ValueError(self.finder.unknown(unknown))
             before_attention = layout.axes != CHANNELS_FIRST and self._normalises(output) and output.source
             if before_attention or carries_all(self.model, output, noise(self.traced.x, len(self.traced.x))):
-                if partial and 2 * number < len(self.candidates):
-                    raise ValueError(
-                        f"layer '{partial[0].name}' does not carry the whole score, and the last one that does, "
-                        f"'{output.name}', comes early: set target_layer to the layer that should be explained"
-                    )
-                return output
+                return self._late(output, number, partial[0]) if partial else output
             partial.append(output)
         if unknown is not None:
             raise ValueError(self.finder.unknown(unknown))
         return None
+
+    def _late(self, output: LayerOutput, number: int, partial: LayerOutput) -> LayerOutput:
+        """A layer that carries the whole score, or the last one that carries a part of it where that one comes early.
+
+        Beside such a layer, the score rests on a skip connection, which no module makes, or on another branch.
+        """
+        if 2 * number >= len(self.candidates):
+            return output
+        text = (
+            f"layer '{partial.name}' does not carry the whole score, and the last one that does, '{output.name}', "
+            "comes early"
+        )
+        if len(partial.shape) == 3:
+            raise ValueError(f"{text}: set target_layer to the layer that should be explained")
+        warn_caller(f"{text}: '{partial.name}' is explained; set target_layer to be sure")
+        return partial
 
     def _reached(self, number: int, layout: Layout) -> bool:
         """Whether the score depends on a layer: on tokens nearly everywhere, not on the class token alone."""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
+import torch
 from torch import Tensor, nn
 
 from saliency.methods.passes.layer_layout import LayoutFinder
@@ -167,12 +168,22 @@ def find_target_layer(
     output = finder.traced[name]
     if output is None:
         kind = finder.traced.others.get(name)
-        what = f"returns a {kind}, not one tensor" if kind else "did not run in the forward pass"
-        raise ValueError(f"target layer '{name}' {what}: pass another target_layer")
+        unfit = f"target layer '{name}' returns a {kind}, not a tensor: pass another target_layer"
+        raise ValueError(unfit if kind else not_run(name, modules[name]))
     layout = finder.layout(output)
     if layout is None or not (tokens or finder.confirms(output, layout)):
         raise ValueError(finder.unknown(output))
     return TargetLayer(name, modules[name], layout)
+
+
+def not_run(name: str, layer: nn.Module) -> str:
+    """Why a layer gave nothing in a forward pass, in one line."""
+    if isinstance(layer, torch.jit.ScriptModule):
+        return (
+            f"target layer '{name}' is TorchScript, which runs it unseen: build the network from its Python class and "
+            "load the state_dict"
+        )
+    return f"target layer '{name}' did not run in the forward pass: pass another target_layer"
 
 
 def _is_map(finder: LayoutFinder, name: str) -> bool:
