@@ -13,7 +13,7 @@ from typing import Any
 
 from saliency.experiment.arrays import stored_array
 from saliency.experiment.checks import checks
-from saliency.experiment.config import file_columns, input_config
+from saliency.experiment.config import Config, file_columns, input_config
 from saliency.experiment.plan import Plan
 from saliency.experiment.report_size import report_side
 from saliency.experiment.selection import Selection
@@ -203,13 +203,18 @@ class Digests:
         keys = ["factory", "kwargs", "ignore_lastlayer"] + (["target_layer", "section_names"] if layer else [])
         return digest(
             step("inspect_model").version,
-            {key: settings[key] for key in keys},
+            {key: settings[key] for key in keys} | self._output(model),
             self.sources.fingerprint(resolve(weights, self.plan.root)) if weights else None,
             self._train(model) if settings["train"] else None,
             weights,
             input_config(self.config, model),
             self.config["precision"],
         )
+
+    def _output(self, model: str) -> Config:
+        """Which output of the network is read, where it is not the only one."""
+        output = self.config["models"][model]["output"]
+        return {} if output is None else {"output": output}
 
     def _train(self, model: str) -> str:
         settings, plan = self.config["models"][model], self.plan
@@ -222,7 +227,7 @@ class Digests:
         normalisation = {key: input_config(self.config, model)[key] for key in ("mean", "std")}
         return digest(
             step("train").version,
-            {"factory": settings["factory"], "kwargs": settings["kwargs"], "train": training},
+            {"factory": settings["factory"], "kwargs": settings["kwargs"], "train": training, **self._output(model)},
             [self._of_shard("prepare", model, shard, None) for shard in shards],
             rows[["id", "label", settings["train"]["split"]]].to_dict("list"),
             normalisation,

@@ -46,7 +46,7 @@ class Method(ABC):
     Parameters
     ----------
     model
-        A network; any architecture. Its output is ``[n, classes]`` or ``[n]``, of dense models
+        A network; any architecture. Its scores are ``[n, classes]`` or ``[n]``, of dense models
         ``[n, classes, *spatial]``.
     target_layer
         Where the feature map is taken, for methods that need one: an index into the convolutional section, a dotted
@@ -56,6 +56,8 @@ class Method(ABC):
         Names of the convolutional and of the fully connected section; None detects them where there are two.
     mode
         "2D", "3D", or None to read it off the model's first convolution.
+    output
+        Which of the model's outputs are its scores, where it returns several: an index, a key, or an attribute's name.
     settings
         Of the method, by name; those that are left out have their defaults.
 
@@ -107,12 +109,14 @@ class Method(ABC):
         target_layer: int | str | nn.Module | None = None,
         section_names: Sequence[str] | None = None,
         mode: str | None = None,
+        output: int | str | None = None,
         **settings: Any,
     ) -> None:
         from saliency.methods.passes.explainer import Explainer
+        from saliency.methods.passes.score_reader import ScoreReader
 
-        wanted = {self.name: settings}
-        self.explainer = Explainer(model, [type(self)], target_layer, section_names, mode, wanted)
+        wanted, reader = {self.name: settings}, ScoreReader(output)
+        self.explainer = Explainer(model, [type(self)], target_layer, section_names, mode, wanted, reader)
 
     @classmethod
     def map_of(cls, given: Given, settings: Mapping[str, Any]) -> Tensor:

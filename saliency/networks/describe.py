@@ -66,9 +66,10 @@ def describe_network(config: Config, model: str, network: nn.Module, x: Tensor) 
         and ``dense``: whether there is a score for each pixel or voxel.
     """
     from saliency.methods.passes.forward_pass import predict
+    from saliency.networks.runner import Runner
 
     settings = config["models"][model]
-    output = predict(network, x, settings["ignore_lastlayer"])
+    output = predict(network, x, settings["ignore_lastlayer"], Runner(config, model).reader)
     if config["region"] == "mask" and output.shape[2:] != x.shape[2:]:
         raise DataError(
             f"models.{model}: region: mask needs one score per pixel or voxel of the input {list(x.shape)}, but the "

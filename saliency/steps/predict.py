@@ -56,7 +56,7 @@ def predict_shard(shard: Shard) -> None:
     arrays: dict[str, np.ndarray] = {}
 
     def predict_batch(rows: slice, batch: Tensor, region: Tensor | None) -> None:
-        scores = class_scores(predict(network, batch, runner.ignore_lastlayer), region)
+        scores = class_scores(predict(network, batch, runner.ignore_lastlayer, runner.reader), region)
         shard.put(arrays, "logits", rows, checked_logits(shard, scores, ok, rows))
 
     what, many = "predict", len(shard.plan.shards) > 1

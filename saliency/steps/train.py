@@ -19,7 +19,7 @@ from saliency.exceptions import DataError
 from saliency.experiment.config import Config, input_config
 from saliency.experiment.plan import Plan
 from saliency.files.atomic_files import write_atomically
-from saliency.methods.passes.scores import model_scores
+from saliency.methods.passes.model_output import model_scores
 from saliency.networks.device import keep_freed_memory
 from saliency.networks.freeze import freeze_modules
 from saliency.networks.load import load_model, load_pretrained
@@ -42,6 +42,7 @@ def train(
     learning_rate: float,
     seed: int,
     freeze: Sequence[str] = (),
+    output: int | str | None = None,
 ) -> pd.DataFrame:
     """Fit a network to the samples of the split "train" with Adam, minimising the cross entropy.
 
@@ -63,6 +64,8 @@ def train(
         Decides the order of the samples; equal seeds give equal weights on one machine.
     freeze
         Names of modules that stay as they are, batch normalisation included, see `saliency.networks.freeze`.
+    output
+        Which of the network's outputs are its scores, as in `saliency.methods.passes.model_output.model_scores`.
 
     Returns
     -------
@@ -96,7 +99,7 @@ def train(
                 module.eval()
             total = 0.0
             for batch in torch.randperm(len(x)).split(batch_size):
-                scores = model_scores(network(x[batch]))
+                scores = model_scores(network(x[batch]), len(batch), output)
                 if scores.ndim > 2 or int(y.max()) >= scores.shape[1]:
                     raise DataError(f"labels up to {int(y.max())} do not fit an output of shape {list(scores.shape)}")
                 loss = functional.cross_entropy(scores, y[batch])
@@ -108,7 +111,7 @@ def train(
                 raise DataError(f"the loss of epoch {epoch} is not finite: set a smaller train.learning_rate")
             network.eval()
             accuracy = {
-                f"accuracy_{name}": _accuracy(network, inputs[rows], labels[rows], batch_size)
+                f"accuracy_{name}": _accuracy(network, inputs[rows], labels[rows], batch_size, output)
                 for name, rows in groups.items()
             }
             history.append({"epoch": epoch, "loss": total / len(x)} | accuracy)
@@ -117,9 +120,10 @@ def train(
     return pd.DataFrame(history)
 
 
-def _accuracy(network: nn.Module, inputs: Tensor, labels: Tensor, batch_size: int) -> float:
+def _accuracy(network: nn.Module, inputs: Tensor, labels: Tensor, batch_size: int, output: int | str | None) -> float:
     with torch.no_grad():
-        predicted = torch.cat([model_scores(network(batch)).argmax(1) for batch in inputs.split(batch_size)])
+        scores = [model_scores(network(batch), len(batch), output) for batch in inputs.split(batch_size)]
+        predicted = torch.cat(scores).argmax(1)
     return float((predicted == labels).float().mean())
 
 
@@ -176,6 +180,7 @@ def train_model(config: Config, model: str, inputs: Sequence[str | Path], weight
         torch.from_numpy(normalised(samples[usable], normalisation["mean"], normalisation["std"])),
         torch.from_numpy(labels[usable]),
         splits[usable].tolist(),
+        output=settings["output"],
         **training,
     )
     write_atomically(history, table.to_csv(index=False, float_format="%.6f").encode())

@@ -216,14 +216,44 @@ def test_output_of_one_score_per_sample():
     assert torch.equal(maps, GuidedBackprop(SkipFromReluInput())(x, 0)[1])
 
 
-@pytest.mark.parametrize("wrap", [lambda y: (y, y + 1), lambda y: {"logits": y}, lambda y: {"out": y}])
-def test_output_in_a_container(wrap):
+@pytest.mark.parametrize(
+    ("wrap", "output"),
+    [
+        (lambda y: (y, None), None),
+        (lambda y: {"logits": y, "aux": y + 1}, None),
+        (lambda y: (y.detach().repeat(1, 3), y), 1),
+    ],
+)
+def test_output_in_a_container(wrap, output):
     class Wrapped(SkipFromReluInput):
         def forward(self, x):
             return wrap(super().forward(x))
 
     x = torch.randn(2, 3, 8, 8)
-    assert torch.equal(GradCAM(Wrapped())(x, 1)[1], GradCAM(SkipFromReluInput())(x, 1)[1])
+    for method in METHODS:
+        expected_output, expected = method(SkipFromReluInput())(x, 1)
+        found_output, found = method(Wrapped(), output=output)(x, 1)
+        assert torch.equal(found, expected)
+        assert torch.equal(found_output, expected_output)
+
+
+@pytest.mark.parametrize("ignore_lastlayer", [False, True])
+def test_one_position_is_a_classification(ignore_lastlayer):
+    """[n, classes, 1, 1] is what it is after nn.Flatten: scores, predicted classes and maps."""
+    body = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 5, 1), nn.AdaptiveAvgPool2d(1))
+    convolutional, flat = (
+        nn.Sequential(*body, nn.LogSoftmax(1)),
+        nn.Sequential(*body, nn.LogSoftmax(1), nn.Flatten()),
+    )
+    x = torch.randn(4, 3, 8, 8)
+    for method in METHODS:
+        for target in (None, [3, 0, 1, 2]):
+            output, maps = method(convolutional)(x, target, ignore_lastlayer)
+            expected_output, expected = method(flat)(x, target, ignore_lastlayer)
+            assert output.shape == (4, 5)
+            assert torch.equal(output, expected_output)
+            assert torch.equal(maps, expected)
+            assert maps.abs().sum() > 0
 
 
 @pytest.mark.parametrize(

@@ -108,7 +108,8 @@ class Predictions:
 
         def work(rows: slice, batch: torch.Tensor, _: torch.Tensor | None) -> None:
             # A batch for which memory does not suffice begins again.
-            found[rows.start :] = predict(runner.network, batch, runner.ignore_lastlayer).float().cpu().numpy()
+            scores = predict(runner.network, batch, runner.ignore_lastlayer, runner.reader)
+            found[rows.start :] = scores.float().cpu().numpy()
 
         runner.for_each_batch(self.samples.check, pictures, None, work, lambda _: None)
         self.evaluations += len(pictures)

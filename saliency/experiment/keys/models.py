@@ -105,6 +105,15 @@ MODEL_KEYS = (
     ),
     Key("ignore_lastlayer", "Take scores before the last softmax or sigmoid.", False, BOOLEAN),
     Key(
+        "output",
+        "Which of the network's outputs are the scores, where it returns several: an index (`1`), a key or an "
+        "attribute (`logits`), with dots for what lies deeper (`heads.0`). `null` takes the only tensor, or what is "
+        "called `logits` or `out`.",
+        None,
+        {"type": ["string", "integer", "null"]},
+        "an index, a key or the name of an attribute such as logits, or null",
+    ),
+    Key(
         "outputs",
         "What the scores are. It matters for the `probability` column only.",
         "logits",

@@ -1,7 +1,7 @@
 """Several methods on one model: the input is checked, the model runs once, and stays as it was."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
@@ -12,7 +12,8 @@ from saliency.methods.passes.feature_map import FeatureMap
 from saliency.methods.passes.forward_pass import ForwardPass, Given
 from saliency.methods.passes.guided_relu import guided_relu
 from saliency.methods.passes.model_state import unchanged
-from saliency.methods.passes.scores import LastActivation, class_scores, model_scores
+from saliency.methods.passes.score_reader import ONLY_SCORES, ScoreReader
+from saliency.methods.passes.scores import class_scores
 from saliency.methods.passes.target_layer import find_sections, find_target_layer, spatial_ndim
 from saliency.methods.registered import method, with_parts
 
@@ -23,7 +24,7 @@ class Explainer:
     Parameters
     ----------
     model
-        A network; any architecture. Its output is ``[n, classes]`` or ``[n]``, of dense models
+        A network; any architecture. Its scores are ``[n, classes]`` or ``[n]``, of dense models
         ``[n, classes, *spatial]``.
     methods
         Those whose maps are wanted; the methods that they are made from come along.
@@ -31,11 +32,13 @@ class Explainer:
         As in `saliency.methods.method.Method`.
     settings
         By method, those of its settings that are not the defaults.
+    reader
+        Reads the scores off what the model returns.
 
     Attributes
     ----------
-    model
-        The network.
+    model, reader
+        The network, and what reads its scores.
     methods
         All methods whose maps are made, parts first.
     ndim
@@ -52,8 +55,9 @@ class Explainer:
         section_names: Sequence[str] | None = None,
         mode: str | None = None,
         settings: Mapping[str, Mapping[str, Any]] | None = None,
+        reader: ScoreReader = ONLY_SCORES,
     ) -> None:
-        self.model = model
+        self.model, self.reader = model, reader
         self.methods = _all_methods(methods)
         self.ndim = spatial_ndim(model, mode)
         self.sections = find_sections(model, section_names)
@@ -72,7 +76,8 @@ class Explainer:
         """Name and module of the target layer; found on first use, with one pass of the batch's first sample."""
         if self._found_layer is None:
             with unchanged(self.model):
-                self._found_layer = find_target_layer(self.model, self._wanted_layer, self.sections, x[:1])
+                output = self.reader.output
+                self._found_layer = find_target_layer(self.model, self._wanted_layer, self.sections, x[:1], output)
         return self._found_layer
 
     def as_batch(self, x: Tensor) -> tuple[Tensor, bool]:
@@ -101,10 +106,7 @@ class Explainer:
         with torch.inference_mode(False), unchanged(self.model), torch.enable_grad():
             leaf = x.clone() if x.is_inference() else x.detach()
             with self._recording(leaf) as read:
-                with LastActivation() if ignore_lastlayer else nullcontext() as last:
-                    # The model gets a copy: it may write into its input, which is the caller's and a leaf.
-                    returned = model_scores(self.model(leaf.clone()))
-                output = last.input_of(returned) if last else returned
+                output = self.reader.read(self.model, leaf, ignore_lastlayer)
                 scores = class_scores(output, region)
                 yield ForwardPass(output.detach(), scores.detach(), self.methods, self.settings, scores, read)
 

@@ -1,7 +1,6 @@
 """One forward pass of an untouched model, from which maps are read."""
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +9,7 @@ from torch import Tensor, nn
 
 from saliency.methods.method import Method
 from saliency.methods.passes.model_state import unchanged
-from saliency.methods.passes.scores import LastActivation, model_scores
+from saliency.methods.passes.score_reader import ONLY_SCORES, ScoreReader
 
 
 @dataclass(frozen=True)
@@ -108,8 +107,8 @@ def combined(
     return found
 
 
-def predict(model: nn.Module, x: Tensor, ignore_lastlayer: bool = False) -> Tensor:
-    """What the model returns for the batch `x`, without any graph; equal to the output of the methods.
+def predict(model: nn.Module, x: Tensor, ignore_lastlayer: bool = False, reader: ScoreReader = ONLY_SCORES) -> Tensor:
+    """Scores of the model for the batch `x`, without any graph; equal to the output of the methods.
 
     ``[n, classes]``, or ``[n, classes, *spatial]`` of a dense model.
 
@@ -120,6 +119,4 @@ def predict(model: nn.Module, x: Tensor, ignore_lastlayer: bool = False) -> Tens
     (4, 1)
     """
     with unchanged(model), torch.no_grad():
-        with LastActivation() if ignore_lastlayer else nullcontext() as last:
-            returned = model_scores(model(x.clone()))
-        return last.input_of(returned) if last else returned
+        return reader.read(model, x, ignore_lastlayer)

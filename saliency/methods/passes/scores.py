@@ -1,6 +1,6 @@
 """What is differentiated: the score of one class per sample."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -8,49 +8,6 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from saliency.methods.scores import ranked_classes
-
-
-def model_scores(output: object) -> Tensor:
-    """Find the scores in what a model returned.
-
-    Parameters
-    ----------
-    output
-        A tensor ``[n, classes]``, ``[n]`` for one score per sample, or ``[n, classes, *spatial]`` for one score per
-        pixel or voxel; or a tuple whose first entry is that tensor (auxiliary outputs follow), or a mapping with the
-        key ``logits`` or ``out``.
-
-    Returns
-    -------
-    Tensor
-        ``[n, classes]`` or ``[n, classes, *spatial]``.
-
-    Raises
-    ------
-    ValueError
-        If there is no such tensor.
-
-    Examples
-    --------
-    >>> model_scores({"logits": torch.zeros(4, 10)}).shape
-    torch.Size([4, 10])
-    """
-    if isinstance(output, Mapping):
-        output = next((output[key] for key in ("logits", "out") if key in output), output)
-    elif isinstance(output, tuple | list) and output:
-        output = output[0]
-    if not isinstance(output, Tensor):
-        raise ValueError(
-            f"the model returned a {type(output).__name__}: wrap it so that it returns one tensor [n, classes]"
-        )
-    if output.ndim == 1:
-        output = output.unsqueeze(1)
-    if output.ndim not in (2, 4, 5):
-        raise ValueError(
-            f"the model returned a tensor of shape {list(output.shape)}: wrap it so that it returns [n, classes], or "
-            "[n, classes, *spatial]"
-        )
-    return output
 
 
 def class_scores(scores: Tensor, region: Tensor | None = None) -> Tensor:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from saliency.methods.passes.scores import model_scores
+from saliency.methods.passes.model_output import model_scores
 
 Convolution = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 AdaptivePooling = (nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d, nn.AdaptiveMaxPool2d, nn.AdaptiveMaxPool3d)
@@ -99,6 +99,7 @@ def find_target_layer(
     target_layer: int | str | nn.Module | None,
     sections: tuple[str, str] | None,
     example: Tensor,
+    output: int | str | None = None,
 ) -> tuple[str, nn.Module]:
     """Find the layer whose output Grad-CAM weighs.
 
@@ -113,6 +114,8 @@ def find_target_layer(
         What `find_sections` returned.
     example
         ``[1, c, *spatial]``: run through the model once where the layer has to be searched for.
+    output
+        Which of the model's outputs are its scores, as in `saliency.methods.passes.model_output.model_scores`.
 
     Returns
     -------
@@ -134,13 +137,13 @@ def find_target_layer(
             known = ", ".join(name for name, _ in model.named_children())
             raise ValueError(f"target_layer: the model has no module '{name}'; its children are: {known}")
     elif target_layer is None and sections is None:
-        name = last_feature_map(model, example)
+        name = last_feature_map(model, example, output)
     else:
         name = _layer_of_section(modules, sections, -1 if target_layer is None else target_layer)
     return name, modules[name]
 
 
-def last_feature_map(model: nn.Module, example: Tensor) -> str:
+def last_feature_map(model: nn.Module, example: Tensor, output: int | str | None = None) -> str:
     """Name of the layer that makes the last feature map before global pooling.
 
     One forward pass is traced. Of all modules that return more than one spatial position, the last to finish counts;
@@ -156,6 +159,8 @@ def last_feature_map(model: nn.Module, example: Tensor) -> str:
         The network, in the state in which it will run.
     example
         ``[1, c, *spatial]``.
+    output
+        As of `find_target_layer`.
 
     Raises
     ------
@@ -183,13 +188,13 @@ def last_feature_map(model: nn.Module, example: Tensor) -> str:
     ]
     try:
         with torch.no_grad():
-            output = model(example.clone())
+            returned = model(example.clone())
     finally:
         for hook in hooks:
             hook.remove()
 
     named = [name for name in positions if runs[name] == 1 and not isinstance(modules[name], AdaptivePooling)]
-    if named and model_scores(output).ndim == example.ndim:
+    if named and model_scores(returned, len(example), output).ndim == example.ndim:
         smallest = min(positions[name] for name in named)
         named = [name for name in named if positions[name] == smallest]
     if not named:
