@@ -203,7 +203,7 @@ class Digests:
         keys = ["factory", "kwargs", "ignore_lastlayer"] + (["target_layer", "section_names"] if layer else [])
         return digest(
             step("inspect_model").version,
-            {key: settings[key] for key in keys} | self._output(model),
+            {key: settings[key] for key in keys} | self._reading(model),
             self.sources.fingerprint(resolve(weights, self.plan.root)) if weights else None,
             self._train(model) if settings["train"] else None,
             weights,
@@ -211,10 +211,10 @@ class Digests:
             self.config["precision"],
         )
 
-    def _output(self, model: str) -> Config:
-        """Which output of the network is read, where it is not the only one."""
-        output = self.config["models"][model]["output"]
-        return {} if output is None else {"output": output}
+    def _reading(self, model: str) -> Config:
+        """How scores are read, where a network returns something else than its logits."""
+        settings, plain = self.config["models"][model], {"output": None, "outputs": "logits"}
+        return {key: settings[key] for key, value in plain.items() if settings[key] != value}
 
     def _train(self, model: str) -> str:
         settings, plan = self.config["models"][model], self.plan
@@ -227,7 +227,7 @@ class Digests:
         normalisation = {key: input_config(self.config, model)[key] for key in ("mean", "std")}
         return digest(
             step("train").version,
-            {"factory": settings["factory"], "kwargs": settings["kwargs"], "train": training, **self._output(model)},
+            {"factory": settings["factory"], "kwargs": settings["kwargs"], "train": training, **self._reading(model)},
             [self._of_shard("prepare", model, shard, None) for shard in shards],
             rows[["id", "label", settings["train"]["split"]]].to_dict("list"),
             normalisation,

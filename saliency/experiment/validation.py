@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from saliency.experiment.config import Config, file_columns, input_config, read_class_names, results_folder
+from saliency.experiment.outputs import output_problems
 from saliency.experiment.schema import config_validator, error_lines, input_validator
 from saliency.files.one_line import one_line
 from saliency.files.paths import find_package, is_file, made_by_rule, resolve
@@ -47,6 +48,7 @@ def complete_config(config: Config, check: bool = True, name: str = "config") ->
     broken = {str(error.path[0]) for error in errors if error.path}
     known = {key: value for key, value in config.items() if key not in broken}
     problems += _training_problems(known)
+    problems += output_problems(known)
     if known.get("precision") == "float64" and known.get("reduced_precision"):
         problems.append("reduced_precision: has no effect on precision float64: leave one of them out")
     input_problems = _input_problems(known)

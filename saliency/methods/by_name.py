@@ -19,6 +19,7 @@ def saliency(
     section_names: Sequence[str] | None = None,
     mode: str | None = None,
     output: int | str | None = None,
+    outputs: str = "logits",
     **settings: Any,
 ) -> Method:
     """Build a method by its name.
@@ -31,7 +32,7 @@ def saliency(
         "GradCAM", "GuidedBackprop" or "GuidedGradCAM".
     target_layer
         For methods that use one, see `saliency.methods.method.Method`.
-    section_names, mode, output, settings
+    section_names, mode, output, outputs, settings
         See there.
 
     Raises
@@ -52,7 +53,7 @@ def saliency(
         raise ValueError(f"method is {method!r}: pass one of {', '.join(map(repr, known))}")
     kind = known[method]
     if uses_target_layer([kind]):
-        return kind(model, target_layer, section_names, mode, output, **settings)
+        return kind(model, target_layer, section_names, mode, output, outputs, **settings)
     if target_layer is not None:
         raise ValueError(f"target_layer: {kind.title} has none, leave it out")
-    return kind(model, section_names=section_names, mode=mode, output=output, **settings)
+    return kind(model, section_names=section_names, mode=mode, output=output, outputs=outputs, **settings)

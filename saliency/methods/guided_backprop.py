@@ -30,7 +30,7 @@ class GuidedBackprop(Method):
         Accepted for uniformity; guided backpropagation does not need them.
     mode
         "2D", "3D", or None to read it off the model.
-    output
+    output, outputs
         As in `Method`.
 
     Examples
@@ -59,8 +59,9 @@ class GuidedBackprop(Method):
         section_names: Sequence[str] | None = None,
         mode: str | None = None,
         output: int | str | None = None,
+        outputs: str = "logits",
     ) -> None:
-        super().__init__(model, None, section_names, mode, output)
+        super().__init__(model, None, section_names, mode, output, outputs)
 
     @classmethod
     def map_of(cls, given: Given, settings: Mapping[str, Any]) -> Tensor:

@@ -58,6 +58,9 @@ class Method(ABC):
         "2D", "3D", or None to read it off the model's first convolution.
     output
         Which of the model's outputs are its scores, where it returns several: an index, a key, or an attribute's name.
+    outputs
+        What the scores are: "logits" or "probabilities". One score per sample is two classes: of a logit s, class 1 has
+        s and class 0 has -s; of a probability p, class 1 has p and class 0 has 1 - p.
     settings
         Of the method, by name; those that are left out have their defaults.
 
@@ -110,12 +113,13 @@ class Method(ABC):
         section_names: Sequence[str] | None = None,
         mode: str | None = None,
         output: int | str | None = None,
+        outputs: str = "logits",
         **settings: Any,
     ) -> None:
         from saliency.methods.passes.explainer import Explainer
         from saliency.methods.passes.score_reader import ScoreReader
 
-        wanted, reader = {self.name: settings}, ScoreReader(output)
+        wanted, reader = {self.name: settings}, ScoreReader(output, outputs)
         self.explainer = Explainer(model, [type(self)], target_layer, section_names, mode, wanted, reader)
 
     @classmethod
@@ -210,6 +214,7 @@ class Method(ABC):
         -------
         model_output
             ``[n, classes]`` (``[classes]`` for one sample): the scores, before the last activation if it is ignored.
+            ``[n, 1]`` where the model has one score per sample.
             Dense models give ``[n, classes, *spatial]``.
         map
             The raw map; of x's spatial size, unbatched when `x` was.

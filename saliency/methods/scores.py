@@ -2,6 +2,11 @@
 
 import numpy as np
 
+# One logit s per sample: class 1 has the score s, class 0 has -s. Its probability is that of a logistic regression.
+ONE_LOGIT = "one_logit"
+# Each class has a probability of its own, the logistic function of its score.
+LOGISTIC = frozenset({ONE_LOGIT})
+
 
 def probabilities(scores: np.ndarray, outputs: str) -> np.ndarray:
     """Turn scores into probabilities.
@@ -11,8 +16,8 @@ def probabilities(scores: np.ndarray, outputs: str) -> np.ndarray:
     scores
         ``(n, classes)``.
     outputs
-        "logits" (softmax; the logistic function where there is one class), "probabilities" (as they are), or "sums"
-        over the regions of a dense model, which have no probability.
+        "logits" (softmax), "one_logit" (the logistic function of each, which adds up to 1 for scores -s and s),
+        "probabilities" (as they are), or "sums" over the regions of a dense model, which have no probability.
 
     Returns
     -------
@@ -23,8 +28,8 @@ def probabilities(scores: np.ndarray, outputs: str) -> np.ndarray:
     --------
     >>> probabilities(np.array([[0.0, np.log(3)]]), "logits").round(2)
     array([[0.25, 0.75]])
-    >>> probabilities(np.array([[0.0]]), "logits")
-    array([[0.5]])
+    >>> probabilities(np.array([[-np.log(3), np.log(3)]]), "one_logit").round(2)
+    array([[0.25, 0.75]])
     """
     if outputs == "sums":
         return np.full(scores.shape, np.nan)
@@ -33,7 +38,7 @@ def probabilities(scores: np.ndarray, outputs: str) -> np.ndarray:
     scores = scores.astype(np.float64)
     # Failed samples are NaN and stay so; NumPy would warn of them.
     with np.errstate(invalid="ignore"):
-        if scores.shape[1] == 1:
+        if outputs in LOGISTIC:
             return np.exp(-np.logaddexp(0, -scores))
         shifted = np.exp(scores - scores.max(axis=1, keepdims=True))
         return shifted / shifted.sum(axis=1, keepdims=True)

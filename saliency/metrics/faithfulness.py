@@ -138,13 +138,13 @@ def curves(
     """
     import torch
 
-    from saliency.methods.passes.forward_pass import predict
+    from saliency.methods.passes.model_state import unchanged
     from saliency.methods.passes.score_reader import ScoreReader
 
     if not np.isfinite(ranking).all():
         raise ValueError("ranking has values that are not finite: leave out the samples without a map")
     samples, pixels = len(x), ranking[0].size
-    reader = ScoreReader(output)
+    reader = ScoreReader(output, outputs)
     device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
     image, substitute = (torch.from_numpy(values).to(device) for values in (x, baseline))
     position = torch.from_numpy(positions(ranking, seed)).view(samples, 1, *ranking.shape[1:]).to(device)
@@ -160,10 +160,11 @@ def curves(
         )
         from_image = (position[sample] < count) == inserted
         changed = torch.where(from_image, image[sample], substitute[sample])
-        scores = predict(model, changed, ignore_lastlayer, reader)
-        if scores.ndim > 2:
+        with unchanged(model), torch.no_grad():
+            returned = reader.returned(model, changed, ignore_lastlayer)
+        if returned.ndim > 2:
             raise ValueError("the model has a score for each pixel or voxel, which is no probability of a class")
-        shares = probabilities(scores.cpu().numpy(), outputs)
+        shares = probabilities(reader.classes(returned).cpu().numpy(), reader.kind(returned))
         found[curve, sample, step] = shares[np.arange(len(shares)), classes[sample]]
     deletion, insertion = found
     insertion[:, 0], insertion[:, -1] = deletion[:, -1], deletion[:, 0]

@@ -63,13 +63,16 @@ def describe_network(config: Config, model: str, network: nn.Module, x: Tensor) 
     -------
     dict
         ``factory``, ``weights``, ``weights_sha256``, ``parameters`` (their number), ``input_shape``, ``classes``,
-        and ``dense``: whether there is a score for each pixel or voxel.
+        ``dense``: whether there is a score for each pixel or voxel, and ``outputs``: what the scores are, as
+        `saliency.methods.scores.probabilities` calls it.
     """
-    from saliency.methods.passes.forward_pass import predict
+    from saliency.networks.outputs import checked_scores
     from saliency.networks.runner import Runner
 
     settings = config["models"][model]
-    output = predict(network, x, settings["ignore_lastlayer"], Runner(config, model).reader)
+    reader = Runner(config, model).reader
+    returned = checked_scores(f"models.{model}", network, x, reader, settings["ignore_lastlayer"])
+    output = reader.classes(returned)
     if config["region"] == "mask" and output.shape[2:] != x.shape[2:]:
         raise DataError(
             f"models.{model}: region: mask needs one score per pixel or voxel of the input {list(x.shape)}, but the "
@@ -84,6 +87,7 @@ def describe_network(config: Config, model: str, network: nn.Module, x: Tensor) 
         "input_shape": list(x.shape[1:]),
         "classes": output.shape[1],
         "dense": output.ndim > 2,
+        "outputs": reader.kind(returned),
     }
 
 

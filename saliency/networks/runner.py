@@ -66,7 +66,7 @@ class Runner:
     @property
     def reader(self) -> ScoreReader:
         """Reads the scores off what the network returns."""
-        return ScoreReader(self.settings["output"])
+        return ScoreReader(self.settings["output"], self.settings["outputs"])
 
     @cached_property
     def network(self) -> nn.Module:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from saliency.exceptions import Status
 from saliency.experiment.config import Config, read_class_names
-from saliency.experiment.descriptions import read_descriptions
+from saliency.experiment.descriptions import outputs_of, read_descriptions
 from saliency.experiment.plan import Plan
 from saliency.files.atomic_files import write_atomically
 from saliency.files.spreadsheet import csv_bytes
@@ -48,17 +48,12 @@ def predictions_table(
     -------
     DataFrame
         ``id, label, predicted_class, predicted_name, probability, correct, status``, then the manifest's other columns.
-        With a single score per sample the predicted class is 1 from a probability of 0.5, else 0. ``probability`` is
-        that of the predicted class.
+        ``probability`` is that of the predicted class.
     """
     shares = probabilities(logits, outputs)
     valid = np.isfinite(logits).all(axis=1)
-    if logits.shape[1] == 1:
-        predicted = (shares[:, 0] >= 0.5).astype(int)
-        probability = np.where(predicted == 1, shares[:, 0], 1 - shares[:, 0])
-    else:
-        predicted = ranked_classes(logits, 0)
-        probability = shares[np.arange(len(shares)), predicted]
+    predicted = ranked_classes(logits, 0)
+    probability = shares[np.arange(len(shares)), predicted]
     known = labels >= 0
     outside = label_explained & valid & (labels >= logits.shape[1])
     reasons = [
@@ -125,7 +120,7 @@ def write_predictions(
         every(status, "status"),
         every(logits, "logits"),
         read_class_names(settings["class_names"]),
-        "sums" if read_descriptions([description])["dense"] else settings["outputs"],
+        outputs_of(read_descriptions([description]), settings),
         "label" in plan.targets,
     )
     write_atomically(output, csv_bytes(table))

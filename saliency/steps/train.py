@@ -19,11 +19,13 @@ from saliency.exceptions import DataError
 from saliency.experiment.config import Config, input_config
 from saliency.experiment.plan import Plan
 from saliency.files.atomic_files import write_atomically
-from saliency.methods.passes.model_output import model_scores
+from saliency.methods.passes.score_reader import ONLY_SCORES, ScoreReader
+from saliency.methods.scores import ONE_LOGIT
 from saliency.networks.device import keep_freed_memory
 from saliency.networks.freeze import freeze_modules
 from saliency.networks.load import load_model, load_pretrained
 from saliency.networks.memory_format import arrange_channels_last
+from saliency.networks.outputs import checked_scores
 from saliency.readers.normalisation import normalised
 from saliency.store.codec import read_shard
 from saliency.store.layout import plan_specs
@@ -42,7 +44,7 @@ def train(
     learning_rate: float,
     seed: int,
     freeze: Sequence[str] = (),
-    output: int | str | None = None,
+    reader: ScoreReader = ONLY_SCORES,
 ) -> pd.DataFrame:
     """Fit a network to the samples of the split "train" with Adam, minimising the cross entropy.
 
@@ -64,8 +66,8 @@ def train(
         Decides the order of the samples; equal seeds give equal weights on one machine.
     freeze
         Names of modules that stay as they are, batch normalisation included, see `saliency.networks.freeze`.
-    output
-        Which of the network's outputs are its scores, as in `saliency.methods.passes.model_output.model_scores`.
+    reader
+        Reads the scores off what the network returns; of one score per sample the binary cross entropy is minimised.
 
     Returns
     -------
@@ -99,10 +101,10 @@ def train(
                 module.eval()
             total = 0.0
             for batch in torch.randperm(len(x)).split(batch_size):
-                scores = model_scores(network(x[batch]), len(batch), output)
-                if scores.ndim > 2 or int(y.max()) >= scores.shape[1]:
-                    raise DataError(f"labels up to {int(y.max())} do not fit an output of shape {list(scores.shape)}")
-                loss = functional.cross_entropy(scores, y[batch])
+                returned = reader.returned(network, x[batch])
+                if returned.ndim > 2 or int(y.max()) >= reader.classes(returned).shape[1]:
+                    raise DataError(f"labels up to {int(y.max())} do not fit an output of shape {list(returned.shape)}")
+                loss = _loss(returned, y[batch], reader)
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
@@ -111,7 +113,7 @@ def train(
                 raise DataError(f"the loss of epoch {epoch} is not finite: set a smaller train.learning_rate")
             network.eval()
             accuracy = {
-                f"accuracy_{name}": _accuracy(network, inputs[rows], labels[rows], batch_size, output)
+                f"accuracy_{name}": _accuracy(network, inputs[rows], labels[rows], batch_size, reader)
                 for name, rows in groups.items()
             }
             history.append({"epoch": epoch, "loss": total / len(x)} | accuracy)
@@ -120,10 +122,16 @@ def train(
     return pd.DataFrame(history)
 
 
-def _accuracy(network: nn.Module, inputs: Tensor, labels: Tensor, batch_size: int, output: int | str | None) -> float:
+def _loss(returned: Tensor, labels: Tensor, reader: ScoreReader) -> Tensor:
+    if returned.shape[1] > 1:
+        return functional.cross_entropy(returned, labels)
+    of_one = {ONE_LOGIT: functional.binary_cross_entropy_with_logits, "probabilities": functional.binary_cross_entropy}
+    return of_one[reader.kind(returned)](returned[:, 0], labels.to(returned.dtype))
+
+
+def _accuracy(network: nn.Module, inputs: Tensor, labels: Tensor, batch_size: int, reader: ScoreReader) -> float:
     with torch.no_grad():
-        scores = [model_scores(network(batch), len(batch), output) for batch in inputs.split(batch_size)]
-        predicted = torch.cat(scores).argmax(1)
+        predicted = torch.cat([reader.read(network, batch).argmax(1) for batch in inputs.split(batch_size)])
     return float((predicted == labels).float().mean())
 
 
@@ -175,12 +183,15 @@ def train_model(config: Config, model: str, inputs: Sequence[str | Path], weight
         _start(network, settings)
         # Other networks keep their layout, and with it the last bits of what they have always learned.
         arrange_channels_last(network, torch.zeros_like(torch.from_numpy(samples[:1])))
+    reader = ScoreReader(settings["output"], settings["outputs"])
+    example = torch.zeros_like(torch.from_numpy(samples[:1]))
+    checked_scores(f"models.{model}", network, example, reader, settings["ignore_lastlayer"])
     table = train(
         network,
         torch.from_numpy(normalised(samples[usable], normalisation["mean"], normalisation["std"])),
         torch.from_numpy(labels[usable]),
         splits[usable].tolist(),
-        output=settings["output"],
+        reader=reader,
         **training,
     )
     write_atomically(history, table.to_csv(index=False, float_format="%.6f").encode())

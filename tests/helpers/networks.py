@@ -96,19 +96,20 @@ def guided_oracle(monkeypatch, model, x, classes):
 
 
 class Pooled(nn.Module):
-    """Two convolutions, their mean, and a head; `_read` says what is returned."""
+    """Two convolutions, their mean, and a head, whose scores are moved by `middle`."""
 
-    def __init__(self, classes=4, last=None):
+    def __init__(self, classes=4, last=None, middle=0.0):
         super().__init__()
         self.body = nn.Sequential(
             nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(8, 16, 3, padding=1), nn.ReLU()
         )
         self.head = nn.Linear(16, classes)
         self.last = {None: nn.Identity(), "sigmoid": nn.Sigmoid(), "log_softmax": nn.LogSoftmax(1)}[last]
+        self.middle = middle
 
     def forward(self, x):
         pooled = self.body(x).mean((2, 3))
-        return self.returned(pooled, self.last(self.head(pooled)))
+        return self.returned(pooled, self.last(self.head(pooled) - self.middle))
 
     def returned(self, pooled, scores):
         return scores
@@ -140,3 +141,27 @@ class Detector(Pooled):
 
     def returned(self, pooled, scores):
         return [{"boxes": one, "scores": other} for one, other in zip(pooled, scores, strict=True)]
+
+
+class TwoLogits(Pooled):
+    """The scores -s and s of a network that returns s alone, with its weights."""
+
+    def __init__(self, classes=1, last=None, middle=0.0):
+        super().__init__(classes, last, middle)
+
+    def returned(self, pooled, scores):
+        return torch.cat([-scores, scores], dim=1)
+
+
+class TwoProbabilities(TwoLogits):
+    """The probabilities 1 - p and p of a network that returns p alone."""
+
+    def returned(self, pooled, scores):
+        return torch.cat([1 - scores, scores], dim=1)
+
+
+class Squeezed(Pooled):
+    """Returns [n], and a number for a single sample."""
+
+    def returned(self, pooled, scores):
+        return scores.squeeze()

@@ -7,7 +7,15 @@ from torch import nn
 import saliency
 from saliency import GradCAM, GuidedBackprop, GuidedGradCAM, NeuralNetwork
 from saliency.methods.passes.forward_pass import predict
-from tests.helpers.networks import SkipFromReluInput, efficientnet_lite0, torchvision_model
+from tests.helpers.networks import (
+    Pooled,
+    SkipFromReluInput,
+    Squeezed,
+    TwoLogits,
+    TwoProbabilities,
+    efficientnet_lite0,
+    torchvision_model,
+)
 
 METHODS = [GradCAM, GuidedBackprop, GuidedGradCAM]
 
@@ -205,15 +213,33 @@ def test_ignore_lastlayer_without_an_activation_is_an_error(last):
         GradCAM(Ending(last))(torch.randn(2, 3, 8, 8), ignore_lastlayer=True)
 
 
-def test_output_of_one_score_per_sample():
-    class Regression(SkipFromReluInput):
-        def forward(self, x):
-            return super().forward(x)[:, 0]
-
-    x = torch.randn(2, 3, 8, 8)
-    output, maps = GuidedBackprop(Regression())(x)
-    assert output.shape == (2, 1)
-    assert torch.equal(maps, GuidedBackprop(SkipFromReluInput())(x, 0)[1])
+@pytest.mark.parametrize("squeezed", [False, True])
+@pytest.mark.parametrize(
+    ("last", "outputs", "oracle"),
+    [
+        (None, "logits", TwoLogits),
+        ("sigmoid", "probabilities", TwoProbabilities),
+        ("sigmoid", "logits", TwoProbabilities),  # It is seen that they come from a sigmoid.
+    ],
+)
+def test_one_score_is_two_classes(squeezed, last, outputs, oracle):
+    """Class 1 is s, class 0 is -s: as of the network that returns both."""
+    one, two = (Squeezed if squeezed else Pooled)(1, last), oracle(1, last)
+    two.load_state_dict(one.state_dict())
+    x = torch.randn(6, 3, 12, 12)
+    with torch.no_grad():
+        one.head.bias -= one.head(one.body(x).mean((2, 3))).median()
+        two.head.bias.copy_(one.head.bias)
+    assert two(x).argmax(1).unique().tolist() == [0, 1]
+    for method in METHODS:
+        for target in (None, 0, 1, [0, 1, 1, 0, 0, 1]):
+            output, maps = method(one, outputs=outputs)(x, target)
+            assert torch.equal(output[:, 0], two(x)[:, 1])
+            torch.testing.assert_close(maps, method(two)(x, target)[1], rtol=1e-5, atol=1e-8)
+        with pytest.raises(ValueError, match=r"\[2\] is outside the model's classes 0 … 1"):
+            method(one)(x, 2)
+    with GradCAM(one, outputs=outputs).forward_pass(x) as forward:
+        assert torch.equal(forward.scores, two(x))
 
 
 @pytest.mark.parametrize(

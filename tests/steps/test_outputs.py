@@ -1,13 +1,24 @@
 """What a network's outputs mean, from the config to the store."""
 
+import copy
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
 from saliency.exceptions import DataError
+from saliency.experiment.descriptions import read_descriptions
 from saliency.steps.fused import fused
+from saliency.steps.train import train
+from tests.helpers.networks import Pooled
 from tests.helpers.shards import run_steps
 
 NETWORKS = "tests.helpers.networks"
+# What the networks below score the project's pictures with, about.
+MIDDLE = 0.131
 
 
 def model(name, **settings):
@@ -37,6 +48,85 @@ def test_one_position_is_a_classification(job, ignore_lastlayer):
         run_steps(made)
     assert_equal_stores(one, flat)
     assert np.abs(one.read("class-1/guided_backprop")).max() > 0
+
+
+ONE = [
+    ("Pooled", "TwoLogits", {}, "one_logit"),
+    ("Squeezed", "TwoLogits", {}, "one_logit"),
+    ("Pooled", "TwoLogits", {"last": "sigmoid", "ignore_lastlayer": True}, "one_logit"),
+    ("Pooled", "TwoProbabilities", {"last": "sigmoid", "outputs": "probabilities"}, "probabilities"),
+]
+
+
+def model_of_one(name, last=None, **settings):
+    """With classes on both sides of the border in the project's five pictures."""
+    return model(name, kwargs={"classes": 1, "last": last, "middle": MIDDLE}, **settings)
+
+
+@pytest.mark.parametrize("write", [run_steps, fused])
+@pytest.mark.parametrize(("name", "oracle", "settings", "outputs"), ONE)
+def test_one_score_is_two_classes(job, write, name, oracle, settings, outputs):
+    """All arrays equal those of the network that returns -s and s, or 1 - p and p."""
+    targets = {"targets": ["predicted", "runner_up", "label", 0, 1], "shard_size": 5}
+    one = job("one", **model_of_one(name, **settings), **targets)
+    found = json.loads(Path("model.json").read_text())
+    assert (found["classes"], found["outputs"], found["dense"]) == (2, outputs, False)
+    # The oracle has no activation that returns its scores.
+    of_two = {key: value for key, value in settings.items() if key != "outputs"}
+    if of_two.pop("ignore_lastlayer", False):
+        of_two["last"] = None
+    two = job("two", **model_of_one(oracle, **of_two), **targets)
+    for made in (one, two):
+        write(made)
+    assert_equal_stores(one, two)
+    assert sorted(set(one.read("predicted/class").tolist())) == [0, 1]
+    assert one.read("label/class").tolist() == [0, 1, -1, -1, -1]
+    # What speaks for one class speaks against the other.
+    maps = [one.read(f"{target}/guided_backprop") for target in ("class-0", "class-1")]
+    assert all(np.abs(each).max() > 0 for each in maps)
+
+
+def test_training_of_one_logit_minimises_the_binary_cross_entropy():
+    torch.manual_seed(0)
+    x, y = torch.randn(20, 3, 8, 8), torch.arange(20) % 2
+    x[y == 1, 0] += 1
+    network = Pooled(1)
+    expected = copy.deepcopy(network)
+    history = train(network, x, y, ["train"] * 20, epochs=2, batch_size=20, learning_rate=0.01, seed=0)
+    optimizer = torch.optim.Adam(expected.parameters(), lr=0.01)
+    for number in range(2):
+        loss = nn.functional.binary_cross_entropy_with_logits(expected(x)[:, 0], y.float())
+        assert history["loss"][number] == pytest.approx(loss.item(), rel=1e-5)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    predicted = (expected(x)[:, 0] > 0).long()
+    assert history["accuracy_train"].iloc[-1] == pytest.approx((predicted == y).float().mean().item())
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (model("Pooled", kwargs={"classes": 1, "last": "sigmoid"}), "its scores come from a sigmoid, so that they are"),
+        (model("Pooled", kwargs={"last": "sigmoid"}), "set outputs: probabilities, or ignore_lastlayer: true"),
+        (model("Pooled", outputs="probabilities"), "the scores of an empty input reach from -.*: set outputs: logits"),
+    ],
+)
+def test_scores_that_are_not_what_the_config_says(job, settings, message):
+    with pytest.raises(DataError, match=message) as error:
+        job(**settings)
+    assert str(error.value).startswith("models.tiny: ")
+    assert "\n" not in str(error.value)
+
+
+def test_results_of_a_version_with_one_class_are_refused(tmp_path):
+    path = tmp_path / "model.json"
+    path.write_text('{"classes": 1, "dense": false}')
+    with pytest.raises(DataError, match=r"model\.json: was written by a version .*: delete this file and run again"):
+        read_descriptions([path])
+    for kept in ({"classes": 1, "dense": True}, {"classes": 2, "dense": False}):
+        path.write_text(json.dumps(kept))
+        assert read_descriptions([path]) == kept
 
 
 @pytest.mark.parametrize(

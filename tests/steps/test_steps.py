@@ -120,9 +120,9 @@ def test_output_that_is_not_finite(job, on_error, caplog):
     [
         ({"targets": [7], "models": {"tiny": {"factory": "tiny_network:Network"}}}, "targets: 7: .* outside the model"),
         (
-            {"targets": ["runner_up"], "models": {"tiny": {"factory": "saliency:NeuralNetwork",
-             "kwargs": {"input_shape": [3, 30, 30]}}}},
-            "'runner_up' needs a model with at least two classes",
+            {"targets": [2], "models": {"tiny": {"factory": "saliency:NeuralNetwork",
+             "kwargs": {"input_shape": [3, 30, 30]}, "outputs": "probabilities"}}},
+            "targets: 2: is outside the model's classes 0 … 1",
         ),
     ],
 )  # fmt: skip

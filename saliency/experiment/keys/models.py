@@ -115,7 +115,9 @@ MODEL_KEYS = (
     ),
     Key(
         "outputs",
-        "What the scores are. It matters for the `probability` column only.",
+        "What the scores are: `logits`, before a softmax or sigmoid, or `probabilities`. A network with one score per "
+        "sample has two classes: of a logit s, class 1 has the score s and class 0 has -s; of a probability p, class 1 "
+        "has p and class 0 has 1 - p.",
         "logits",
         choice("logits", "probabilities"),
     ),

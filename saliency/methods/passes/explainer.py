@@ -13,7 +13,6 @@ from saliency.methods.passes.forward_pass import ForwardPass, Given
 from saliency.methods.passes.guided_relu import guided_relu
 from saliency.methods.passes.model_state import unchanged
 from saliency.methods.passes.score_reader import ONLY_SCORES, ScoreReader
-from saliency.methods.passes.scores import class_scores
 from saliency.methods.passes.target_layer import find_sections, find_target_layer, spatial_ndim
 from saliency.methods.registered import method, with_parts
 
@@ -106,8 +105,8 @@ class Explainer:
         with torch.inference_mode(False), unchanged(self.model), torch.enable_grad():
             leaf = x.clone() if x.is_inference() else x.detach()
             with self._recording(leaf) as read:
-                output = self.reader.read(self.model, leaf, ignore_lastlayer)
-                scores = class_scores(output, region)
+                output = self.reader.returned(self.model, leaf, ignore_lastlayer)
+                scores = self.reader.sums(self.reader.classes(output), region)
                 yield ForwardPass(output.detach(), scores.detach(), self.methods, self.settings, scores, read)
 
     @contextmanager

@@ -49,9 +49,10 @@ class ForwardPass:
     ----------
     output
         ``[n, classes]``, or ``[n, classes, *spatial]`` of a dense model, detached: what the model returned, or what it
-        had before its last activation.
+        had before its last activation. ``[n, 1]`` where it has one score per sample.
     scores
-        ``[n, classes]``, detached: the output, or of a dense model its sum over each class's region.
+        ``[n, classes]``, detached: the output, or of a dense model its sum over each class's region; of both classes
+        where the output is one score per sample.
     methods, settings
         Those whose maps are made, and their settings by name.
     """
@@ -108,7 +109,7 @@ def combined(
 
 
 def predict(model: nn.Module, x: Tensor, ignore_lastlayer: bool = False, reader: ScoreReader = ONLY_SCORES) -> Tensor:
-    """Scores of the model for the batch `x`, without any graph; equal to the output of the methods.
+    """Scores of the model's classes for the batch `x`, without any graph.
 
     ``[n, classes]``, or ``[n, classes, *spatial]`` of a dense model.
 
@@ -116,7 +117,7 @@ def predict(model: nn.Module, x: Tensor, ignore_lastlayer: bool = False, reader:
     --------
     >>> from saliency import NeuralNetwork
     >>> tuple(predict(NeuralNetwork([1, 50, 50]), torch.rand(4, 1, 50, 50)).shape)
-    (4, 1)
+    (4, 2)
     """
     with unchanged(model), torch.no_grad():
         return reader.read(model, x, ignore_lastlayer)
