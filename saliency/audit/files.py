@@ -20,6 +20,7 @@ from saliency.audit.run import AuditSettings, audit
 from saliency.audit.samples import audited_samples, samples_of_target
 from saliency.audit.shortcuts import ShortcutSettings
 from saliency.experiment.config import Config, read_class_names
+from saliency.experiment.descriptions import read_descriptions
 from saliency.experiment.plan import Plan
 from saliency.experiment.selection import Selection, audited_rows
 from saliency.files.atomic_files import write_atomically
@@ -52,6 +53,7 @@ def write_audit(
     grids: Sequence[Path],
     outputs: Mapping[str, Path],
     facts: Sequence[Path] = (),
+    description: Path | None = None,
 ) -> None:
     """Audit one target of a model; `saliency.audit.document.write_findings` tells what was found.
 
@@ -69,6 +71,8 @@ def write_audit(
         ``evidence, distributions, groups, maps, clusters, performance, confusion, calibration``: files to write.
     facts
         What `saliency.audit.leakage.fact_table.write_facts` wrote, of all shards; none where there are no facts.
+    description
+        ``model.json``; without it, nothing is said of random weights.
 
     Raises
     ------
@@ -98,6 +102,10 @@ def write_audit(
         "tests_of_performance": int(rates["p"].notna().sum()),
         "expected_calibration_error": float(calibration["error"].sum()) if len(calibration) else None,
     }
+    if description and target == plan.targets[0] and config["models"][model]["weights"] is None:
+        # Versions before this one did not compare two builds.
+        known = read_descriptions([description]).get("random_weights")
+        tested["random_weights"] = {"model": model, **(known or {"differ": None, "tensors": None})}
     # Predictions do not depend on what is explained: they are told of once.
     told = rates if target == plan.targets[0] else rates[:0]
     # With many classes, facts have more rows than all else: those that can be no finding are left to the table.

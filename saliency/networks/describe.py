@@ -11,6 +11,7 @@ from saliency.exceptions import DataError
 from saliency.experiment.config import Config, input_shape
 from saliency.files.atomic_files import write_json
 from saliency.files.paths import file_sha256, resolve
+from saliency.networks.random_weights import describe_random_weights
 
 # Those that read descriptions do not wait for torch.
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def describe_network(config: Config, model: str, network: nn.Module, x: Tensor) 
     dict
         ``factory``, ``weights``, ``weights_sha256``, ``parameters`` (their number), ``input_shape``, ``classes``,
         ``dense``: whether there is a score for each pixel or voxel, and ``outputs``: what the scores are, as
-        `saliency.methods.scores.probabilities` calls it.
+        `saliency.methods.scores.probabilities` calls it; also what `describe_random_weights` finds.
     """
     from saliency.networks.outputs import checked_scores
     from saliency.networks.runner import Runner
@@ -88,6 +89,7 @@ def describe_network(config: Config, model: str, network: nn.Module, x: Tensor) 
         "classes": output.shape[1],
         "dense": output.ndim > 2,
         "outputs": reader.kind(returned),
+        **describe_random_weights(config, model, network),
     }
 
 

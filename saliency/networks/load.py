@@ -19,14 +19,16 @@ from saliency.files.paths import resolve
 log = logging.getLogger(__name__)
 
 
-def load_model(factory: str, kwargs: dict[str, Any], weights: str | None, trust_checkpoint: bool = False) -> nn.Module:
+def load_model(
+    factory: str, kwargs: dict[str, Any], weights: str | None, trust_checkpoint: bool = False, seed: int = 0
+) -> nn.Module:
     """Call a factory and load a checkpoint into what it returns.
 
     Parameters
     ----------
     factory
         ``package.module:callable``; modules in the working directory are found too. The callable may be an attribute
-        of a class (``package:Class.method``). It runs with torch's seed at 0.
+        of a class (``package:Class.method``).
     kwargs
         Its keyword arguments.
     weights
@@ -34,6 +36,8 @@ def load_model(factory: str, kwargs: dict[str, Any], weights: str | None, trust_
         under the key ``state_dict`` or ``model``, also with the prefix ``module.``. None keeps the factory's weights.
     trust_checkpoint
         Load with ``weights_only=False``, which runs whatever code is in the file.
+    seed
+        Torch's, with which the factory runs.
 
     Returns
     -------
@@ -61,7 +65,7 @@ def load_model(factory: str, kwargs: dict[str, Any], weights: str | None, trust_
     except (ImportError, AttributeError) as error:
         raise DataError(f"factory '{factory}' cannot be found: {error}") from error
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+        torch.manual_seed(seed)
         try:
             model = build(**kwargs)
         except TypeError as error:

@@ -90,7 +90,7 @@ def test_defaults():
 
 
 def test_unknown_kinds_are_errors():
-    with pytest.raises(ValueError, match="no kind of finding 'short': choose from transfer, degradation"):
+    with pytest.raises(ValueError, match="no kind of finding 'short': choose from random_weights, transfer"):
         finding_kind("short")
 
 
