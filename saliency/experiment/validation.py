@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from saliency.experiment.config import Config, file_columns, input_config, read_class_names, results_folder
-from saliency.experiment.outputs import output_problems
+from saliency.experiment.outputs import EACH_LABEL, labels_are, output_problems, target_names
 from saliency.experiment.schema import config_validator, error_lines, input_validator
 from saliency.files.one_line import one_line
 from saliency.files.paths import find_package, is_file, made_by_rule, resolve
@@ -213,12 +213,13 @@ def _manifest_problems(config: Config) -> list[str]:
     problems += manifest_problems(
         table,
         path,
-        labels_needed="label" in config.get("targets", []) or bool(training),
+        labels_needed=any(target in config.get("targets", []) for target in ("label", EACH_LABEL)) or bool(training),
         files=config.get("on_error") != "skip",
         columns=list(dict.fromkeys(column for name in models if complete for column in file_columns(config, name))),
         results=results_folder(config) if "experiment" in config else None,
         optional=["mask"] if config.get("audit") and "mask" in table else [],
         exists=_sample_exists(config["input"]["mode"]) if "input" in config else is_file,
+        labels=labels_are(config) if models else "class",
     )
     if config.get("audit"):
         grouped = [*(config["audit"]["columns"] or []), *config["audit"]["where"]]
@@ -229,6 +230,9 @@ def _manifest_problems(config: Config) -> list[str]:
         ]
     if config.get("patches"):
         problems += _patch_problems(config, table, path)
+    each = EACH_LABEL in config.get("targets", []) and "label" in table and not problems
+    if each and not target_names([EACH_LABEL], table["label"].tolist()):
+        problems.append(f"{path}: no label has a class, but targets asks for each of them")
     for name, settings in training.items():
         column = settings["split"]
         if column not in table:

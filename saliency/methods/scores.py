@@ -4,8 +4,10 @@ import numpy as np
 
 # One logit s per sample: class 1 has the score s, class 0 has -s. Its probability is that of a logistic regression.
 ONE_LOGIT = "one_logit"
+# One logit per class, of which several can be right.
+MULTILABEL = "multilabel"
 # Each class has a probability of its own, the logistic function of its score.
-LOGISTIC = frozenset({ONE_LOGIT})
+LOGISTIC = frozenset({ONE_LOGIT, MULTILABEL})
 
 
 def probabilities(scores: np.ndarray, outputs: str) -> np.ndarray:
@@ -17,7 +19,8 @@ def probabilities(scores: np.ndarray, outputs: str) -> np.ndarray:
         ``(n, classes)``.
     outputs
         "logits" (softmax), "one_logit" (the logistic function of each, which adds up to 1 for scores -s and s),
-        "probabilities" (as they are), or "sums" over the regions of a dense model, which have no probability.
+        "multilabel" (the logistic function of each), "probabilities" (as they are), or "sums" over the regions of a
+        dense model, which have no probability.
 
     Returns
     -------
@@ -67,3 +70,38 @@ def ranked_classes(scores: np.ndarray, rank: int) -> np.ndarray:
     (array([0]), array([1]))
     """
     return np.argsort(-np.nan_to_num(scores), axis=1, kind="stable")[:, rank]
+
+
+def predicted_classes(scores: np.ndarray, rank: int, outputs: str, threshold: float) -> np.ndarray:
+    """As `ranked_classes`, but of several classes only those are predicted whose probability is above a threshold.
+
+    Parameters
+    ----------
+    scores, rank
+        As of `ranked_classes`.
+    outputs
+        As of `probabilities`.
+    threshold
+        For "multilabel".
+
+    Returns
+    -------
+    ndarray
+        ``(n,)``, int64; -1 where no class of that rank is predicted.
+
+    Examples
+    --------
+    >>> scores = np.array([[2.0, 1.0], [-1.0, 1.0], [-3.0, -2.0]])
+    >>> predicted_classes(scores, 0, "multilabel", 0.5), predicted_classes(scores, 1, "multilabel", 0.5)
+    (array([ 0,  1, -1]), array([ 1, -1, -1]))
+    """
+    ranked = ranked_classes(scores, rank)
+    if outputs != MULTILABEL:
+        return ranked
+    return np.where(said_classes(scores, threshold)[np.arange(len(scores)), ranked], ranked, -1)
+
+
+def said_classes(scores: np.ndarray, threshold: float) -> np.ndarray:
+    """Which classes are predicted of models with several, ``(n, classes)``, bool: those above the threshold."""
+    with np.errstate(invalid="ignore"):
+        return np.asarray(probabilities(scores, MULTILABEL) > threshold)

@@ -8,6 +8,7 @@ from saliency.methods.passes.model_output import model_scores
 from saliency.methods.passes.model_state import unchanged
 from saliency.methods.passes.score_reader import ScoreReader
 from saliency.methods.passes.scores import LastActivation
+from saliency.methods.scores import MULTILABEL
 
 
 def checked_scores(
@@ -47,9 +48,9 @@ def checked_scores(
     """
     with unchanged(network), torch.no_grad(), LastActivation() as last:
         scores = model_scores(network(x.clone()), len(x), reader.output)
-    if ignore_lastlayer:
-        return last.input_of(scores)
     name = last.name_of(scores)
+    if ignore_lastlayer:
+        scores, name = last.input_of(scores), ""
     # Regions of several classes follow the highest score, which softmax and sigmoid leave the highest.
     several = scores.ndim > 2 and scores.shape[1] > 1
     if reader.outputs == "logits" and name in ("softmax", "sigmoid") and not several:
@@ -57,6 +58,17 @@ def checked_scores(
             f"{place}: its scores come from a {name}, so that they are no logits: set outputs: probabilities, or "
             "ignore_lastlayer: true for the scores before it"
         )
+    if reader.outputs == MULTILABEL:
+        if scores.ndim > 2:
+            raise DataError(
+                f"{place}: outputs: multilabel, but its scores have shape {list(scores.shape)}, one per pixel or "
+                "voxel: set outputs: logits, and region: mask where regions of classes overlap"
+            )
+        if name in ("softmax", "log-softmax", "sigmoid", "log-sigmoid"):
+            raise DataError(
+                f"{place}: outputs: multilabel takes logits, but the scores come from a {name}: set ignore_lastlayer: "
+                "true for the scores before it"
+            )
     low, high = float(scores.min()), float(scores.max())
     if reader.outputs == "probabilities" and (low < 0 or high > 1):
         raise DataError(

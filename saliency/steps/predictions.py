@@ -14,6 +14,7 @@ from saliency.files.atomic_files import write_atomically
 from saliency.files.spreadsheet import csv_bytes
 from saliency.methods.scores import probabilities, ranked_classes
 from saliency.steps.failures import LABEL_OUTSIDE, OUTPUT_NOT_FINITE
+from saliency.steps.multilabel import SEVERAL, multilabel_table
 from saliency.store.codec import read_shard
 from saliency.store.layout import plan_specs
 
@@ -81,7 +82,11 @@ def predictions_table(
 
 def read_predictions(path: Path) -> pd.DataFrame:
     """Read ``predictions.csv``; ids such as 001, 1e5 and nan stay what they are."""
-    return pd.read_csv(path, converters={"id": str, "status": str}, dtype={"correct": "boolean"})
+    header = pd.read_csv(path, nrows=0)
+    lists = ["label", *SEVERAL] if set(SEVERAL) <= set(header) else []
+    table = pd.read_csv(path, converters=dict.fromkeys(["id", "status", *lists], str), dtype={"correct": "boolean"})
+    # An empty list is none of the classes.
+    return table.fillna(dict.fromkeys(lists, ""))
 
 
 def write_predictions(
@@ -114,13 +119,11 @@ def write_predictions(
         return np.concatenate(parts)
 
     settings = config["models"][model]
-    table = predictions_table(
-        plan.samples,
-        plan.labels(plan.samples),
-        every(status, "status"),
-        every(logits, "logits"),
-        read_class_names(settings["class_names"]),
-        outputs_of(read_descriptions([description]), settings),
-        "label" in plan.targets,
-    )
+    states, scores, names = every(status, "status"), every(logits, "logits"), read_class_names(settings["class_names"])
+    explained = any(target == "label" or target.startswith("label-") for target in plan.targets)
+    if plan.labels_are == "classes":
+        table = multilabel_table(plan.samples, states, scores, names, settings["threshold"], explained)
+    else:
+        outputs = outputs_of(read_descriptions([description]), settings)
+        table = predictions_table(plan.samples, plan.labels(plan.samples), states, scores, names, outputs, explained)
     write_atomically(output, csv_bytes(table))

@@ -151,7 +151,7 @@ def test_max_failed_is_a_number_of_samples_or_a_share(config, limit):
 def test_all_wrong_types_are_reported_together_with_their_places(config):
     changes = {"experiment": "a/b", "shard_size": "8", "batch_size": 0, "threads": 8.0, "methods": ["gradcm"],
                "targets": ["predicted", True, 1.0], "input": {"mean": [float("nan")], "channels": 2}}  # fmt: skip
-    target = "predicted, label, runner_up, or a class index (0, 1, …)"
+    target = "predicted, label, runner_up, a class index (0, 1, …), or {each: label}"
     assert problems(config, changes, factory="torch", kwargs=[]) == [
         "config: batch_size: 0 is less than the minimum of 1",
         "config: experiment: 'a/b' does not fit: a name of letters, digits, '.', '_' and '-'; results go to "

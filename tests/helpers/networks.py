@@ -105,7 +105,7 @@ class Pooled(nn.Module):
         )
         self.head = nn.Linear(16, classes)
         self.last = {None: nn.Identity(), "sigmoid": nn.Sigmoid(), "log_softmax": nn.LogSoftmax(1)}[last]
-        self.middle = middle
+        self.middle = torch.tensor(middle)
 
     def forward(self, x):
         pooled = self.body(x).mean((2, 3))
@@ -165,3 +165,10 @@ class Squeezed(Pooled):
 
     def returned(self, pooled, scores):
         return scores.squeeze()
+
+
+class Dense(Pooled):
+    """Returns a score for each pixel, at half the size."""
+
+    def forward(self, x):
+        return self.head(self.body(x).movedim(1, -1)).movedim(-1, 1)

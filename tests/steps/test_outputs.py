@@ -19,6 +19,7 @@ from tests.helpers.shards import run_steps
 NETWORKS = "tests.helpers.networks"
 # What the networks below score the project's pictures with, about.
 MIDDLE = 0.131
+MIDDLE_OF_SEVERAL = [-0.0765, -0.098, -0.0615]
 
 
 def model(name, **settings):
@@ -86,6 +87,47 @@ def test_one_score_is_two_classes(job, write, name, oracle, settings, outputs):
     assert all(np.abs(each).max() > 0 for each in maps)
 
 
+@pytest.mark.parametrize("write", [run_steps, fused])
+def test_several_classes_per_sample(job, tmp_path, write):
+    """Maps of a class are those of a network with this logit alone; what is explained follows the threshold."""
+    manifest = tmp_path / "data" / "manifest.csv"
+    rows = [f"s{number},s{number}.png,{label}\n" for number, label in enumerate(["2;0", "", "?", "1", "2"])]
+    manifest.write_text("".join(["id,path,label\n", *rows]))
+    middle = {"middle": MIDDLE_OF_SEVERAL}
+    several = model("Pooled", outputs="multilabel", kwargs={"classes": 3, **middle})
+    made = job("several", **several, targets=["predicted", "runner_up", 1, {"each": "label"}], shard_size=5)
+    assert json.loads(Path("model.json").read_text())["outputs"] == "multilabel"
+    write(made)
+    scores = made.read("logits")
+    order, said = np.argsort(-scores, axis=1), scores > 0
+    assert sorted(set(said.sum(axis=1).tolist())) == [0, 1, 2]
+    for target, rank in (("predicted", 0), ("runner_up", 1)):
+        of_rank = order[:, rank]
+        expected = np.where(said[np.arange(5), of_rank], of_rank, -1)
+        assert made.read(f"{target}/class").tolist() == expected.tolist()
+        assert np.isnan(made.read(f"{target}/gradcam")[expected < 0]).all()
+    assert made.read("class-1/class").tolist() == [1] * 5
+    assert made.plan.targets[3:] == ["label-0", "label-1", "label-2"]
+    assert made.read("label-0/class").tolist() == [0, -1, -1, -1, -1]
+    assert made.read("label-2/class").tolist() == [2, -1, -1, -1, 2]
+    manifest.write_text("".join(["id,path\n", *(row.rpartition(",")[0] + "\n" for row in rows)]))
+    whole = job("whole", **model("Pooled", kwargs={"classes": 3, **middle}), targets=[0, 1, 2], shard_size=5)
+    write(whole)
+    for method in ("gradcam", "guided_backprop", "guided_gradcam"):
+        np.testing.assert_array_equal(made.read(f"class-1/{method}"), whole.read(f"class-1/{method}"))
+        np.testing.assert_array_equal(made.read(f"label-2/{method}")[4], whole.read(f"class-2/{method}")[4])
+
+
+def test_label_of_several_outside_the_models_classes(job, tmp_path, caplog):
+    manifest = tmp_path / "data" / "manifest.csv"
+    manifest.write_text(manifest.read_text().replace("s1,s1.png,1", "s1,s1.png,1;7"))
+    made = job(**model("Pooled", outputs="multilabel"), targets=[{"each": "label"}])
+    fused(made)
+    assert "sample 's1': data/s1.png: label 7 is outside the model's classes 0 … 3: correct it in line 3" in caplog.text
+    assert made.read("label-7/class").tolist() == [-1, -1]
+    assert made.read("label-1/class").tolist() == [-1, 1]
+
+
 def test_training_of_one_logit_minimises_the_binary_cross_entropy():
     torch.manual_seed(0)
     x, y = torch.randn(20, 3, 8, 8), torch.arange(20) % 2
@@ -107,6 +149,12 @@ def test_training_of_one_logit_minimises_the_binary_cross_entropy():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
+        (model("Pooled", outputs="multilabel", kwargs={"last": "sigmoid"}), "takes logits, but .* come from a sigmoid"),
+        (model("Pooled", outputs="multilabel", kwargs={"last": "log_softmax"}), "takes logits, .* a log-softmax"),
+        (
+            model("Dense", outputs="multilabel"),
+            r"have shape \[1, 4, 15, 15\], one per pixel or voxel: set outputs: logits",
+        ),
         (model("Pooled", kwargs={"classes": 1, "last": "sigmoid"}), "its scores come from a sigmoid, so that they are"),
         (model("Pooled", kwargs={"last": "sigmoid"}), "set outputs: probabilities, or ignore_lastlayer: true"),
         (model("Pooled", outputs="probabilities"), "the scores of an empty input reach from -.*: set outputs: logits"),

@@ -87,6 +87,12 @@ AUDIT = {
         "performance": "performance.csv",
         "confusion": "confusion.csv",
         "calibration": "calibration.csv",
+        # Of each class against the samples without it, where a sample can be of several.
+        **(
+            {"discrimination": "discrimination.csv"}
+            if PLAN.labels_are == "classes"
+            else {}
+        ),
     }.items()
 }
 MEAN_MAPS = f"{RESULTS}/{{model}}/audit/{{target}}/mean_maps.zarr"

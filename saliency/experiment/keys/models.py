@@ -117,9 +117,16 @@ MODEL_KEYS = (
         "outputs",
         "What the scores are: `logits`, before a softmax or sigmoid, or `probabilities`. A network with one score per "
         "sample has two classes: of a logit s, class 1 has the score s and class 0 has -s; of a probability p, class 1 "
-        "has p and class 0 has 1 - p.",
+        "has p and class 0 has 1 - p. With `multilabel`, a sample can be of several classes: the scores are logits, "
+        "and the sigmoid of each is the probability of its class ([more](#several-classes-per-sample)).",
         "logits",
-        choice("logits", "probabilities"),
+        choice("logits", "probabilities", "multilabel"),
+    ),
+    Key(
+        "threshold",
+        "With `outputs: multilabel`: a class is predicted where its probability is above it.",
+        0.5,
+        number(above=0, below=1),
     ),
     Key(
         "input",

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from saliency.methods.passes.model_output import model_scores
 from saliency.methods.passes.scores import LastActivation, class_scores, from_sigmoid, two_classes
-from saliency.methods.scores import ONE_LOGIT
+from saliency.methods.scores import MULTILABEL, ONE_LOGIT
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,9 @@ class ScoreReader:
     output
         Which of the model's outputs they are, as in `saliency.methods.passes.model_output.model_scores`.
     outputs
-        What they are: "logits" or "probabilities". One output that comes from a sigmoid is known to be a probability
-        where there is a graph.
+        What they are: "logits", "probabilities", or "multilabel" (a logit for each of several classes that a sample can
+        be of, also where there is only one). One output that comes from a sigmoid is known to be a probability where
+        there is a graph.
 
     Examples
     --------
@@ -65,7 +66,7 @@ class ScoreReader:
 
     def classes(self, returned: Tensor) -> Tensor:
         """Scores of the classes, of what `returned` gave."""
-        return two_classes(returned, self._meaning(returned))
+        return returned if self.outputs == MULTILABEL else two_classes(returned, self._meaning(returned))
 
     def sums(self, scores: Tensor, region: Tensor | None = None) -> Tensor:
         """One score per class and sample, ``[n, classes]``, of what `read` gave (`class_scores`)."""
