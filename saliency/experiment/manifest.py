@@ -17,7 +17,7 @@ ID_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 # Columns that predictions.csv adds.
 OUTPUT_COLUMNS = ("predicted_class", "predicted_name", "probability", "correct", "status")
 # By what labels are: further ones.
-FURTHER_COLUMNS = {"classes": ("predicted_classes", "probabilities")}
+FURTHER_COLUMNS = {"classes": ("predicted_classes", "probabilities"), "numbers": ("value", "error")}
 
 
 def read_manifest(path: Path) -> tuple[pd.DataFrame, list[str]]:

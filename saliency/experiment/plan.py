@@ -38,9 +38,10 @@ class Plan:
     samples
         The manifest: strings, one row per sample.
     models, targets, methods
-        Names; targets as they appear in paths: ``predicted``, ``label``, ``runner_up``, ``class-281``, ``label-4``.
+        Names; targets as they appear in paths: ``predicted``, ``label``, ``runner_up``, ``class-281``, ``label-4``,
+        ``value-0``.
     labels_are
-        What the manifest's labels are: one "class" of each sample, or several "classes".
+        What the manifest's labels are: one "class" of each sample, several "classes", or "numbers".
     method_settings
         By method, all of its settings.
     ndim
@@ -56,9 +57,8 @@ class Plan:
         self.results = results_folder(config)
         self.models = list(config["models"])
         self.labels_are = labels_are(config)
-        self.targets = target_names(
-            config["targets"], self.samples["label"].tolist() if "label" in self.samples else []
-        )
+        labels = self.samples["label"].tolist() if "label" in self.samples else []
+        self.targets = target_names(config["targets"], labels, self.labels_are)
         self.methods = with_parts(config["methods"])
         given = config["method_settings"]
         self.method_settings = {name: method(name).complete(given.get(name, {})) for name in self.methods}

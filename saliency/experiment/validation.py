@@ -231,7 +231,7 @@ def _manifest_problems(config: Config) -> list[str]:
     if config.get("patches"):
         problems += _patch_problems(config, table, path)
     each = EACH_LABEL in config.get("targets", []) and "label" in table and not problems
-    if each and not target_names([EACH_LABEL], table["label"].tolist()):
+    if each and not target_names([EACH_LABEL], table["label"].tolist(), "classes"):
         problems.append(f"{path}: no label has a class, but targets asks for each of them")
     for name, settings in training.items():
         column = settings["split"]

@@ -65,12 +65,24 @@ def select_rows(plan: Plan, predictions: pd.DataFrame, selection: str) -> list[i
     return usable.sort_values("probability", kind="stable").index[:count].tolist()
 
 
+def _describe_values(row: pd.Series) -> tuple[str, str]:
+    """The same of a model of real values."""
+    label = "" if pd.isna(row["label"]) or row["label"] == "" else f", label {row['label']}"
+    if row["status"] != "ok":
+        return f"{row['id']}{label}", str(row["status"])
+    own = list(map(str, row.index))[: list(row.index).index("status")]
+    values = {name: row[name] for name in own if name.partition("_")[0] == "value"}
+    return f"{row['id']}{label}", ", ".join(f"{name} {value:.4g}" for name, value in values.items())
+
+
 def _classes(indices: Sequence[int] | None, names: Sequence[str]) -> str:
     return ", ".join(explained(index, names) for index in indices or (-1,))
 
 
 def describe_sample(row: pd.Series, class_index: int, names: Sequence[str]) -> tuple[str, str]:
     """Heading and caption of a sample: its id and label; what is explained, and what was predicted."""
+    if "predicted_class" not in row:
+        return _describe_values(row)
     several = set(SEVERAL) <= set(row.index)
     labels = label_classes(row["label"]) if several else None if pd.isna(row["label"]) else (int(row["label"]),)
     label = "" if labels is None else f", label {_classes(labels, names)}"

@@ -60,7 +60,8 @@ class Method(ABC):
         Which of the model's outputs are its scores, where it returns several: an index, a key, or an attribute's name.
     outputs
         What the scores are: "logits" or "probabilities". One score per sample is two classes: of a logit s, class 1 has
-        s and class 0 has -s; of a probability p, class 1 has p and class 0 has 1 - p.
+        s and class 0 has -s; of a probability p, class 1 has p and class 0 has 1 - p. "multilabel" and "regression"
+        leave it one: the logit of a class that a sample can have beside others, or a real value.
     settings
         Of the method, by name; those that are left out have their defaults.
 
@@ -202,7 +203,8 @@ class Method(ABC):
         x
             ``[n, c, *spatial]``, or one sample ``[c, *spatial]``; floating point.
         target_class
-            The class to explain: None or [] for the predicted one, one index, or one index per sample.
+            The class to explain: None or [] for the predicted one, one index, or one index per sample; of a
+            regression, the index of a value.
         ignore_lastlayer
             Take the score before the model's last activation (softmax, sigmoid), whose gradient vanishes where
             the model is sure.
@@ -226,6 +228,8 @@ class Method(ABC):
         """
         from saliency.methods.passes.scores import select_classes
 
+        if target_class is None and self.explainer.reader.outputs == "regression":
+            raise ValueError("outputs='regression' has no predicted class: pass the index of a value, such as 0")
         batch, batched = self.explainer.as_batch(x)
         if region is not None and not batched:
             region = region.unsqueeze(0)

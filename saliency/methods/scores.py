@@ -6,6 +6,8 @@ import numpy as np
 ONE_LOGIT = "one_logit"
 # One logit per class, of which several can be right.
 MULTILABEL = "multilabel"
+# Real values, which are no classes.
+REGRESSION = "regression"
 # Each class has a probability of its own, the logistic function of its score.
 LOGISTIC = frozenset({ONE_LOGIT, MULTILABEL})
 
@@ -19,13 +21,13 @@ def probabilities(scores: np.ndarray, outputs: str) -> np.ndarray:
         ``(n, classes)``.
     outputs
         "logits" (softmax), "one_logit" (the logistic function of each, which adds up to 1 for scores -s and s),
-        "multilabel" (the logistic function of each), "probabilities" (as they are), or "sums" over the regions of a
-        dense model, which have no probability.
+        "multilabel" (the logistic function of each), "probabilities" (as they are), "regression", or "sums" over the
+        regions of a dense model, which both have no probability.
 
     Returns
     -------
     ndarray
-        ``(n, classes)``, NaN where the scores are, and everywhere for "sums".
+        ``(n, classes)``, NaN where the scores are, and everywhere for "sums" and "regression".
 
     Examples
     --------
@@ -34,7 +36,7 @@ def probabilities(scores: np.ndarray, outputs: str) -> np.ndarray:
     >>> probabilities(np.array([[-np.log(3), np.log(3)]]), "one_logit").round(2)
     array([[0.25, 0.75]])
     """
-    if outputs == "sums":
+    if outputs in ("sums", REGRESSION):
         return np.full(scores.shape, np.nan)
     if outputs == "probabilities":
         return scores

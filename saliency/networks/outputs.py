@@ -8,7 +8,7 @@ from saliency.methods.passes.model_output import model_scores
 from saliency.methods.passes.model_state import unchanged
 from saliency.methods.passes.score_reader import ScoreReader
 from saliency.methods.passes.scores import LastActivation
-from saliency.methods.scores import MULTILABEL
+from saliency.methods.scores import MULTILABEL, REGRESSION
 
 
 def checked_scores(
@@ -57,6 +57,11 @@ def checked_scores(
         raise DataError(
             f"{place}: its scores come from a {name}, so that they are no logits: set outputs: probabilities, or "
             "ignore_lastlayer: true for the scores before it"
+        )
+    if reader.outputs == REGRESSION and scores.ndim > 2:
+        raise DataError(
+            f"{place}: outputs: regression, but it returns values of shape {list(scores.shape)}, one per pixel or "
+            "voxel: let factory return it wrapped in a module that returns one for each sample, such as their mean"
         )
     if reader.outputs == MULTILABEL:
         if scores.ndim > 2:

@@ -42,10 +42,11 @@ def chosen_classes(shard: Shard, logits: np.ndarray, target: str, rows: slice) -
             line = lines[shard.rows.index[rows.start + number]]
             shard.warn(rows.start + number, label_problem(shard.plan, classes[number], count, line))
         classes[wrong] = -1
-    elif target.startswith("class-"):
-        index = int(target.removeprefix("class-"))
+    elif target.startswith(("class-", "value-")):
+        kind, index = target.partition("-")[0], int(target.partition("-")[2])
         if index >= count:
-            raise DataError(f"targets: {index}: is outside the model's classes 0 … {count - 1}")
+            plural = "classes" if kind == "class" else "values"
+            raise DataError(f"targets: {index}: is outside the model's {plural} 0 … {count - 1}")
         classes = np.full(len(logits), index)
     else:
         if RANKS[target] >= count:

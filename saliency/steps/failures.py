@@ -46,8 +46,7 @@ def failed_samples(plan: Plan, model: str, predictions: Path, classes: int) -> p
     status = pd.read_csv(predictions, usecols=["status"], dtype=str)["status"]
     failed = status[status != "ok"]
     preprocessing = preprocessing_of(input_config(plan.config, model))
-    several = plan.labels_are == "classes"
-    labels = plan.label_classes(plan.samples) if several else [(label,) for label in plan.labels(plan.samples).tolist()]
+    labels = _labels(plan)
     lines = line_numbers(plan.manifest, len(plan.samples))
 
     def problem(row: int) -> str:
@@ -67,6 +66,13 @@ def failed_samples(plan: Plan, model: str, predictions: Path, classes: int) -> p
     table = samples[["id", *files]].assign(status=failed, problem=[problem(row) for row in failed.index])
     table.insert(0, "model", model)
     return table
+
+
+def _labels(plan: Plan) -> list[tuple[int, ...] | None]:
+    """Class indices of each sample; real values are never outside."""
+    if plan.labels_are == "class":
+        return [(label,) for label in plan.labels(plan.samples).tolist()]
+    return plan.label_classes(plan.samples) if plan.labels_are == "classes" else [None] * len(plan.samples)
 
 
 def write_errors(

@@ -15,6 +15,7 @@ from saliency.files.spreadsheet import csv_bytes
 from saliency.methods.scores import probabilities, ranked_classes
 from saliency.steps.failures import LABEL_OUTSIDE, OUTPUT_NOT_FINITE
 from saliency.steps.multilabel import SEVERAL, multilabel_table
+from saliency.steps.regression import regression_table
 from saliency.store.codec import read_shard
 from saliency.store.layout import plan_specs
 
@@ -123,7 +124,10 @@ def write_predictions(
     explained = any(target == "label" or target.startswith("label-") for target in plan.targets)
     if plan.labels_are == "classes":
         table = multilabel_table(plan.samples, states, scores, names, settings["threshold"], explained)
+    elif plan.labels_are == "numbers":
+        table = regression_table(plan.samples, states, scores, names)
     else:
         outputs = outputs_of(read_descriptions([description]), settings)
         table = predictions_table(plan.samples, plan.labels(plan.samples), states, scores, names, outputs, explained)
-    write_atomically(output, csv_bytes(table))
+    # Real values have any scale.
+    write_atomically(output, csv_bytes(table, "%.9g" if plan.labels_are == "numbers" else "%.6f"))

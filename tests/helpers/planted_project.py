@@ -57,7 +57,7 @@ def picture(number: int, classes: tuple[int, ...]) -> np.ndarray:
 def planted_project(folder: Path, labels: list[tuple[int, ...]], **config: object) -> tuple[Project, torch.Tensor]:
     """Write pictures of classes and the networks' source; return the project and what a network sees."""
     project = Project.create(
-        folder, samples=0, input={"resize": None, "crop": SIDE, "mean": [0.5], "std": [0.25]}, shard_size=60,
+        folder, samples=0, input={"resize": None, "crop": SIDE, "mean": [0.5], "std": [0.25]}, shard_size=COUNT,
         batch_size=40, audit={"min_count": 5, "resamples": 100, "permutations": 99}, report={}, **config,
     )  # fmt: skip
     (folder / "planted_networks.py").write_text(SOURCE)

@@ -5,13 +5,17 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch import nn
 
 from saliency.exceptions import DataError
 from saliency.experiment.descriptions import read_descriptions
+from saliency.figures.sample_figures import describe_sample
 from saliency.steps.fused import fused
+from saliency.steps.predictions import write_predictions
+from saliency.steps.regression import regression_table
 from saliency.steps.train import train
 from tests.helpers.networks import Pooled
 from tests.helpers.shards import run_steps
@@ -116,6 +120,48 @@ def test_several_classes_per_sample(job, tmp_path, write):
     for method in ("gradcam", "guided_backprop", "guided_gradcam"):
         np.testing.assert_array_equal(made.read(f"class-1/{method}"), whole.read(f"class-1/{method}"))
         np.testing.assert_array_equal(made.read(f"label-2/{method}")[4], whole.read(f"class-2/{method}")[4])
+
+
+def test_real_values(job, tmp_path):
+    """The maps are those of the value, whatever its sign."""
+    manifest = tmp_path / "data" / "manifest.csv"
+    rows = [f"s{number},s{number}.png,{label}\n" for number, label in enumerate(["-0.5", "", "1e-3", "2", "-.25"])]
+    manifest.write_text("".join(["id,path,label\n", *rows]))
+    settings = {"targets": [0], "shard_size": 5, "plots": {"contact_sheets": ["first"]}}
+    kwargs = {"kwargs": {"classes": 1, "middle": MIDDLE}}
+    made = job("values", **model("Pooled", outputs="regression", **kwargs), **settings)
+    described = json.loads(Path("model.json").read_text())
+    assert (described["outputs"], described["classes"]) == ("regression", 1)
+    run_steps(made)
+    assert made.plan.targets == ["value-0"]
+    assert made.read("value-0/class").tolist() == [0] * 5
+    values = made.read("logits")[:, 0]
+    assert values.shape == (5,)
+    assert values.min() < 0 < values.max()
+    files = [[made.files[name]] for name in ("status", "logits")]
+    write_predictions(made.config, "tiny", *files, Path("model.json"), Path("predictions.csv"))
+    table = pd.read_csv("predictions.csv", dtype={"label": str})
+    assert list(table) == ["id", "label", "value", "error", "status", "path"]
+    np.testing.assert_allclose(table["value"], values, rtol=1e-6)
+    np.testing.assert_allclose(table["error"], values - [-0.5, np.nan, 1e-3, 2, -0.25], rtol=1e-5)
+    manifest.write_text("".join(["id,path\n", *(row.rpartition(",")[0] + "\n" for row in rows)]))
+    logit = job("logit", **model("Pooled", **kwargs), targets=[1], shard_size=5)
+    run_steps(logit)
+    for method in ("gradcam", "guided_backprop", "guided_gradcam"):
+        np.testing.assert_array_equal(made.read(f"value-0/{method}"), logit.read(f"class-1/{method}"))
+
+
+def test_several_real_values_have_their_names():
+    samples = pd.DataFrame({"id": ["a", "b"], "label": ["1;2", ""]})
+    table = regression_table(samples, np.zeros(2), np.array([[3.0, 4.0], [np.nan, np.nan]]), ["age"])
+    assert list(table) == ["id", "label", "value_age", "error_age", "value_1", "error_1", "status"]
+    assert table.loc[0, ["value_age", "error_age", "value_1", "error_1"]].tolist() == [3, 2, 4, 2]
+    assert table["status"].tolist() == ["ok", "the output is not finite"]
+    assert describe_sample(table.iloc[0], 0, ["age"]) == ("a, label 1;2", "value_age 3, value_1 4")
+    with pytest.raises(DataError, match="sample 'a': its label '1' has 1 values, but the network gives 2"):
+        regression_table(samples.assign(label=["1", ""]), np.zeros(2), np.zeros((2, 2)))
+    with pytest.raises(DataError, match=r"the manifest has columns that predictions\.csv adds: rename value_1"):
+        regression_table(samples.assign(value_1="x"), np.zeros(2), np.zeros((2, 2)))
 
 
 def test_label_of_several_outside_the_models_classes(job, tmp_path, caplog):

@@ -39,7 +39,7 @@ def one_logit(tmp_path_factory):
     labels = [(number % 2,) for number in range(COUNT)]
     settings = {"weights": "w.safetensors", "kwargs": {"classes": 1}, "class_names": ["without", "with"]}
     project, x = planted_project(
-        folder, labels, targets=["predicted", "runner_up", "label", 0, 1],
+        folder, labels, targets=["predicted", "label", 0], execution="fused",
         models={name: {"factory": f"planted_networks:{kind}", **settings}
                 for name, kind in (("one", "Network"), ("two", "Both"))},
     )  # fmt: skip
@@ -54,7 +54,6 @@ def test_stores_of_one_logit_and_of_both_are_equal(one_logit):
     one, two = (open_maps(project.results / f"{name}.zarr") for name in ("one", "two"))
     np.testing.assert_allclose(one["logits"][:], np.stack([-scores, scores], 1), rtol=1e-4, atol=1e-5)
     np.testing.assert_array_equal(one["predicted/class"][:], (scores > 0).astype(int))
-    np.testing.assert_array_equal(one["runner_up/class"][:], (scores <= 0).astype(int))
     np.testing.assert_array_equal(one["label/class"][:], np.arange(COUNT) % 2)
     for target in one.targets:
         np.testing.assert_array_equal(one[f"{target}/class"][:], two[f"{target}/class"][:])
@@ -72,7 +71,7 @@ def test_tables_and_audit_of_one_logit_are_those_of_both(one_logit):
     assert one["predicted_name"].tolist() == np.where(scores > 0, "with", "without").tolist()
     pd.testing.assert_frame_equal(one.drop(columns="probability"), two.drop(columns="probability"))
     for table in ("performance.csv", "confusion.csv", "clusters.csv", "groups.csv"):
-        for target in ("predicted", "class-0", "class-1"):
+        for target in ("predicted", "class-0"):
             pair = [pd.read_csv(project.results / name / "audit" / target / table) for name in ("one", "two")]
             pd.testing.assert_frame_equal(*pair, rtol=1e-3)
     pair = [pd.read_csv(project.results / name / "audit" / "transfer.csv") for name in ("one", "two")]
@@ -101,7 +100,7 @@ def test_a_mark_in_the_positive_class_is_found_and_the_page_says_so(one_logit):
 def several(tmp_path_factory):
     folder = tmp_path_factory.mktemp("several")
     project, x = planted_project(
-        folder, SEVERAL, targets=["predicted", "runner_up", {"each": "label"}, 1],
+        folder, SEVERAL, targets=["predicted", {"each": "label"}, 1], execution="fused",
         models={"net": {"factory": "planted_networks:Network", "weights": "w.safetensors", "kwargs": {"classes": 3},
                         "outputs": "multilabel", "threshold": 0.6, "class_names": ["middle", "mark", "line"]}},
     )  # fmt: skip
@@ -117,15 +116,13 @@ def several(tmp_path_factory):
 def test_maps_of_several_classes_are_those_of_a_network_for_each(several):
     project, network, x, scores = several
     maps = open_maps(project.results / "net.zarr")
-    assert maps.targets == ("class-1", "label-0", "label-1", "label-2", "predicted", "runner_up")
+    assert maps.targets == ("class-1", "label-0", "label-1", "label-2", "predicted")
     said = expit(scores) > 0.6
     order = np.argsort(-scores, axis=1)
     rows = np.arange(COUNT)
-    for target, rank in (("predicted", 0), ("runner_up", 1)):
-        expected = np.where(said[rows, order[:, rank]], order[:, rank], -1)
-        np.testing.assert_array_equal(maps[f"{target}/class"][:], expected)
-        assert -1 in expected
-        assert 0 in expected
+    expected = np.where(said[rows, order[:, 0]], order[:, 0], -1)
+    np.testing.assert_array_equal(maps["predicted/class"][:], expected)
+    assert sorted(set(expected.tolist())) == [-1, 0, 1, 2]
     for index in range(3):
         has = [index if known and index in of else -1 for known, of in zip(SEVERAL_KNOWN, SEVERAL, strict=True)]
         np.testing.assert_array_equal(maps[f"label-{index}/class"][:], has)

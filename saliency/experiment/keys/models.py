@@ -118,9 +118,10 @@ MODEL_KEYS = (
         "What the scores are: `logits`, before a softmax or sigmoid, or `probabilities`. A network with one score per "
         "sample has two classes: of a logit s, class 1 has the score s and class 0 has -s; of a probability p, class 1 "
         "has p and class 0 has 1 - p. With `multilabel`, a sample can be of several classes: the scores are logits, "
-        "and the sigmoid of each is the probability of its class ([more](#several-classes-per-sample)).",
+        "and the sigmoid of each is the probability of its class ([more](#several-classes-per-sample)). With "
+        "`regression`, they are real values ([more](#real-values)).",
         "logits",
-        choice("logits", "probabilities", "multilabel"),
+        choice("logits", "probabilities", "multilabel", "regression"),
     ),
     Key(
         "threshold",

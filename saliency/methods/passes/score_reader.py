@@ -7,7 +7,10 @@ from torch import Tensor, nn
 
 from saliency.methods.passes.model_output import model_scores
 from saliency.methods.passes.scores import LastActivation, class_scores, from_sigmoid, two_classes
-from saliency.methods.scores import MULTILABEL, ONE_LOGIT
+from saliency.methods.scores import MULTILABEL, ONE_LOGIT, REGRESSION
+
+# What the scores of a model can be said to be.
+OUTPUTS = ("logits", "probabilities", MULTILABEL, REGRESSION)
 
 
 @dataclass(frozen=True)
@@ -22,9 +25,14 @@ class ScoreReader:
     output
         Which of the model's outputs they are, as in `saliency.methods.passes.model_output.model_scores`.
     outputs
-        What they are: "logits", "probabilities", or "multilabel" (a logit for each of several classes that a sample can
-        be of, also where there is only one). One output that comes from a sigmoid is known to be a probability where
-        there is a graph.
+        What they are: "logits", "probabilities", "multilabel" (a logit for each of several classes that a sample can be
+        of, also where there is only one), or "regression" (real values, which are no classes). One output that comes
+        from a sigmoid is known to be a probability where there is a graph.
+
+    Raises
+    ------
+    ValueError
+        If there are no such `outputs`.
 
     Examples
     --------
@@ -38,6 +46,10 @@ class ScoreReader:
 
     output: int | str | None = None
     outputs: str = "logits"
+
+    def __post_init__(self) -> None:
+        if self.outputs not in OUTPUTS:
+            raise ValueError(f"outputs is {self.outputs!r}: pass one of {', '.join(map(repr, OUTPUTS))}")
 
     def read(self, model: nn.Module, x: Tensor, ignore_lastlayer: bool = False) -> Tensor:
         """Run the model on the batch `x`.
@@ -66,7 +78,7 @@ class ScoreReader:
 
     def classes(self, returned: Tensor) -> Tensor:
         """Scores of the classes, of what `returned` gave."""
-        return returned if self.outputs == MULTILABEL else two_classes(returned, self._meaning(returned))
+        return returned if self.outputs in (MULTILABEL, REGRESSION) else two_classes(returned, self._meaning(returned))
 
     def sums(self, scores: Tensor, region: Tensor | None = None) -> Tensor:
         """One score per class and sample, ``[n, classes]``, of what `read` gave (`class_scores`)."""
@@ -80,7 +92,8 @@ class ScoreReader:
         return ONE_LOGIT if meaning == "logits" and returned.shape[1] == 1 else meaning
 
     def _meaning(self, scores: Tensor) -> str:
-        return "probabilities" if scores.shape[1] == 1 and from_sigmoid(scores) else self.outputs
+        unsaid = self.outputs == "logits" and scores.shape[1] == 1
+        return "probabilities" if unsaid and from_sigmoid(scores) else self.outputs
 
 
 # Of a model that returns nothing but its logits, or says which they are.
