@@ -10,21 +10,25 @@ import pandas as pd
 
 from saliency.audit.calibration import reliability
 from saliency.audit.clusters import ClusterSettings
+from saliency.audit.discrimination import discrimination
 from saliency.audit.grid_files import DiskArray, read_grids
 from saliency.audit.groups import grouping_columns
 from saliency.audit.leakage.fact_groups import fact_groups
 from saliency.audit.leakage.fact_table import join_facts
 from saliency.audit.mean_maps import MeanMaps
+from saliency.audit.one_vs_rest import one_vs_rest
 from saliency.audit.performance import confusion, performance
 from saliency.audit.run import AuditSettings, audit
 from saliency.audit.samples import audited_samples, samples_of_target
 from saliency.audit.shortcuts import ShortcutSettings
 from saliency.experiment.config import Config, read_class_names
+from saliency.experiment.descriptions import read_descriptions
 from saliency.experiment.plan import Plan
 from saliency.experiment.selection import Selection, audited_rows
 from saliency.files.atomic_files import write_atomically
 from saliency.files.spreadsheet import csv_bytes
 from saliency.metrics.table import measure_columns
+from saliency.steps.multilabel import said_and_labelled
 from saliency.store.codec import ArraySpec, read_shard, write_shard
 from saliency.store.layout import plan_specs, store_metadata
 
@@ -52,6 +56,7 @@ def write_audit(
     grids: Sequence[Path],
     outputs: Mapping[str, Path],
     facts: Sequence[Path] = (),
+    description: Path | None = None,
 ) -> None:
     """Audit one target of a model; `saliency.audit.document.write_findings` tells what was found.
 
@@ -66,9 +71,12 @@ def write_audit(
     grids
         The NPZ files of all shards.
     outputs
-        ``evidence, distributions, groups, maps, clusters, performance, confusion, calibration``: files to write.
+        ``evidence, distributions, groups, maps, clusters, performance, confusion, calibration``: files to write; also
+        ``discrimination`` where a sample can be of several classes.
     facts
         What `saliency.audit.leakage.fact_table.write_facts` wrote, of all shards; none where there are no facts.
+    description
+        ``model.json``; without it, nothing is said of random weights.
 
     Raises
     ------
@@ -87,9 +95,10 @@ def write_audit(
     names = read_class_names(config["models"][model]["class_names"])
     every, min_count = samples_of_target(metrics, target), config["audit"]["min_count"]
     of_files, repeated = fact_groups(join_facts(facts), chosen) if facts else ({}, {})
+    several = plan.labels_are == "classes"
     columns = (selection.performance_columns, selection.whole_columns)
-    rates = performance(every, chosen, *columns, names, min_count, of_files)
-    probability, correct = (samples[name].to_numpy(dtype=float, na_value=np.nan) for name in ("probability", "correct"))
+    rates = (one_vs_rest if several else performance)(every, chosen, *columns, names, min_count, of_files)
+    probability, correct = _judged(samples, several)
     calibration = reliability(probability, correct)
     tested = {
         **result.evidence.tested,
@@ -98,6 +107,10 @@ def write_audit(
         "tests_of_performance": int(rates["p"].notna().sum()),
         "expected_calibration_error": float(calibration["error"].sum()) if len(calibration) else None,
     }
+    if description and target == plan.targets[0] and config["models"][model]["weights"] is None:
+        # Versions before this one did not compare two builds.
+        known = read_descriptions([description]).get("random_weights")
+        tested["random_weights"] = {"model": model, **(known or {"differ": None, "tensors": None})}
     # Predictions do not depend on what is explained: they are told of once.
     told = rates if target == plan.targets[0] else rates[:0]
     # With many classes, facts have more rows than all else: those that can be no finding are left to the table.
@@ -110,12 +123,23 @@ def write_audit(
         ("maps", evidence.map_tests),
         ("clusters", clusters),
         ("performance", rates.drop(columns="misses").astype({"class": "Int64"})),
-        ("confusion", confusion(samples, names)),
+        # Of several classes, none is mistaken for another one.
+        ("confusion", confusion(samples[:0] if several else samples, names)),
         ("calibration", calibration),
+        *([("discrimination", discrimination(samples, names))] if several else []),
     ):
         write_atomically(outputs[name], csv_bytes(table))
     write_atomically(outputs["evidence"], evidence.to_json().encode())
     log.info("%d samples, %d of them with a map", len(samples), tested["maps"])
+
+
+def _judged(samples: pd.DataFrame, several: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities, and whether they came true: of the predicted class, or of each of several classes."""
+    if several:
+        shares, _, has = said_and_labelled(samples)
+        return shares.ravel(), has.ravel()
+    probability, correct = (samples[name].to_numpy(dtype=float, na_value=np.nan) for name in ("probability", "correct"))
+    return probability, correct
 
 
 def write_mean_maps(

@@ -17,6 +17,7 @@ from saliency.files.atomic_files import write_atomically
 from saliency.files.spreadsheet import csv_bytes
 from saliency.metrics.registered import measure_keys
 from saliency.metrics.table import measure_shard
+from saliency.steps.multilabel import SEVERAL
 from saliency.steps.predictions import read_predictions
 from saliency.store.shard import Shard
 
@@ -104,14 +105,16 @@ def metrics_table(
     -------
     DataFrame
         One row per sample and target: ``id, target, class, name`` (of the explained class; empty where there is none),
-        ``label, predicted_class, probability, correct, status``, the measures, and the manifest's other columns.
+        ``label, predicted_class, probability, correct, status``, of models with several classes per sample also
+        ``predicted_classes`` and ``probabilities``, the measures, and the manifest's other columns.
     """
     explained = measures["class"]
     names = [class_names[index] if 0 <= index < len(class_names) else str(index) for index in explained]
     begin = measures[["id", "target"]].copy()
     begin["class"] = explained.where(explained >= 0).astype("Int64")
     begin["name"] = np.where(explained >= 0, names, "")
-    said = predictions[["id", "label", "predicted_class", "probability", "correct", "status"]]
+    several = [name for name in SEVERAL if name in predictions]
+    said = predictions[["id", "label", "predicted_class", "probability", "correct", "status", *several]]
     further = samples.drop(columns=["label"], errors="ignore")
     table = begin.merge(said, on="id", how="left", sort=False)
     table = pd.concat([table, measures.drop(columns=["id", "target", "class"])], axis=1)

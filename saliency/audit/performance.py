@@ -112,10 +112,23 @@ def performance(
     >>> table["misses"][1]
     ['b']
     """
+    chosen = (samples, audited, columns, whole_columns, min_count, facts)
+    return performance_table(list(performance_rows(*chosen)), names)
+
+
+def performance_rows(
+    samples: pd.DataFrame,
+    audited: np.ndarray,
+    columns: Sequence[str],
+    whole_columns: Sequence[str],
+    min_count: int,
+    facts: Mapping[str, pd.Series] | None,
+) -> Iterator[dict[str, Any]]:
+    """Rows of `performance`, without ``name`` and ``p_adjusted``; parameters as there."""
     every = np.ones(len(samples), dtype=bool)
     said = _Said.of(samples, audited, min_count)
     of_all = {"source": "", "column": "", "group": "", "among": "audited"}
-    rows = [{**of_all, **row} for row in _of_classes(said)]
+    yield from ({**of_all, **row} for row in _of_classes(said))
     for source, among, chosen, grouped in (
         ("manifest", "audited", audited, samples[list(columns)]),
         ("manifest", "all", every, samples[list(whole_columns)]),
@@ -125,7 +138,11 @@ def performance(
         said = _Said.of(samples, chosen, min_count) if groups else said
         for column, members in groups.items():
             group = members.reindex(said.index).fillna("").to_numpy(dtype=object)
-            rows += [{"source": source, "column": column, "among": among, **row} for row in _of_groups(said, group)]
+            yield from ({"source": source, "column": column, "among": among, **row} for row in _of_groups(said, group))
+
+
+def performance_table(rows: Sequence[Mapping[str, Any]], names: Sequence[str] = ()) -> pd.DataFrame:
+    """Make the table of `performance` of its rows; all tests are corrected together."""
     found = pd.DataFrame(rows, columns=list(PERFORMANCE_COLUMNS), dtype=object)
     found["name"] = ["" if index is None else _name(index, names) for index in found["class"]]
     numbers = found.columns.drop(["measure", "source", "column", "group", "among", "class", "name", "misses"])

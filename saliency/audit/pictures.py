@@ -35,7 +35,7 @@ class Picture:
     words
         What it is, at the beginning of a caption: ``the source``.
     predicted
-        Index of the class that the network puts it into.
+        Index of the class that the network puts it into, -1 for none.
     sample
         Id of the sample that it shows, as it is or changed.
     size
@@ -160,7 +160,8 @@ def pictures_figure(strips: Sequence[tuple[str, Sequence[Picture]]], empty: str)
                 continue
             picture = pictures[number]
             axes.imshow(read_webp(picture.webp))
-            axes.set_title(f"{picture.words}:\nclass {picture.predicted}", fontsize=8, parse_math=False)
+            of = "no class" if picture.predicted < 0 else f"class {picture.predicted}"
+            axes.set_title(f"{picture.words}:\n{of}", fontsize=8, parse_math=False)
             axes.set_xlabel(picture.sample, fontsize=7, parse_math=False)
             # A white frame has to be seen.
             axes.set(xticks=[], yticks=[])

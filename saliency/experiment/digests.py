@@ -11,9 +11,12 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from typing import Any
 
+import numpy as np
+
 from saliency.experiment.arrays import stored_array
 from saliency.experiment.checks import checks
-from saliency.experiment.config import file_columns, input_config
+from saliency.experiment.config import Config, file_columns, input_config
+from saliency.experiment.keys.models import MODEL_KEYS
 from saliency.experiment.plan import Plan
 from saliency.experiment.report_size import report_side
 from saliency.experiment.selection import Selection
@@ -22,6 +25,7 @@ from saliency.experiment.steps import step
 from saliency.files.paths import fingerprint, resolve
 from saliency.methods.registered import method, methods
 from saliency.metrics.registered import measure_keys, measures
+from saliency.registry.key import default_of
 
 
 def digest(*parts: Any) -> str:
@@ -153,9 +157,13 @@ class Digests:
         return digest("predict", step("predict").version, *before, self.config["batch_size"], *reduced)
 
     def _target_class(self, model: str, shard: int, target: str | None) -> str:
-        labels = self.plan.labels(self.plan.rows(shard)).tolist() if target == "label" else None
+        labels: list[Any] | None = None
+        if target == "label":
+            labels = self.plan.labels(self.plan.rows(shard)).tolist()
+        elif target is not None and target.startswith("label-"):
+            labels = self.plan.values("label", shard)
         before = self._of_shard("predict", model, shard, None)
-        return digest("target_class", step("target_class").version, before, target, labels)
+        return digest("target_class", step("target_class").version, before, target, labels, *self._threshold(model))
 
     def _method(self, name: str, model: str, shard: int, target: str | None) -> str:
         kind = method(name)
@@ -204,7 +212,7 @@ class Digests:
         keys += ["target_layer", "tokens", "section_names"] if layer else []
         return digest(
             step("find_target_layer" if layer else "inspect_model").version,
-            {key: settings[key] for key in keys},
+            {key: settings[key] for key in keys} | self._reading(model),
             self.sources.weights_fingerprint(resolve(weights, self.plan.root)) if weights else None,
             self._train(model) if settings["train"] else None,
             weights,
@@ -218,6 +226,16 @@ class Digests:
         keys = {"weights_key": None, "weights_prefix": None, "weights_strict": True}
         settings = {key: self.config["models"][model][key] for key in keys}
         return [] if settings == keys else [settings]
+
+    def _reading(self, model: str) -> Config:
+        """How scores are read, where a network returns something else than its logits."""
+        settings, plain = self.config["models"][model], {"output": None, "outputs": "logits"}
+        return {key: settings[key] for key, value in plain.items() if settings[key] != value}
+
+    def _threshold(self, model: str) -> list[float]:
+        """Above which probability a class is predicted, where that is said."""
+        threshold = self.config["models"][model]["threshold"]
+        return [] if threshold == default_of(MODEL_KEYS, "threshold") else [threshold]
 
     def _train(self, model: str) -> str:
         settings, plan = self.config["models"][model], self.plan
@@ -233,7 +251,7 @@ class Digests:
         normalisation = {key: input_config(self.config, model)[key] for key in ("mean", "std")}
         return digest(
             step("train").version,
-            {"factory": settings["factory"], "kwargs": settings["kwargs"], "train": training},
+            {"factory": settings["factory"], "kwargs": settings["kwargs"], "train": training, **self._reading(model)},
             [self._of_shard("prepare", model, shard, None) for shard in shards],
             rows[["id", "label", settings["train"]["split"]]].to_dict("list"),
             normalisation,
@@ -254,6 +272,7 @@ class Digests:
 
     def _predictions(self, model: str, _: str | None) -> str:
         settings = [self.config["models"][model]["outputs"], "label" in self.plan.targets, self._class_names(model)]
+        settings += self._threshold(model)
         version = step("predictions").version
         return digest("predictions", version, self._every("predict", model), self.plan.columns, settings)
 
@@ -319,9 +338,16 @@ class Digests:
             rows.tolist(),
             [audit[check], audit["seed"], self.plan.methods, self.config["batch_size"]],
             self.config["models"][model]["outputs"],
-            *([self.plan.labels(self.plan.samples.iloc[rows]).tolist()] if kind.labels else []),
+            *([self._labels(rows)] if kind.labels else []),
             *([parts] if (parts := kind.parts()) else []),
+            *self._threshold(model),
             *([self._masks(model, shard) for shard in self.plan.shards_of(rows)] if masked else []),
+        )
+
+    def _labels(self, rows: np.ndarray) -> list[Any]:
+        samples = self.plan.samples.iloc[rows]
+        return (
+            self.plan.labels(samples).tolist() if self.plan.labels_are == "class" else self.plan.label_classes(samples)
         )
 
     # Steps on the whole experiment.

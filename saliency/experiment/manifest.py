@@ -9,12 +9,15 @@ from typing import Any, TextIO
 
 import pandas as pd
 
+from saliency.experiment.outputs import PATTERNS
 from saliency.files.one_line import one_line
 from saliency.files.paths import is_file, made_by_rule, resolve
 
 ID_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 # Columns that predictions.csv adds.
 OUTPUT_COLUMNS = ("predicted_class", "predicted_name", "probability", "correct", "status")
+# By what labels are: further ones.
+FURTHER_COLUMNS = {"classes": ("predicted_classes", "probabilities"), "numbers": ("value", "error")}
 
 
 def read_manifest(path: Path) -> tuple[pd.DataFrame, list[str]]:
@@ -100,6 +103,7 @@ def manifest_problems(
     results: Path | None = None,
     optional: Sequence[str] = (),
     exists: Callable[[Path], bool] = is_file,
+    labels: str = "class",
 ) -> list[str]:
     r"""List everything that is wrong with a manifest, one line each.
 
@@ -121,6 +125,8 @@ def manifest_problems(
         Columns that name files, and may be empty.
     exists
         Whether there is such a file, or a folder where a reader opens folders.
+    labels
+        What the ``label`` column holds, a key of `saliency.experiment.outputs.PATTERNS`.
 
     Returns
     -------
@@ -145,7 +151,7 @@ def manifest_problems(
     lines = line_numbers(path, len(table))
     problems = [
         f"{path}: column '{name}' is one that predictions.csv adds: rename it"
-        for name in OUTPUT_COLUMNS
+        for name in (*OUTPUT_COLUMNS, *FURTHER_COLUMNS.get(labels, ()))
         if name in table
     ]
     wrong: list[tuple[int, str, str]] = []
@@ -162,8 +168,9 @@ def manifest_problems(
         for row in table.index[table["id"].duplicated() & (table["id"] != "")]
     ]
     if "label" in table:
-        bad = table.index[~table["label"].str.fullmatch(r"[0-9]{0,9}")]
-        wrong += [(row, "label", f"{table['label'][row]!r} is not a class index (0, 1, …) or empty") for row in bad]
+        pattern, said = PATTERNS[labels]
+        bad = table.index[~table["label"].str.fullmatch(pattern)]
+        wrong += [(row, "label", f"{table['label'][row]!r} is not {said}") for row in bad]
     if files:
         for column in dict.fromkeys([*columns, *optional]):
             for row, name in enumerate(table[column]):

@@ -14,6 +14,7 @@ import pandas as pd
 from saliency.experiment.arrays import array_paths, shard_key
 from saliency.experiment.config import Config, file_columns, input_shape, results_folder
 from saliency.experiment.manifest import read_manifest
+from saliency.experiment.outputs import label_classes, labels_are, target_names
 from saliency.files.paths import resolve
 from saliency.methods.registered import leading_method, method, with_parts
 from saliency.metrics.batch import measured_methods
@@ -37,7 +38,10 @@ class Plan:
     samples
         The manifest: strings, one row per sample.
     models, targets, methods
-        Names; targets as they appear in paths: ``predicted``, ``label``, ``runner_up``, ``class-281``.
+        Names; targets as they appear in paths: ``predicted``, ``label``, ``runner_up``, ``class-281``, ``label-4``,
+        ``value-0``.
+    labels_are
+        What the manifest's labels are: one "class" of each sample, several "classes", or "numbers".
     method_settings
         By method, all of its settings.
     ndim
@@ -52,7 +56,9 @@ class Plan:
         self.samples, _ = read_manifest(self.manifest)
         self.results = results_folder(config)
         self.models = list(config["models"])
-        self.targets = [target if isinstance(target, str) else f"class-{target}" for target in config["targets"]]
+        self.labels_are = labels_are(config)
+        labels = self.samples["label"].tolist() if "label" in self.samples else []
+        self.targets = target_names(config["targets"], labels, self.labels_are)
         self.methods = with_parts(config["methods"])
         given = config["method_settings"]
         self.method_settings = {name: method(name).complete(given.get(name, {})) for name in self.methods}
@@ -144,6 +150,12 @@ class Plan:
         if "label" not in rows:
             return np.full(len(rows), -1)
         return np.array([int(label) if label else -1 for label in rows["label"]], dtype=np.int64)
+
+    def label_classes(self, rows: pd.DataFrame) -> list[tuple[int, ...] | None]:
+        """Class indices of samples that can be of several classes, None where they are not known."""
+        if "label" not in rows:
+            return [None] * len(rows)
+        return [label_classes(label) for label in rows["label"]]
 
     def labelled_shards(self, model: str) -> list[int]:
         """Shards that hold samples of any split, which training reads or reports on."""

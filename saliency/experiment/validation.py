@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from saliency.experiment.config import Config, file_columns, input_config, read_class_names, results_folder
+from saliency.experiment.outputs import EACH_LABEL, labels_are, output_problems, target_names
 from saliency.experiment.schema import config_validator, error_lines, input_validator
 from saliency.files.one_line import one_line
 from saliency.files.paths import find_package, is_file, made_by_rule, resolve
@@ -48,6 +49,7 @@ def complete_config(config: Config, check: bool = True, name: str = "config") ->
     broken = {str(error.path[0]) for error in errors if error.path}
     known = {key: value for key, value in config.items() if key not in broken}
     problems += _training_problems(known)
+    problems += output_problems(known)
     if known.get("precision") == "float64" and known.get("reduced_precision"):
         problems.append("reduced_precision: has no effect on precision float64: leave one of them out")
     input_problems = _input_problems(known)
@@ -228,12 +230,13 @@ def _manifest_problems(config: Config) -> list[str]:
     problems += manifest_problems(
         table,
         path,
-        labels_needed="label" in config.get("targets", []) or bool(training),
+        labels_needed=any(target in config.get("targets", []) for target in ("label", EACH_LABEL)) or bool(training),
         files=config.get("on_error") != "skip",
         columns=list(dict.fromkeys(column for name in models if complete for column in file_columns(config, name))),
         results=results_folder(config) if "experiment" in config else None,
         optional=["mask"] if config.get("audit") and "mask" in table else [],
         exists=_sample_exists(config["input"]["mode"]) if "input" in config else is_file,
+        labels=labels_are(config) if models else "class",
     )
     if config.get("audit"):
         grouped = [*(config["audit"]["columns"] or []), *config["audit"]["where"]]
@@ -244,6 +247,9 @@ def _manifest_problems(config: Config) -> list[str]:
         ]
     if config.get("patches"):
         problems += _patch_problems(config, table, path)
+    each = EACH_LABEL in config.get("targets", []) and "label" in table and not problems
+    if each and not target_names([EACH_LABEL], table["label"].tolist(), "classes"):
+        problems.append(f"{path}: no label has a class, but targets asks for each of them")
     for name, settings in training.items():
         column = settings["split"]
         if column not in table:

@@ -93,7 +93,8 @@ def draw_contact_sheet(read: SampleReader, predictions: Path, selection: str, ou
     """
     table = read_predictions(predictions)
     rows = select_rows(read.plan, table, selection)
-    title = f"{read.model}, class explained: {read.target}, samples: {selection.replace('_', ' ')}"
+    what = "value" if read.plan.labels_are == "numbers" else "class"
+    title = f"{read.model}, {what} explained: {read.target}, samples: {selection.replace('_', ' ')}"
     width = 1 + len(read.plan.methods)
     if not rows:
         figure = Figure(figsize=(3 * width, 1.2))

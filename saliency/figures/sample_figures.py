@@ -6,9 +6,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from saliency.experiment.outputs import label_classes
 from saliency.experiment.plan import Plan
 from saliency.experiment.selection import Selection
 from saliency.figures.plot import sample_panels, wrapped
+from saliency.steps.multilabel import SEVERAL
 
 NAME_LENGTH = 60
 
@@ -63,15 +65,33 @@ def select_rows(plan: Plan, predictions: pd.DataFrame, selection: str) -> list[i
     return usable.sort_values("probability", kind="stable").index[:count].tolist()
 
 
-def describe_sample(row: pd.Series, class_index: int, names: Sequence[str]) -> tuple[str, str]:
-    """Heading and caption of a sample: its id and label; what is explained, and what was predicted."""
-    label = "" if pd.isna(row["label"]) else f", label {explained(int(row['label']), names)}"
+def _describe_values(row: pd.Series) -> tuple[str, str]:
+    """The same of a model of real values."""
+    label = "" if pd.isna(row["label"]) or row["label"] == "" else f", label {row['label']}"
     if row["status"] != "ok":
         return f"{row['id']}{label}", str(row["status"])
-    predicted = explained(int(row["predicted_class"]), names)
-    said = f"predicted {predicted}"
+    own = list(map(str, row.index))[: list(row.index).index("status")]
+    values = {name: row[name] for name in own if name.partition("_")[0] == "value"}
+    return f"{row['id']}{label}", ", ".join(f"{name} {value:.4g}" for name, value in values.items())
+
+
+def _classes(indices: Sequence[int] | None, names: Sequence[str]) -> str:
+    return ", ".join(explained(index, names) for index in indices or (-1,))
+
+
+def describe_sample(row: pd.Series, class_index: int, names: Sequence[str]) -> tuple[str, str]:
+    """Heading and caption of a sample: its id and label; what is explained, and what was predicted."""
+    if "predicted_class" not in row:
+        return _describe_values(row)
+    several = set(SEVERAL) <= set(row.index)
+    labels = label_classes(row["label"]) if several else None if pd.isna(row["label"]) else (int(row["label"]),)
+    label = "" if labels is None else f", label {_classes(labels, names)}"
+    if row["status"] != "ok":
+        return f"{row['id']}{label}", str(row["status"])
+    predicted = -1 if pd.isna(row["predicted_class"]) else int(row["predicted_class"])
+    said = f"predicted {_classes(label_classes(row['predicted_classes']) if several else (predicted,), names)}"
     if not pd.isna(row["probability"]):
         said += f", p = {float(row['probability']):.2f}"
-    if class_index == int(row["predicted_class"]):
+    if class_index == predicted:
         return f"{row['id']}{label}", said
     return f"{row['id']}{label}", f"explained {explained(class_index, names)}; {said}"

@@ -19,6 +19,8 @@ def saliency(
     section_names: Sequence[str] | None = None,
     mode: str | None = None,
     tokens: Mapping[str, Any] | None = None,
+    output: int | str | None = None,
+    outputs: str = "logits",
     **settings: Any,
 ) -> Method:
     """Build a method by its name.
@@ -31,7 +33,7 @@ def saliency(
         "GradCAM", "GuidedBackprop" or "GuidedGradCAM".
     target_layer, tokens
         For methods that use a target layer, see `saliency.methods.method.Method`.
-    section_names, mode, settings
+    section_names, mode, output, outputs, settings
         See there.
 
     Raises
@@ -52,7 +54,7 @@ def saliency(
         raise ValueError(f"method is {method!r}: pass one of {', '.join(map(repr, known))}")
     kind = known[method]
     if uses_target_layer([kind]):
-        return kind(model, target_layer, section_names, mode, tokens, **settings)
+        return kind(model, target_layer, section_names, mode, tokens, output, outputs, **settings)
     if target_layer is not None:
         raise ValueError(f"target_layer: {kind.title} has none, leave it out")
-    return kind(model, section_names=section_names, mode=mode, **settings)
+    return kind(model, section_names=section_names, mode=mode, output=output, outputs=outputs, **settings)

@@ -31,6 +31,8 @@ class GuidedBackprop(Method):
         Accepted for uniformity; guided backpropagation does not need them.
     mode
         "2D", "3D", or None to read it off the model.
+    output, outputs
+        As in `Method`.
 
     Examples
     --------
@@ -52,8 +54,15 @@ class GuidedBackprop(Method):
     needs = frozenset({"guided_gradient"})
     cost = Cost(shard_copies=4, batch_copies=300, seconds=30)
 
-    def __init__(self, model: nn.Module, section_names: Sequence[str] | None = None, mode: str | None = None) -> None:
-        super().__init__(model, None, section_names, mode)
+    def __init__(
+        self,
+        model: nn.Module,
+        section_names: Sequence[str] | None = None,
+        mode: str | None = None,
+        output: int | str | None = None,
+        outputs: str = "logits",
+    ) -> None:
+        super().__init__(model, None, section_names, mode, None, output, outputs)
 
     @classmethod
     def map_of(cls, given: Given, settings: Mapping[str, Any]) -> Tensor:

@@ -46,7 +46,7 @@ class Method(ABC):
     Parameters
     ----------
     model
-        A network; any architecture. Its output is ``[n, classes]`` or ``[n]``, of dense models
+        A network; any architecture. Its scores are ``[n, classes]`` or ``[n]``, of dense models
         ``[n, classes, *spatial]``.
     target_layer
         Where the feature map is taken, for methods that need one: an index into the convolutional section, a dotted
@@ -59,6 +59,12 @@ class Method(ABC):
     tokens
         Of transformers, where it cannot be known: ``grid``, the positions along each spatial axis, and ``prefix``, the
         number of tokens before them.
+    output
+        Which of the model's outputs are its scores, where it returns several: an index, a key, or an attribute's name.
+    outputs
+        What the scores are: "logits" or "probabilities". One score per sample is two classes: of a logit s, class 1 has
+        s and class 0 has -s; of a probability p, class 1 has p and class 0 has 1 - p. "multilabel" and "regression"
+        leave it one: the logit of a class that a sample can have beside others, or a real value.
     settings
         Of the method, by name; those that are left out have their defaults.
 
@@ -111,14 +117,17 @@ class Method(ABC):
         section_names: Sequence[str] | None = None,
         mode: str | None = None,
         tokens: Mapping[str, Any] | None = None,
+        output: int | str | None = None,
+        outputs: str = "logits",
         **settings: Any,
     ) -> None:
         from saliency.methods.passes.explainer import Explainer
         from saliency.methods.passes.layout import given_tokens
+        from saliency.methods.passes.score_reader import ScoreReader
 
-        wanted = {self.name: settings}
+        wanted, reader = {self.name: settings}, ScoreReader(output, outputs)
         layout = given_tokens(tokens)
-        self.explainer = Explainer(model, [type(self)], target_layer, section_names, mode, wanted, layout)
+        self.explainer = Explainer(model, [type(self)], target_layer, section_names, mode, wanted, reader, layout)
 
     @classmethod
     def map_of(cls, given: Given, settings: Mapping[str, Any]) -> Tensor:
@@ -201,7 +210,8 @@ class Method(ABC):
         x
             ``[n, c, *spatial]``, or one sample ``[c, *spatial]``; floating point.
         target_class
-            The class to explain: None or [] for the predicted one, one index, or one index per sample.
+            The class to explain: None or [] for the predicted one, one index, or one index per sample; of a
+            regression, the index of a value.
         ignore_lastlayer
             Take the score before the model's last activation (softmax, sigmoid), whose gradient vanishes where
             the model is sure.
@@ -213,6 +223,7 @@ class Method(ABC):
         -------
         model_output
             ``[n, classes]`` (``[classes]`` for one sample): the scores, before the last activation if it is ignored.
+            ``[n, 1]`` where the model has one score per sample.
             Dense models give ``[n, classes, *spatial]``.
         map
             The raw map; of x's spatial size, unbatched when `x` was.
@@ -224,6 +235,8 @@ class Method(ABC):
         """
         from saliency.methods.passes.scores import select_classes
 
+        if target_class is None and self.explainer.reader.outputs == "regression":
+            raise ValueError("outputs='regression' has no predicted class: pass the index of a value, such as 0")
         batch, batched = self.explainer.as_batch(x)
         if region is not None and not batched:
             region = region.unsqueeze(0)

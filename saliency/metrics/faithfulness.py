@@ -90,6 +90,7 @@ def curves(
     seed: int = 0,
     outputs: str = "logits",
     ignore_lastlayer: bool = False,
+    output: int | str | None = None,
 ) -> Curves:
     """Take pixels away, and bring them back, in the order of a map.
 
@@ -114,6 +115,8 @@ def curves(
         What the scores are, "logits" or "probabilities".
     ignore_lastlayer
         Take the scores before the model's last activation.
+    output
+        Which of the model's outputs are its scores, as in `saliency.methods.passes.model_output.model_scores`.
 
     Raises
     ------
@@ -135,11 +138,13 @@ def curves(
     """
     import torch
 
-    from saliency.methods.passes.forward_pass import predict
+    from saliency.methods.passes.model_state import unchanged
+    from saliency.methods.passes.score_reader import ScoreReader
 
     if not np.isfinite(ranking).all():
         raise ValueError("ranking has values that are not finite: leave out the samples without a map")
     samples, pixels = len(x), ranking[0].size
+    reader = ScoreReader(output, outputs)
     device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
     image, substitute = (torch.from_numpy(values).to(device) for values in (x, baseline))
     position = torch.from_numpy(positions(ranking, seed)).view(samples, 1, *ranking.shape[1:]).to(device)
@@ -154,10 +159,12 @@ def curves(
             torch.from_numpy(values).to(device).view(-1, *[1] * (x.ndim - 1)) for values in (counts[step], curve == 1)
         )
         from_image = (position[sample] < count) == inserted
-        scores = predict(model, torch.where(from_image, image[sample], substitute[sample]), ignore_lastlayer)
-        if scores.ndim > 2:
+        changed = torch.where(from_image, image[sample], substitute[sample])
+        with unchanged(model), torch.no_grad():
+            returned = reader.returned(model, changed, ignore_lastlayer)
+        if returned.ndim > 2:
             raise ValueError("the model has a score for each pixel or voxel, which is no probability of a class")
-        shares = probabilities(scores.cpu().numpy(), outputs)
+        shares = probabilities(reader.classes(returned).cpu().numpy(), reader.kind(returned))
         found[curve, sample, step] = shares[np.arange(len(shares)), classes[sample]]
     deletion, insertion = found
     insertion[:, 0], insertion[:, -1] = deletion[:, -1], deletion[:, 0]
@@ -175,6 +182,7 @@ def faithfulness(
     seed: int = 0,
     outputs: str = "logits",
     ignore_lastlayer: bool = False,
+    output: int | str | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Deletion and insertion of several maps, beside a random order of the same pixels.
 
@@ -186,7 +194,7 @@ def faithfulness(
         Names, of `saliency.metrics.baselines.BASELINES`.
     seed
         Of noise, ties and the random order; all rankings meet the same noise.
-    model, x, classes, steps, batch_size, outputs, ignore_lastlayer
+    model, x, classes, steps, batch_size, outputs, ignore_lastlayer, output
         As in `curves`.
 
     Returns
@@ -211,7 +219,9 @@ def faithfulness(
     for kind in baselines:
         baseline = baseline_of(x, kind, seed)
         for name, ranking in {**rankings, "random": random}.items():
-            found = curves(model, x, baseline, ranking, classes, steps, batch_size, seed, outputs, ignore_lastlayer)
+            found = curves(
+                model, x, baseline, ranking, classes, steps, batch_size, seed, outputs, ignore_lastlayer, output
+            )
             names = {"baseline": kind, "ranking": name}
             values = {
                 "row": rows.repeat(steps + 1),

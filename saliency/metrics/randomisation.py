@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from saliency.methods.passes.explainer import Explainer
     from saliency.methods.passes.layout import Layout
+    from saliency.methods.passes.score_reader import ScoreReader
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +45,9 @@ def layers_from_the_top(model: nn.Module, x: Tensor) -> list[str]:
     >>> layers_from_the_top(nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1)), torch.rand(1, 2))
     ['2', '0']
     """
-    from saliency.methods.passes.forward_pass import predict
+    import torch
+
+    from saliency.methods.passes.model_state import unchanged
 
     ran: list[str] = []
     handles = [
@@ -53,7 +56,8 @@ def layers_from_the_top(model: nn.Module, x: Tensor) -> list[str]:
         if next(module.parameters(recurse=False), None) is not None
     ]
     try:
-        predict(model, x)
+        with unchanged(model), torch.no_grad():
+            model(x.clone())
     finally:
         for handle in handles:
             handle.remove()
@@ -139,6 +143,7 @@ def randomisation_test(
     mode: str | None = None,
     section_names: Sequence[str] | None = None,
     settings: Mapping[str, Mapping[str, Any]] | None = None,
+    reader: ScoreReader | None = None,
     layout: Layout | None = None,
 ) -> pd.DataFrame:
     """Compare maps with those of a model whose upper layers are randomised, deeper and deeper.
@@ -164,7 +169,7 @@ def randomisation_test(
         Names of those that are compared; None for all.
     ignore_lastlayer
         Explain the score before the model's last activation.
-    mode, section_names, settings, layout
+    mode, section_names, settings, reader, layout
         As in `saliency.methods.passes.explainer.Explainer`.
 
     Returns
@@ -191,13 +196,15 @@ def randomisation_test(
 
     from saliency.methods.passes.explainer import Explainer, uses_target_layer
     from saliency.methods.passes.forward_pass import predict
+    from saliency.methods.passes.score_reader import ONLY_SCORES
     from saliency.methods.passes.scores import select_classes
 
     names = list(registered_methods() if methods is None else methods)
     kinds = [method(name) for name in names]
+    reads = reader or ONLY_SCORES
 
     def explainer_of(network: nn.Module) -> Explainer:
-        return Explainer(network, kinds, target_layer, section_names, mode, settings, layout)
+        return Explainer(network, kinds, target_layer, section_names, mode, settings, reads, layout)
 
     if uses_target_layer(kinds):
         found_layer = explainer_of(model).target_layer(x[:1])
@@ -205,7 +212,7 @@ def randomisation_test(
     plain = with_plain_weights(model)
     if layers is None:
         layers = layers_from_the_top(plain, x[:1])
-    scores = [predict(model, batch, ignore_lastlayer) for batch in x.split(batch_size)]
+    scores = [predict(model, batch, ignore_lastlayer, reads) for batch in x.split(batch_size)]
     classes = torch.cat([select_classes(batch, None) for batch in scores])
 
     def maps_of(network: nn.Module) -> dict[str, np.ndarray]:

@@ -13,6 +13,7 @@ from saliency.files.atomic_files import write_json
 from saliency.files.paths import resolve
 from saliency.files.weights_files import weights_sha256
 from saliency.networks.behaviour import describe_behaviour
+from saliency.networks.random_weights import describe_random_weights
 
 # Those that read descriptions do not wait for torch.
 if TYPE_CHECKING:
@@ -65,16 +66,18 @@ def describe_network(config: Config, model: str, network: nn.Module, x: Tensor) 
     -------
     dict
         ``factory``, ``weights``, ``weights_sha256``, ``parameters`` (their number), ``input_shape``, ``classes``,
-        ``dense``: whether there is a score for each pixel or voxel, and what `describe_behaviour` finds.
+        ``dense``: whether there is a score for each pixel or voxel, and ``outputs``: what the scores are, as
+        `saliency.methods.scores.probabilities` calls it; also what `describe_behaviour` and `describe_random_weights`
+        find.
     """
     from saliency.methods.passes.forward_pass import predict
+    from saliency.networks.outputs import checked_scores
+    from saliency.networks.runner import Runner
 
     settings = config["models"][model]
-
-    def scores(batch: Tensor) -> Tensor:
-        return predict(network, batch, settings["ignore_lastlayer"])
-
-    output = scores(x)
+    reader, ignore = Runner(config, model).reader, settings["ignore_lastlayer"]
+    returned = checked_scores(f"models.{model}", network, x, reader, ignore)
+    output = reader.classes(returned)
     if config["region"] == "mask" and output.shape[2:] != x.shape[2:]:
         raise DataError(
             f"models.{model}: region: mask needs one score per pixel or voxel of the input {list(x.shape)}, but the "
@@ -89,7 +92,9 @@ def describe_network(config: Config, model: str, network: nn.Module, x: Tensor) 
         "input_shape": list(x.shape[1:]),
         "classes": output.shape[1],
         "dense": output.ndim > 2,
-        **describe_behaviour(config, model, network, x, scores),
+        "outputs": reader.kind(returned),
+        **describe_behaviour(config, model, network, x, lambda batch: predict(network, batch, ignore, reader)),
+        **describe_random_weights(config, model, network),
     }
 
 

@@ -30,8 +30,10 @@ OFFLINE = ("urlerror", "connection", "urlopen", "huggingface", "offline", "name 
 LONGEST = 300
 
 
-def build_network(factory: str, kwargs: dict[str, Any], input_shape: Sequence[int] | None = None) -> nn.Module:
-    """Call a factory, with torch's seed at 0.
+def build_network(
+    factory: str, kwargs: dict[str, Any], input_shape: Sequence[int] | None = None, seed: int = 0
+) -> nn.Module:
+    """Call a factory.
 
     Parameters
     ----------
@@ -40,6 +42,8 @@ def build_network(factory: str, kwargs: dict[str, Any], input_shape: Sequence[in
     input_shape
         ``(c, *spatial)``. Where the sizes of layers come from their first input (``LazyLinear``), the network runs once
         on zeros of this shape, in eval mode; weights can only be compared with it afterwards.
+    seed
+        Torch's, with which it runs.
 
     Returns
     -------
@@ -58,7 +62,7 @@ def build_network(factory: str, kwargs: dict[str, Any], input_shape: Sequence[in
     """
     build = _found(factory)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+        torch.manual_seed(seed)
         try:
             network = build(**kwargs)
         except (Exception, SystemExit) as error:

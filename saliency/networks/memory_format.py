@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from saliency.methods.passes.forward_pass import predict
+from saliency.methods.passes.model_state import unchanged
 from saliency.networks.load import log
 
 
@@ -31,7 +31,8 @@ def arrange_channels_last(network: nn.Module, example: Tensor) -> nn.Module:
 
     arrange(torch.channels_last if example.ndim == 4 else torch.channels_last_3d)
     try:
-        predict(network, example)
+        with unchanged(network), torch.no_grad():
+            network(example.clone())
     except RuntimeError as error:
         log.info("the network needs its channels first in memory: %s", str(error).partition("\n")[0])
         arrange(torch.contiguous_format)

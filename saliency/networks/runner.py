@@ -15,6 +15,7 @@ from saliency.experiment.config import Config, input_config, input_shape
 from saliency.methods.method import Method
 from saliency.methods.passes.explainer import Explainer
 from saliency.methods.passes.layout import Layout
+from saliency.methods.passes.score_reader import ScoreReader
 from saliency.methods.registered import method
 from saliency.networks.device import (
     choose_device,
@@ -68,6 +69,11 @@ class Runner:
         """Whether scores are taken before the last activation."""
         return bool(self.settings["ignore_lastlayer"])
 
+    @property
+    def reader(self) -> ScoreReader:
+        """Reads the scores off what the network returns."""
+        return ScoreReader(self.settings["output"], self.settings["outputs"])
+
     @cached_property
     def network(self) -> nn.Module:
         """The network, on its device and in the configured precision."""
@@ -91,6 +97,7 @@ class Runner:
             self.settings["section_names"],
             self.config["input"]["mode"],
             self.config["method_settings"],
+            self.reader,
             self.layout,
         )
 

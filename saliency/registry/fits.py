@@ -86,7 +86,7 @@ def in_words(schema: Schema, plural: bool = False) -> str:
         parts = [in_words(part, plural) for part in schema["anyOf"]]
         return ", or ".join([", ".join(parts[:-1]), parts[-1]])
     if "enum" in schema or "const" in schema:
-        values = [f"`{'null' if value is None else value}`" for value in schema.get("enum", [schema.get("const")])]
+        values = [f"`{_in_yaml(value)}`" for value in schema.get("enum", [schema.get("const")])]
         return " or ".join([", ".join(values[:-1]), values[-1]]) if values[1:] else values[0]
     if isinstance(schema.get("type"), list):
         return in_words(either(*({**schema, "type": kind} for kind in schema["type"])), plural)
@@ -106,6 +106,12 @@ def in_words(schema: Schema, plural: bool = False) -> str:
         case "integer" | "number" as kind:
             return f"{kind}{'s' if plural else ''}{_bounds(schema)}"
     raise ValueError(f"there are no words for the JSON schema {schema}: add them to saliency.registry.fits.in_words")
+
+
+def _in_yaml(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{key}: {_in_yaml(inner)}' for key, inner in value.items())}}}"
+    return "null" if value is None else str(value)
 
 
 def _bounds(schema: Schema) -> str:

@@ -10,6 +10,7 @@ import pandas as pd
 from saliency.audit.grid import energy_shares, pool
 from saliency.audit.grid_files import read_grids
 from saliency.experiment.config import Config
+from saliency.experiment.outputs import UNKNOWN, label_classes
 from saliency.experiment.plan import Plan
 from saliency.experiment.selection import audited_rows
 from saliency.files.atomic_files import write_atomically
@@ -21,15 +22,32 @@ from saliency.store.maps import open_maps
 MEAN_CELLS = {2: 56, 3: 16}
 
 
-def predictions_data(table: pd.DataFrame) -> dict[str, object]:
-    """Columns of ``metrics.parquet`` that say what the model made of each sample."""
+def predictions_data(table: pd.DataFrame, several: bool = False) -> dict[str, object]:
+    """Columns of ``metrics.parquet`` that say what the model made of each sample.
+
+    Parameters
+    ----------
+    table
+        Of one target.
+    several
+        Whether a sample can be of several classes: labels and predictions are lists of them then.
+    """
+    if several:
+        said = table["predicted_classes"].mask(table["status"] != "ok", UNKNOWN)
+        of_classes: dict[str, object] = {"label": _lists(table["label"]), "predicted": _lists(said)}
+    else:
+        of_classes = {"label": numbers(table["label"]), "predicted": numbers(table["predicted_class"])}
     return {
-        "label": numbers(table["label"]),
-        "predicted": numbers(table["predicted_class"]),
+        **of_classes,
         "probability": numbers(table["probability"]),
         "correct": numbers(table["correct"]),
         "status": codes(table["status"].tolist()),
     }
+
+
+def _lists(labels: pd.Series) -> list[list[int] | None]:
+    found = map(label_classes, labels)
+    return [None if of is None else list(of) for of in found]
 
 
 def measures_data(table: pd.DataFrame, clusters: pd.DataFrame, columns: Sequence[str]) -> dict[str, object]:
@@ -158,7 +176,11 @@ def write_model_data(
     def write(name: str, content: object, output: str | Path) -> None:
         write_atomically(Path(output), data_script(f"{model}/{name}", content))
 
-    write("predictions", predictions_data(by_target[plan.targets[0]]), outputs["predictions"][0])
+    write(
+        "predictions",
+        predictions_data(by_target[plan.targets[0]], plan.labels_are == "classes"),
+        outputs["predictions"][0],
+    )
     for number, target in enumerate(plan.targets):
         files = {name: Path(paths[number]) for name, paths in audits.items()}
         of_target = by_target[target]

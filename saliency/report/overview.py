@@ -125,10 +125,12 @@ def target_findings(
 
 def _shown(picture: Picture, names: Sequence[str], settings: Mapping[str, str]) -> dict[str, Any]:
     """A picture with its caption, and a link to the sample that it shows."""
-    name = names[picture.predicted] if picture.predicted < len(names) else ""
+    known = 0 <= picture.predicted < len(names)
+    name = (names[picture.predicted] if known else "") or str(picture.predicted)
+    of = "no class" if picture.predicted < 0 else f"class '{name}'"
     height, width = picture.size
     return {
-        "caption": f"{picture.words}: put into class '{name or picture.predicted}'",
+        "caption": f"{picture.words}: put into {of}",
         "link": page_link("sample", picture.sample, settings),
         "source": f"data:image/webp;base64,{picture.webp}",
         "height": height,

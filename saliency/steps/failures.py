@@ -46,13 +46,14 @@ def failed_samples(plan: Plan, model: str, predictions: Path, classes: int) -> p
     status = pd.read_csv(predictions, usecols=["status"], dtype=str)["status"]
     failed = status[status != "ok"]
     preprocessing = preprocessing_of(input_config(plan.config, model))
-    labels, lines = plan.labels(plan.samples), line_numbers(plan.manifest, len(plan.samples))
+    labels = _labels(plan)
+    lines = line_numbers(plan.manifest, len(plan.samples))
 
     def problem(row: int) -> str:
         if failed[row] == OUTPUT_NOT_FINITE:
             return "the network's output is not finite: look for extreme values, check the weights, mean and std"
         if failed[row] == LABEL_OUTSIDE:
-            return label_problem(plan, labels[row], classes, lines[row])
+            return label_problem(plan, max(labels[row] or ()), classes, lines[row])
         try:
             read_sample(preprocessing, plan.files(plan.samples.loc[[row]], model)[0], "region" in plan.arrays)
         except InputError as error:
@@ -65,6 +66,13 @@ def failed_samples(plan: Plan, model: str, predictions: Path, classes: int) -> p
     table = samples[["id", *files]].assign(status=failed, problem=[problem(row) for row in failed.index])
     table.insert(0, "model", model)
     return table
+
+
+def _labels(plan: Plan) -> list[tuple[int, ...] | None]:
+    """Class indices of each sample; real values are never outside."""
+    if plan.labels_are == "class":
+        return [(label,) for label in plan.labels(plan.samples).tolist()]
+    return plan.label_classes(plan.samples) if plan.labels_are == "classes" else [None] * len(plan.samples)
 
 
 def write_errors(

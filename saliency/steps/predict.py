@@ -47,7 +47,6 @@ def checked_logits(shard: Shard, scores: Tensor, ok: np.ndarray, rows: slice) ->
 def predict_shard(shard: Shard) -> None:
     """Store the network's scores as ``logits``."""
     from saliency.methods.passes.forward_pass import predict
-    from saliency.methods.passes.scores import class_scores
     from saliency.networks.runner import Runner
 
     inputs, ok = shard.read("inputs"), shard.read("status") == Status.OK
@@ -56,7 +55,7 @@ def predict_shard(shard: Shard) -> None:
     arrays: dict[str, np.ndarray] = {}
 
     def predict_batch(rows: slice, batch: Tensor, region: Tensor | None) -> None:
-        scores = class_scores(predict(network, batch, runner.ignore_lastlayer), region)
+        scores = runner.reader.sums(predict(network, batch, runner.ignore_lastlayer, runner.reader), region)
         shard.put(arrays, "logits", rows, checked_logits(shard, scores, ok, rows))
 
     what, many = "predict", len(shard.plan.shards) > 1

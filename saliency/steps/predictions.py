@@ -8,12 +8,14 @@ import pandas as pd
 
 from saliency.exceptions import Status
 from saliency.experiment.config import Config, read_class_names
-from saliency.experiment.descriptions import read_descriptions
+from saliency.experiment.descriptions import outputs_of, read_descriptions
 from saliency.experiment.plan import Plan
 from saliency.files.atomic_files import write_atomically
 from saliency.files.spreadsheet import csv_bytes
 from saliency.methods.scores import probabilities, ranked_classes
 from saliency.steps.failures import LABEL_OUTSIDE, OUTPUT_NOT_FINITE
+from saliency.steps.multilabel import SEVERAL, multilabel_table
+from saliency.steps.regression import regression_table
 from saliency.store.codec import read_shard
 from saliency.store.layout import plan_specs
 
@@ -48,17 +50,12 @@ def predictions_table(
     -------
     DataFrame
         ``id, label, predicted_class, predicted_name, probability, correct, status``, then the manifest's other columns.
-        With a single score per sample the predicted class is 1 from a probability of 0.5, else 0. ``probability`` is
-        that of the predicted class.
+        ``probability`` is that of the predicted class.
     """
     shares = probabilities(logits, outputs)
     valid = np.isfinite(logits).all(axis=1)
-    if logits.shape[1] == 1:
-        predicted = (shares[:, 0] >= 0.5).astype(int)
-        probability = np.where(predicted == 1, shares[:, 0], 1 - shares[:, 0])
-    else:
-        predicted = ranked_classes(logits, 0)
-        probability = shares[np.arange(len(shares)), predicted]
+    predicted = ranked_classes(logits, 0)
+    probability = shares[np.arange(len(shares)), predicted]
     known = labels >= 0
     outside = label_explained & valid & (labels >= logits.shape[1])
     reasons = [
@@ -86,7 +83,11 @@ def predictions_table(
 
 def read_predictions(path: Path) -> pd.DataFrame:
     """Read ``predictions.csv``; ids such as 001, 1e5 and nan stay what they are."""
-    return pd.read_csv(path, converters={"id": str, "status": str}, dtype={"correct": "boolean"})
+    header = pd.read_csv(path, nrows=0)
+    lists = ["label", *SEVERAL] if set(SEVERAL) <= set(header) else []
+    table = pd.read_csv(path, converters=dict.fromkeys(["id", "status", *lists], str), dtype={"correct": "boolean"})
+    # An empty list is none of the classes.
+    return table.fillna(dict.fromkeys(lists, ""))
 
 
 def write_predictions(
@@ -119,13 +120,14 @@ def write_predictions(
         return np.concatenate(parts)
 
     settings = config["models"][model]
-    table = predictions_table(
-        plan.samples,
-        plan.labels(plan.samples),
-        every(status, "status"),
-        every(logits, "logits"),
-        read_class_names(settings["class_names"]),
-        "sums" if read_descriptions([description])["dense"] else settings["outputs"],
-        "label" in plan.targets,
-    )
-    write_atomically(output, csv_bytes(table))
+    states, scores, names = every(status, "status"), every(logits, "logits"), read_class_names(settings["class_names"])
+    explained = any(target == "label" or target.startswith("label-") for target in plan.targets)
+    if plan.labels_are == "classes":
+        table = multilabel_table(plan.samples, states, scores, names, settings["threshold"], explained)
+    elif plan.labels_are == "numbers":
+        table = regression_table(plan.samples, states, scores, names)
+    else:
+        outputs = outputs_of(read_descriptions([description]), settings)
+        table = predictions_table(plan.samples, plan.labels(plan.samples), states, scores, names, outputs, explained)
+    # Real values have any scale.
+    write_atomically(output, csv_bytes(table, "%.9g" if plan.labels_are == "numbers" else "%.6f"))

@@ -19,11 +19,13 @@ from saliency.exceptions import DataError
 from saliency.experiment.config import Config, input_config
 from saliency.experiment.plan import Plan
 from saliency.files.atomic_files import write_atomically
-from saliency.methods.passes.scores import model_scores
+from saliency.methods.passes.score_reader import ONLY_SCORES, ScoreReader
+from saliency.methods.scores import ONE_LOGIT
 from saliency.networks.device import keep_freed_memory
 from saliency.networks.freeze import freeze_modules
 from saliency.networks.load import load_model, load_pretrained
 from saliency.networks.memory_format import arrange_channels_last
+from saliency.networks.outputs import checked_scores
 from saliency.networks.precision import in_precision
 from saliency.networks.weights import Choice
 from saliency.readers.normalisation import normalised
@@ -44,6 +46,7 @@ def train(
     learning_rate: float,
     seed: int,
     freeze: Sequence[str] = (),
+    reader: ScoreReader = ONLY_SCORES,
 ) -> pd.DataFrame:
     """Fit a network to the samples of the split "train" with Adam, minimising the cross entropy.
 
@@ -65,6 +68,8 @@ def train(
         Decides the order of the samples; equal seeds give equal weights on one machine.
     freeze
         Names of modules that stay as they are, batch normalisation included, see `saliency.networks.freeze`.
+    reader
+        Reads the scores off what the network returns; of one score per sample the binary cross entropy is minimised.
 
     Returns
     -------
@@ -98,10 +103,10 @@ def train(
                 module.eval()
             total = 0.0
             for batch in torch.randperm(len(x)).split(batch_size):
-                scores = model_scores(network(x[batch]))
-                if scores.ndim > 2 or int(y.max()) >= scores.shape[1]:
-                    raise DataError(f"labels up to {int(y.max())} do not fit an output of shape {list(scores.shape)}")
-                loss = functional.cross_entropy(scores, y[batch])
+                returned = reader.returned(network, x[batch])
+                if returned.ndim > 2 or int(y.max()) >= reader.classes(returned).shape[1]:
+                    raise DataError(f"labels up to {int(y.max())} do not fit an output of shape {list(returned.shape)}")
+                loss = _loss(returned, y[batch], reader)
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
@@ -110,7 +115,7 @@ def train(
                 raise DataError(f"the loss of epoch {epoch} is not finite: set a smaller train.learning_rate")
             network.eval()
             accuracy = {
-                f"accuracy_{name}": _accuracy(network, inputs[rows], labels[rows], batch_size)
+                f"accuracy_{name}": _accuracy(network, inputs[rows], labels[rows], batch_size, reader)
                 for name, rows in groups.items()
             }
             history.append({"epoch": epoch, "loss": total / len(x)} | accuracy)
@@ -119,9 +124,16 @@ def train(
     return pd.DataFrame(history)
 
 
-def _accuracy(network: nn.Module, inputs: Tensor, labels: Tensor, batch_size: int) -> float:
+def _loss(returned: Tensor, labels: Tensor, reader: ScoreReader) -> Tensor:
+    if returned.shape[1] > 1:
+        return functional.cross_entropy(returned, labels)
+    of_one = {ONE_LOGIT: functional.binary_cross_entropy_with_logits, "probabilities": functional.binary_cross_entropy}
+    return of_one[reader.kind(returned)](returned[:, 0], labels.to(returned.dtype))
+
+
+def _accuracy(network: nn.Module, inputs: Tensor, labels: Tensor, batch_size: int, reader: ScoreReader) -> float:
     with torch.no_grad():
-        predicted = torch.cat([model_scores(network(batch)).argmax(1) for batch in inputs.split(batch_size)])
+        predicted = torch.cat([reader.read(network, batch).argmax(1) for batch in inputs.split(batch_size)])
     return float((predicted == labels).float().mean())
 
 
@@ -175,11 +187,15 @@ def train_model(config: Config, model: str, inputs: Sequence[str | Path], weight
         _start(network, settings)
         # Other networks keep their layout, and with it the last bits of what they have always learned.
         arrange_channels_last(network, torch.zeros_like(torch.from_numpy(samples[:1])))
+    reader = ScoreReader(settings["output"], settings["outputs"])
+    example = torch.zeros_like(torch.from_numpy(samples[:1]))
+    checked_scores(f"models.{model}", network, example, reader, settings["ignore_lastlayer"])
     table = train(
         network,
         torch.from_numpy(normalised(samples[usable], normalisation["mean"], normalisation["std"])),
         torch.from_numpy(labels[usable]),
         splits[usable].tolist(),
+        reader=reader,
         **training,
     )
     write_atomically(history, table.to_csv(index=False, float_format="%.6f").encode())

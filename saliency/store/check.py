@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import zarr
 
-from saliency.exceptions import ShardError, Status
+from saliency.exceptions import DataError, ShardError, Status
 from saliency.experiment.arrays import chunk_key
 from saliency.experiment.config import Config
 from saliency.experiment.descriptions import read_descriptions
@@ -131,7 +131,7 @@ class StoreCheck:
                 return
             try:
                 found |= read_descriptions([path])
-            except (ValueError, TypeError) as error:
+            except (ValueError, TypeError, DataError) as error:
                 self.problems.append(Problem(path, "damaged", f"cannot be read: {error}"))
                 return
             if any(recorded.get(key) != value for key, value in found.items()):

@@ -151,7 +151,7 @@ def test_max_failed_is_a_number_of_samples_or_a_share(config, limit):
 def test_all_wrong_types_are_reported_together_with_their_places(config):
     changes = {"experiment": "a/b", "shard_size": "8", "batch_size": 0, "threads": 8.0, "methods": ["gradcm"],
                "targets": ["predicted", True, 1.0], "input": {"mean": [float("nan")], "channels": 2}}  # fmt: skip
-    target = "predicted, label, runner_up, or a class index (0, 1, …)"
+    target = "predicted, label, runner_up, a class index (0, 1, …), or {each: label}"
     assert problems(config, changes, factory="torch", kwargs=[]) == [
         "config: batch_size: 0 is less than the minimum of 1",
         "config: experiment: 'a/b' does not fit: a name of letters, digits, '.', '_' and '-'; results go to "
@@ -327,3 +327,81 @@ def test_any_config_is_reported_and_left_alone(changes, model):
     assert found  # the manifest is not there, if nothing else
     assert all(isinstance(line, str) for line in found)
     assert config == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "model", "expected"),
+    [
+        ({}, {"outputs": "probabilities", "ignore_lastlayer": True},
+         "models.net: outputs: probabilities, but ignore_lastlayer takes the scores before them: set outputs: logits"),
+        ({"targets": ["label"]}, {"outputs": "multilabel"},
+         "targets: label is one class of each sample, but models.net has outputs: multilabel: use {each: label}"),
+        ({"targets": [{"each": "label"}]}, {},
+         "targets: each: label is for models with outputs: multilabel: use label"),
+        ({"region": "mask"}, {"outputs": "multilabel"},
+         "region: mask is for a score per pixel or voxel, but models.net has outputs: multilabel, one for each sample"),
+        ({}, {"outputs": "multilabel", "train": {}},
+         "models.net.train: learns one class of each sample, but models.net has outputs: multilabel: give weights "
+         "instead"),
+    ],
+)  # fmt: skip
+def test_outputs_that_contradict_what_is_asked(config, changes, model, expected):
+    Path("m.csv").write_text("id,path,label,mask,split\na,m.csv,0,m.csv,train\n")
+    assert problems(config, changes, **model) == [f"config: {expected}"]
+
+
+def test_real_values_have_no_classes(config):
+    what = "but models.net has outputs: regression"
+    assert problems(config, {"targets": ["predicted", {"each": "label"}]}, outputs="regression") == [
+        f"config: targets: predicted, each: label: is a class, {what}: give indices of values, such as [0]",
+        f"config: audit: is about classes, {what}: set audit: null",
+        f"config: plots.contact_sheets: misclassified, least_confident: is about classes, {what}: set it to [first, "
+        "random]",
+    ]
+    settings = {"targets": [0], "audit": None, "plots": {"contact_sheets": ["first", "random"]}}
+    assert problems(config, settings, outputs="regression") == []
+
+
+def test_models_of_one_experiment_need_labels_of_one_kind(config):
+    config["models"]["other"] = {"factory": "torch.nn:Linear", "outputs": "multilabel"}
+    (found,) = problems(config)
+    assert found == (
+        "config: models: their outputs need labels of different kinds (models.net has logits, models.other has "
+        "multilabel): make an experiment of each"
+    )
+
+
+@pytest.mark.parametrize(
+    ("outputs", "labels", "wrong"),
+    [
+        ("logits", ["0", "", "12"], ["1;2", "?", "-1", "0.5"]),
+        ("multilabel", ["0", "", "1;4", "?"], ["1;", ";", "a", "1,4", "0.5", "1;?"]),
+        ("regression", ["0", "", "-1.5", "1e-3", ".5;2.", "+3"], ["?", "a", "1;", "nan", "1..2", "--1"]),
+    ],
+)
+def test_labels_of_each_kind(config, outputs, labels, wrong):
+    rows = [f'{place},m.csv,"{label}"' for place, label in enumerate([*labels, *wrong])]
+    Path("m.csv").write_text("\n".join(["id,path,label", *rows]) + "\n")
+    settings = {"targets": [0], "audit": None, "plots": {"contact_sheets": []}}
+    found = problems(config, settings, outputs=outputs)
+    assert [line.partition(" is not ")[0] for line in found] == [
+        f"m.csv: line {place + 2}, column label: {label!r}" for place, label in enumerate(wrong, start=len(labels))
+    ]
+
+
+def test_each_label_asks_for_a_label_with_a_class(config):
+    Path("m.csv").write_text("id,path,label\na,m.csv,\nb,m.csv,?\n")
+    (found,) = problems(config, {"targets": [{"each": "label"}]}, outputs="multilabel")
+    assert found == "m.csv: no label has a class, but targets asks for each of them"
+
+
+@pytest.mark.parametrize(
+    ("outputs", "column"),
+    [("multilabel", "probabilities"), ("multilabel", "predicted_classes"), ("regression", "error")],
+)
+def test_columns_that_predictions_have_of_their_own(config, outputs, column):
+    Path("m.csv").write_text(f"id,path,{column}\na,m.csv,x\n")
+    assert problems(config) == []
+    settings = {"targets": [0], "audit": None, "plots": {"contact_sheets": []}}
+    expected = f"m.csv: column '{column}' is one that predictions.csv adds: rename it"
+    assert problems(config, settings, outputs=outputs) == [expected]

@@ -93,3 +93,82 @@ def guided_oracle(monkeypatch, model, x, classes):
         x = x.clone().requires_grad_()
         score = model(x)[torch.arange(len(x)), classes].sum()
         return torch.autograd.grad(score, x)[0]
+
+
+class Pooled(nn.Module):
+    """Two convolutions, their mean, and a head, whose scores are moved by `middle`."""
+
+    def __init__(self, classes=4, last=None, middle=0.0):
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(8, 16, 3, padding=1), nn.ReLU()
+        )
+        self.head = nn.Linear(16, classes)
+        self.last = {None: nn.Identity(), "sigmoid": nn.Sigmoid(), "log_softmax": nn.LogSoftmax(1)}[last]
+        self.middle = torch.tensor(middle)
+
+    def forward(self, x):
+        pooled = self.body(x).mean((2, 3))
+        return self.returned(pooled, self.last(self.head(pooled) - self.middle))
+
+    def returned(self, pooled, scores):
+        return scores
+
+
+class FeaturesFirst(Pooled):
+    """Returns (features, logits): which of them are the scores has to be said."""
+
+    def returned(self, pooled, scores):
+        return pooled, scores
+
+
+class OnePosition(Pooled):
+    """Returns [n, classes, 1, 1], as fully convolutional classifiers do."""
+
+    def returned(self, pooled, scores):
+        return scores[..., None, None]
+
+
+class AnotherBatch(Pooled):
+    """Returns three rows for each sample."""
+
+    def returned(self, pooled, scores):
+        return scores.repeat(3, 1)
+
+
+class Detector(Pooled):
+    """Returns what detection networks do."""
+
+    def returned(self, pooled, scores):
+        return [{"boxes": one, "scores": other} for one, other in zip(pooled, scores, strict=True)]
+
+
+class TwoLogits(Pooled):
+    """The scores -s and s of a network that returns s alone, with its weights."""
+
+    def __init__(self, classes=1, last=None, middle=0.0):
+        super().__init__(classes, last, middle)
+
+    def returned(self, pooled, scores):
+        return torch.cat([-scores, scores], dim=1)
+
+
+class TwoProbabilities(TwoLogits):
+    """The probabilities 1 - p and p of a network that returns p alone."""
+
+    def returned(self, pooled, scores):
+        return torch.cat([1 - scores, scores], dim=1)
+
+
+class Squeezed(Pooled):
+    """Returns [n], and a number for a single sample."""
+
+    def returned(self, pooled, scores):
+        return scores.squeeze()
+
+
+class Dense(Pooled):
+    """Returns a score for each pixel, at half the size."""
+
+    def forward(self, x):
+        return self.head(self.body(x).movedim(1, -1)).movedim(-1, 1)

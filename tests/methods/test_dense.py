@@ -88,6 +88,17 @@ def test_one_class_counts_where_its_score_is_positive():
     assert torch.equal(GuidedBackprop(model)(x, 0)[1], GuidedBackprop(model)(x, 0, region=positive)[1])
 
 
+@pytest.mark.parametrize("outputs", ["logits", "probabilities"])
+def test_one_probability_counts_where_it_is_above_a_half(outputs):
+    """That the scores come from a sigmoid is seen where it is not said."""
+    plain = Segmenter(2, classes=1)
+    model, x = nn.Sequential(plain, nn.Sigmoid()), torch.randn(SHAPES[2])
+    positive = (plain(x)[:, 0] > 0).detach()
+    assert 0 < positive.sum() < positive.numel()
+    _, found = GuidedBackprop(model, outputs=outputs)(x, 0)
+    assert torch.equal(found, GuidedBackprop(model, outputs=outputs)(x, 0, region=positive)[1])
+
+
 def test_region_that_does_not_fit():
     with pytest.raises(ValueError, match=r"region has shape \[2, 3, 3\], but the model's output has \[2, 3, 12, 10\]"):
         GradCAM(Segmenter(2))(torch.randn(SHAPES[2]), 0, region=torch.ones(2, 3, 3))

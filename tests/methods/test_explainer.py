@@ -7,7 +7,15 @@ from torch import nn
 import saliency
 from saliency import GradCAM, GuidedBackprop, GuidedGradCAM, NeuralNetwork
 from saliency.methods.passes.forward_pass import predict
-from tests.helpers.networks import SkipFromReluInput, efficientnet_lite0, torchvision_model
+from tests.helpers.networks import (
+    Pooled,
+    SkipFromReluInput,
+    Squeezed,
+    TwoLogits,
+    TwoProbabilities,
+    efficientnet_lite0,
+    torchvision_model,
+)
 
 METHODS = [GradCAM, GuidedBackprop, GuidedGradCAM]
 
@@ -205,25 +213,73 @@ def test_ignore_lastlayer_without_an_activation_is_an_error(last):
         GradCAM(Ending(last))(torch.randn(2, 3, 8, 8), ignore_lastlayer=True)
 
 
-def test_output_of_one_score_per_sample():
-    class Regression(SkipFromReluInput):
-        def forward(self, x):
-            return super().forward(x)[:, 0]
+@pytest.mark.parametrize("squeezed", [False, True])
+@pytest.mark.parametrize(
+    ("last", "outputs", "oracle"),
+    [
+        (None, "logits", TwoLogits),
+        ("sigmoid", "probabilities", TwoProbabilities),
+        ("sigmoid", "logits", TwoProbabilities),  # It is seen that they come from a sigmoid.
+    ],
+)
+def test_one_score_is_two_classes(squeezed, last, outputs, oracle):
+    """Class 1 is s, class 0 is -s: as of the network that returns both."""
+    one, two = (Squeezed if squeezed else Pooled)(1, last), oracle(1, last)
+    two.load_state_dict(one.state_dict())
+    x = torch.randn(6, 3, 12, 12)
+    with torch.no_grad():
+        one.head.bias -= one.head(one.body(x).mean((2, 3))).median()
+        two.head.bias.copy_(one.head.bias)
+    assert two(x).argmax(1).unique().tolist() == [0, 1]
+    for method in METHODS:
+        for target in (None, 0, 1, [0, 1, 1, 0, 0, 1]):
+            output, maps = method(one, outputs=outputs)(x, target)
+            assert torch.equal(output[:, 0], two(x)[:, 1])
+            torch.testing.assert_close(maps, method(two)(x, target)[1], rtol=1e-5, atol=1e-8)
+        with pytest.raises(ValueError, match=r"\[2\] is outside the model's classes 0 … 1"):
+            method(one)(x, 2)
+    with GradCAM(one, outputs=outputs).forward_pass(x) as forward:
+        assert torch.equal(forward.scores, two(x))
 
-    x = torch.randn(2, 3, 8, 8)
-    output, maps = GuidedBackprop(Regression())(x)
-    assert output.shape == (2, 1)
-    assert torch.equal(maps, GuidedBackprop(SkipFromReluInput())(x, 0)[1])
 
-
-@pytest.mark.parametrize("wrap", [lambda y: (y, y + 1), lambda y: {"logits": y}, lambda y: {"out": y}])
-def test_output_in_a_container(wrap):
+@pytest.mark.parametrize(
+    ("wrap", "output"),
+    [
+        (lambda y: (y, None), None),
+        (lambda y: {"logits": y, "aux": y + 1}, None),
+        (lambda y: (y.detach().repeat(1, 3), y), 1),
+    ],
+)
+def test_output_in_a_container(wrap, output):
     class Wrapped(SkipFromReluInput):
         def forward(self, x):
             return wrap(super().forward(x))
 
     x = torch.randn(2, 3, 8, 8)
-    assert torch.equal(GradCAM(Wrapped())(x, 1)[1], GradCAM(SkipFromReluInput())(x, 1)[1])
+    for method in METHODS:
+        expected_output, expected = method(SkipFromReluInput())(x, 1)
+        found_output, found = method(Wrapped(), output=output)(x, 1)
+        assert torch.equal(found, expected)
+        assert torch.equal(found_output, expected_output)
+
+
+@pytest.mark.parametrize("ignore_lastlayer", [False, True])
+def test_one_position_is_a_classification(ignore_lastlayer):
+    """[n, classes, 1, 1] is what it is after nn.Flatten: scores, predicted classes and maps."""
+    body = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 5, 1), nn.AdaptiveAvgPool2d(1))
+    convolutional, flat = (
+        nn.Sequential(*body, nn.LogSoftmax(1)),
+        nn.Sequential(*body, nn.LogSoftmax(1), nn.Flatten()),
+    )
+    x = torch.randn(4, 3, 8, 8)
+    for method in METHODS:
+        for target in (None, [3, 0, 1, 2]):
+            output, maps = method(convolutional)(x, target, ignore_lastlayer)
+            expected_output, expected = method(flat)(x, target, ignore_lastlayer)
+            assert output.shape == (4, 5)
+            assert torch.equal(output, expected_output)
+            assert torch.equal(maps, expected)
+            assert maps.abs().sum() > 0
 
 
 @pytest.mark.parametrize(

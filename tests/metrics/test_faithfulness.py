@@ -140,7 +140,7 @@ def test_a_single_score_is_a_logistic_probability():
     model = nn.Sequential(nn.Flatten(), nn.Linear(4, 1, bias=False))
     nn.init.ones_(model[1].weight)
     x = np.ones((1, 1, 2, 2), dtype=np.float32)
-    found = curves(model, x, np.zeros_like(x), np.arange(4.0).reshape(1, 2, 2), np.array([0]), steps=2)
+    found = curves(model, x, np.zeros_like(x), np.arange(4.0).reshape(1, 2, 2), np.array([1]), steps=2)
     np.testing.assert_allclose(found.deletion, 1 / (1 + np.exp(-np.array([[4, 2, 0]]))), rtol=1e-6)
 
 

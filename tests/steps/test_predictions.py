@@ -34,8 +34,10 @@ def test_probabilities_of_several_classes_are_the_softmax(dtype):
 
 
 def test_probability_of_one_score_is_the_logistic_function():
-    scores = np.array([[-1000.0], [-5.0], [0.0], [0.3], [40.0], [1000.0], [NAN]])
-    np.testing.assert_allclose(probabilities(scores, "logits"), expit(scores), rtol=1e-12)
+    scores = np.array([[-1000.0], [-5.0], [0.0], [0.3], [40.0], [1000.0], [NAN]]) * [-1, 1]
+    found = probabilities(scores, "one_logit")
+    np.testing.assert_allclose(found[:, 1], expit(scores[:, 1]), rtol=1e-12)
+    np.testing.assert_allclose(found[:, 0], 1 - expit(scores[:, 1]), atol=1e-15)
 
 
 @pytest.mark.parametrize("scores", [[[0.25, 0.75], [NAN, NAN]], [[0.25]]])
@@ -86,16 +88,17 @@ def test_class_names_may_be_fewer_than_classes():
 
 @pytest.mark.parametrize(
     ("outputs", "scores"),
-    [("logits", [[np.log(4)], [0.0], [-np.log(4)], [NAN]]), ("probabilities", [[0.8], [0.5], [0.2], [NAN]])],
+    [("one_logit", [[np.log(4)], [0.0], [-np.log(4)], [NAN]]), ("probabilities", [[0.8], [0.5], [0.2], [NAN]])],
 )
-def test_single_score_predicts_class_1_from_a_half(outputs, scores):
-    status = np.array([0, 0, 0, Status.UNREADABLE])
-    labels = np.array([1, 0, 0, 1])
-    table = predictions_table(samples(), labels, status, np.array(scores), ["no", "yes"], outputs)
+def test_of_one_score_class_1_is_predicted_above_a_half(outputs, scores):
+    high = np.array(scores)
+    both = np.concatenate([1 - high if outputs == "probabilities" else -high, high], axis=1)
+    status, labels = np.array([0, 0, 0, Status.UNREADABLE]), np.array([1, 0, 1, 1])
+    table = predictions_table(samples(), labels, status, both, ["no", "yes"], outputs)
     assert as_lists(table, "predicted_class", "predicted_name", "correct", "status") == [
-        [1, 1, 0, None],
-        ["yes", "yes", "no", ""],
-        [True, False, True, None],
+        [1, 0, 0, None],
+        ["yes", "no", "no", ""],
+        [True, True, False, None],
         ["ok", "ok", "ok", "the file cannot be decoded"],
     ]
     np.testing.assert_allclose(table["probability"], [0.8, 0.5, 0.8, NAN])

@@ -6,36 +6,16 @@ import sys
 import numpy as np
 import pytest
 import torch
-import yaml
 from PIL import Image
 from torch import nn
 
 from saliency.exceptions import DataError
-from saliency.experiment.validation import complete_config
-from saliency.networks.describe import write_descriptions
 from saliency.networks.runner import Runner
 from saliency.steps.classes import choose_classes
 from saliency.steps.fused import fused
 from saliency.steps.predict import predict_shard
 from saliency.steps.prepare import prepare
-from tests.helpers.shards import run_steps, stored_shard
-from tests.helpers.workflow_project import Project
-
-
-@pytest.fixture
-def job(tmp_path, monkeypatch):
-    """Builds the job of shard 0, whose files lie in a folder of a given name."""
-    project = Project.create(tmp_path)
-    monkeypatch.chdir(tmp_path)
-
-    def build(folder="store", **changes):
-        project.write_config(**changes)
-        config, problems = complete_config(yaml.safe_load((tmp_path / "config.yaml").read_text()))
-        assert problems == []
-        write_descriptions(config, "tiny", {"model": "model.json", "target_layer": "target_layer.json"})
-        return stored_shard(config, "tiny", 0, tmp_path / folder, ["model.json", "target_layer.json"])
-
-    return build
+from tests.helpers.shards import run_steps
 
 
 def test_fused_and_steps_write_the_same_bytes(job):
@@ -140,9 +120,9 @@ def test_output_that_is_not_finite(job, on_error, caplog):
     [
         ({"targets": [7], "models": {"tiny": {"factory": "tiny_network:Network"}}}, "targets: 7: .* outside the model"),
         (
-            {"targets": ["runner_up"], "models": {"tiny": {"factory": "saliency:NeuralNetwork",
-             "kwargs": {"input_shape": [3, 30, 30]}}}},
-            "'runner_up' needs a model with at least two classes",
+            {"targets": [2], "models": {"tiny": {"factory": "saliency:NeuralNetwork",
+             "kwargs": {"input_shape": [3, 30, 30]}, "outputs": "probabilities"}}},
+            "targets: 2: is outside the model's classes 0 … 1",
         ),
     ],
 )  # fmt: skip

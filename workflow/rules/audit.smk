@@ -54,6 +54,7 @@ rule audit:
         metrics=f"{RESULTS}/{{model}}/metrics.parquet",
         grids=every_shard(GRIDS),
         facts=every_shard(FACTS),
+        description=MODEL,
     output:
         **{
             name: path

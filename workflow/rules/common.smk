@@ -7,6 +7,7 @@ from saliency.audit.checks.registered import checks
 from saliency.audit.facts.registered import fact_versions
 from saliency.audit.findings.registered import finding_versions
 from saliency.experiment.arrays import chunk_key, stored_array
+from saliency.experiment.cautions import cautions
 from saliency.experiment.digests import Digests
 from saliency.experiment.plan import Plan
 from saliency.experiment.resources import memory_mb, minutes
@@ -36,6 +37,9 @@ completed, problems = complete_config(
 if problems:
     raise WorkflowError("\n".join([*problems, f"{len(problems)} problem(s) found"]))
 config.update(completed)
+if workflow.is_main_process:
+    for caution in cautions(config):
+        logger.warning(caution)
 
 PLAN = Plan(config)
 SELECTION = Selection(PLAN)
@@ -83,6 +87,12 @@ AUDIT = {
         "performance": "performance.csv",
         "confusion": "confusion.csv",
         "calibration": "calibration.csv",
+        # Of each class against the samples without it, where a sample can be of several.
+        **(
+            {"discrimination": "discrimination.csv"}
+            if PLAN.labels_are == "classes"
+            else {}
+        ),
     }.items()
 }
 MEAN_MAPS = f"{RESULTS}/{{model}}/audit/{{target}}/mean_maps.zarr"

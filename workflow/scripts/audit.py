@@ -8,4 +8,5 @@ with job_log(snakemake.log[0]):
     grids, facts = (list(map(Path, snakemake.input[name])) for name in ("grids", "facts"))
     outputs = {name: Path(path) for name, path in snakemake.output.items()}
     model, target = snakemake.wildcards.model, snakemake.wildcards.target
-    write_audit(snakemake.config, model, target, Path(snakemake.input.metrics), grids, outputs, facts)
+    metrics, description = Path(snakemake.input.metrics), Path(snakemake.input.description)
+    write_audit(snakemake.config, model, target, metrics, grids, outputs, facts, description)

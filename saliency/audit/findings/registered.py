@@ -13,8 +13,8 @@ def finding_kinds() -> dict[str, type[FindingKind]]:
 
     Examples
     --------
-    >>> [kind.title for kind in finding_kinds().values()][:2]
-    ['a property decides', 'a class rests on a mark']
+    >>> [kind.title for kind in finding_kinds().values()][:3]
+    ['random weights', 'a property decides', 'a class rests on a mark']
     """
     found = discover_classes("saliency.audit.findings", FindingKind)
     return {kind.name: kind for kind in sorted(found, key=lambda kind: (kind.precedence, kind.name))}

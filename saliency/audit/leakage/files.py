@@ -11,7 +11,7 @@ import pandas as pd
 from saliency.audit.facts.registered import facts
 from saliency.audit.leakage.duplicates import duplicates, split_columns
 from saliency.audit.leakage.fact_table import join_facts
-from saliency.audit.leakage.told_by_facts import PERMUTATIONS, facts_test
+from saliency.audit.leakage.told_by_facts import COLUMNS, PERMUTATIONS, facts_test
 from saliency.experiment.config import Config
 from saliency.experiment.plan import Plan
 from saliency.experiment.selection import audited_rows
@@ -36,13 +36,20 @@ def write_facts_test(config: Config, shards: Sequence[Path], predictions: Path, 
     predictions
         ``predictions.csv`` of the model.
     output
-        CSV file to write: the tables of `saliency.audit.leakage.told_by_facts.facts_test`.
+        CSV file to write: the tables of `saliency.audit.leakage.told_by_facts.facts_test`; without a test where a
+        sample can be of several classes.
     """
     plan, seed = Plan(config), config["audit"]["seed"]
     chosen = audited_rows(plan.samples, config["audit"]["where"])
     compared = [name for name, fact in facts().items() if fact.compared]
     found = join_facts(shards).filter(compared)[chosen].reset_index(drop=True)
     said = read_predictions(predictions)[chosen].reset_index(drop=True)
+    if plan.labels_are != "class":
+        note = "samples can be of several classes: nothing is tested"
+        tables = [pd.DataFrame([{"asked": asked, "fact": "all", "note": note}]) for asked in ("label", "prediction")]
+        write_atomically(output, csv_bytes(pd.concat(tables).reindex(columns=list(COLUMNS))))
+        log.info("%s", note)
+        return
     labels, predicted = said["label"].astype("Int64"), said["predicted_class"].astype("Int64")
     tables = [
         facts_test(found, "label", labels, None, seed, PERMUTATIONS),

@@ -84,7 +84,9 @@ def degradation_table(predictions: Predictions, count: int, seed: int) -> tuple[
             changed = one.change(x, level)
             after = predictions.classes_of(changed)
             distance = np.square(changed - x).reshape(len(x), -1).mean(axis=1)
-            gains = {int(name): int(((after == name) & (before != name)).sum()) for name in np.union1d(after, before)}
+            # -1 is no class, which a sample can be of where it can be of several.
+            names = [int(name) for name in np.union1d(after, before) if name >= 0]
+            gains = {name: int(((after == name) & (before != name)).sum()) for name in names}
             for name, turned in gains.items():
                 elsewhere, own = before != name, label == name
                 runner_up = max((gain for other, gain in gains.items() if other != name), default=0)

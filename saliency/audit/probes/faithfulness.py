@@ -107,6 +107,7 @@ def faithfulness_tables(samples: CheckedSamples, target: str) -> tuple[pd.DataFr
                 samples.seed(rows[number]),
                 model["outputs"],
                 model["ignore_lastlayer"],
+                model["output"],
             )
             for parts, table in zip((points, areas), found, strict=True):
                 parts.append(table.assign(row=rows[number]))

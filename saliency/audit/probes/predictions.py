@@ -10,7 +10,8 @@ from saliency.audit.interventions.intervention import box, filled
 from saliency.audit.masks import read_masks
 from saliency.audit.probes.checked_samples import CheckedSamples
 from saliency.methods.passes.forward_pass import predict
-from saliency.methods.scores import ranked_classes
+from saliency.methods.scores import MULTILABEL, predicted_classes, ranked_classes, said_classes
+from saliency.steps.multilabel import has_class
 
 
 class Predictions:
@@ -25,7 +26,7 @@ class Predictions:
     ----------
     table
         One row per audited sample that could be read: ``row`` in the manifest, ``id``, ``label`` (-1 where it is not
-        known), ``predicted``.
+        known), ``predicted``. Where a sample can be of several classes, `ask` says which of them counts.
     evaluations
         Number of pictures that the network has seen.
     masked
@@ -37,12 +38,16 @@ class Predictions:
         rows, logits = samples.read("logits")
         usable = np.isfinite(logits).all(axis=1)
         known = samples.plan.samples.iloc[rows[usable]]
+        self._several = samples.plan.labels_are == "classes"
+        self._asked: int | None = None
+        self._logits = logits[usable]
+        self._has = has_class(samples.plan.label_classes(known), logits.shape[1]) if self._several else None
         self.table = pd.DataFrame(
             {
                 "row": rows[usable],
                 "id": known["id"].to_numpy(),
-                "label": samples.plan.labels(known),
-                "predicted": ranked_classes(logits[usable], 0),
+                "label": self._labels() if self._several else samples.plan.labels(known),
+                "predicted": self._classes(self._logits),
             }
         )
         self._pictures: dict[int, np.ndarray] = {}
@@ -50,6 +55,47 @@ class Predictions:
         self._masks: dict[int, np.ndarray] = {}
         column = samples.plan.mask_column
         self.masked = known[column].ne("").to_numpy(copy=True) if column else np.zeros(len(known), dtype=bool)
+
+    @property
+    def sizes(self) -> pd.Series:
+        """Number of rows that are put into each class, by its index."""
+        if not self._several:
+            return self.table["predicted"].value_counts()
+        counts = said_classes(self._logits, self._threshold).sum(axis=0)
+        return pd.Series(counts)[counts > 0]
+
+    def ask(self, name: int) -> None:
+        """Let `table` and `classes_of` tell a class from all others, where a sample can be of several classes.
+
+        Samples that have the class, or are put into it, are of that class then, and others of another one that they
+        have, or -1 of no class.
+        """
+        if self._several:
+            self._asked = name
+            self.table["label"], self.table["predicted"] = self._labels(), self._classes(self._logits)
+            self._places = {}
+
+    @property
+    def _threshold(self) -> float:
+        threshold: float = self.samples.runner.settings["threshold"]
+        return threshold
+
+    def _labels(self) -> np.ndarray:
+        """One class of each sample: the asked one, else the first; of samples without any, one that there is not."""
+        assert self._has is not None
+        first = np.where(self._has.any(axis=1), self._has.argmax(axis=1), self._has.shape[1])
+        if self._asked is not None:
+            first[self._has[:, self._asked] == 1] = self._asked
+        return np.where(np.isnan(self._has).any(axis=1), -1, first)
+
+    def _classes(self, scores: np.ndarray) -> np.ndarray:
+        """Predicted class of each row of scores: of several the asked one, else the most probable, -1 for none."""
+        if not self._several:
+            return ranked_classes(scores, 0)
+        found = predicted_classes(scores, 0, MULTILABEL, self._threshold)
+        if self._asked is not None:
+            found[said_classes(scores, self._threshold)[:, self._asked]] = self._asked
+        return found
 
     def load(self, numbers: np.ndarray) -> None:
         """Read the pictures of some rows of `table`, each shard once."""
@@ -90,9 +136,12 @@ class Predictions:
         if not len(new):
             return
         x, predicted = self.pictures(new), self.table["predicted"].to_numpy()[new]
+        predicted = np.where(predicted < 0, ranked_classes(self._logits[new], 0), predicted)
         least, best = np.full(len(new), np.inf), np.zeros(len(new), dtype=int)
         for place, (begin, end) in enumerate(boxes):
-            lead = _lead(self.scores_of(filled(x, box(x.shape[2:], begin, end))), predicted)
+            scores = self.scores_of(filled(x, box(x.shape[2:], begin, end)))
+            # What is one of several classes has no next one.
+            lead = scores[np.arange(len(scores)), predicted] if self._several else _lead(scores, predicted)
             best[lead < least] = place
             least = np.minimum(least, lead)
         self._places.update(zip(new.tolist(), best.tolist(), strict=True))
@@ -108,7 +157,8 @@ class Predictions:
 
         def work(rows: slice, batch: torch.Tensor, _: torch.Tensor | None) -> None:
             # A batch for which memory does not suffice begins again.
-            found[rows.start :] = predict(runner.network, batch, runner.ignore_lastlayer).float().cpu().numpy()
+            scores = predict(runner.network, batch, runner.ignore_lastlayer, runner.reader)
+            found[rows.start :] = scores.float().cpu().numpy()
 
         runner.for_each_batch(self.samples.check, pictures, None, work, lambda _: None)
         self.evaluations += len(pictures)
@@ -116,7 +166,7 @@ class Predictions:
 
     def classes_of(self, pictures: np.ndarray) -> np.ndarray:
         """Predicted class ``(n,)`` of changed pictures."""
-        return ranked_classes(self.scores_of(pictures), 0)
+        return self._classes(self.scores_of(pictures))
 
 
 def _lead(scores: np.ndarray, classes: np.ndarray) -> np.ndarray:

@@ -61,6 +61,7 @@ def randomisation_table(samples: CheckedSamples) -> pd.DataFrame:
             config["input"]["mode"],
             runner.settings["section_names"],
             config["method_settings"],
+            runner.reader,
             runner.layout,
         )
     except ValueError as error:

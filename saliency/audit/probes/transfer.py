@@ -76,14 +76,20 @@ class TransferTests:
     """
 
     def __init__(self, predictions: Predictions, settings: Mapping[str, int], evaluations: int, seed: int) -> None:
-        self.predictions, self.table, self.settings = predictions, predictions.table, settings
+        self.predictions, self.settings = predictions, settings
         self.evaluations, self.seed = evaluations, seed
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The samples, with the class that is asked about where they can be of several."""
+        return self.predictions.table
 
     def rows(self) -> Iterator[Row]:
         """One row for each test, and one for each class without any."""
-        sizes = self.table["predicted"].value_counts()
+        sizes = self.predictions.sizes
         names = sorted(sizes.index, key=lambda name: (-sizes[name], name))
         for name in names:
+            self.predictions.ask(int(name))
             chosen = self._chosen(int(name))
             reason = self._reason(*chosen[:2])
             if reason:

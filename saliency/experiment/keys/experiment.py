@@ -12,8 +12,8 @@ from saliency.registry.fits import NULL, choice, either, integer, list_of, name,
 from saliency.registry.key import Key
 
 _TARGET = {
-    "hint": "predicted, label, runner_up, or a class index (0, 1, …)",
-    **either(choice("predicted", "label", "runner_up"), integer(0)),
+    "hint": "predicted, label, runner_up, a class index (0, 1, …), or {each: label}",
+    **either(choice("predicted", "label", "runner_up"), integer(0), choice({"each": "label"})),
 }
 
 SUBJECT_KEYS = (
@@ -34,10 +34,12 @@ SUBJECT_KEYS = (
     Key(
         "targets",
         "The classes to explain in each sample: `predicted`, `runner_up` (second highest score), `label` (the "
-        "manifest's; samples without one get no map), or a class index such as `281` (stored as `class-281`).",
+        "manifest's; samples without one get no map), or a class index such as `281` (stored as `class-281`). Where "
+        "samples can be of several classes, `{each: label}` is one target for each class of the labels (`label-4`: the "
+        "samples that have it).",
         ["predicted"],
         list_of(_TARGET, 1, unique=True),
-        "a list of predicted, label, runner_up and class indices",
+        "a list of predicted, label, runner_up, class indices and {each: label}",
     ),
     Key(
         "region",

@@ -150,10 +150,29 @@ MODEL_KEYS = (
         BOOLEAN,
     ),
     Key(
+        "output",
+        "Which of the network's outputs are the scores, where it returns several: an index (`1`), a key or an "
+        "attribute (`logits`), with dots for what lies deeper (`heads.0`). `null` takes the only tensor, or what is "
+        "called `logits` or `out`.",
+        None,
+        {"type": ["string", "integer", "null"]},
+        "an index, a key or the name of an attribute such as logits, or null",
+    ),
+    Key(
         "outputs",
-        "What the scores are. It matters for the `probability` column only.",
+        "What the scores are: `logits`, before a softmax or sigmoid, or `probabilities`. A network with one score per "
+        "sample has two classes: of a logit s, class 1 has the score s and class 0 has -s; of a probability p, class 1 "
+        "has p and class 0 has 1 - p. With `multilabel`, a sample can be of several classes: the scores are logits, "
+        "and the sigmoid of each is the probability of its class ([more](#several-classes-per-sample)). With "
+        "`regression`, they are real values ([more](#real-values)).",
         "logits",
-        choice("logits", "probabilities"),
+        choice("logits", "probabilities", "multilabel", "regression"),
+    ),
+    Key(
+        "threshold",
+        "With `outputs: multilabel`: a class is predicted where its probability is above it.",
+        0.5,
+        number(above=0, below=1),
     ),
     Key(
         "input",

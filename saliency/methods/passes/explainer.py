@@ -1,7 +1,7 @@
 """Several methods on one model: the input is checked, the model runs once, and stays as it was."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
@@ -15,9 +15,8 @@ from saliency.methods.passes.graph import recorded_nodes
 from saliency.methods.passes.guided_relu import guided_relu
 from saliency.methods.passes.layout import Layout
 from saliency.methods.passes.model_state import differentiable, unchanged
-from saliency.methods.passes.network_call import call_network
 from saliency.methods.passes.no_gradient import clear_backward_errors, no_gradient
-from saliency.methods.passes.scores import LastActivation, class_scores, model_scores
+from saliency.methods.passes.score_reader import ONLY_SCORES, ScoreReader
 from saliency.methods.passes.target_layer import TargetLayer, find_sections, find_target_layer, spatial_ndim
 from saliency.methods.registered import method, with_parts
 
@@ -28,7 +27,7 @@ class Explainer:
     Parameters
     ----------
     model
-        A network; any architecture. Its output is ``[n, classes]`` or ``[n]``, of dense models
+        A network; any architecture. Its scores are ``[n, classes]`` or ``[n]``, of dense models
         ``[n, classes, *spatial]``.
     methods
         Those whose maps are wanted; the methods that they are made from come along.
@@ -36,13 +35,16 @@ class Explainer:
         As in `saliency.methods.method.Method`.
     settings
         By method, those of its settings that are not the defaults.
+    reader
+        Reads the scores off what the model returns.
     layout
         Of the target layer's output, where it is known; that of tokens holds for all layers.
 
     Attributes
     ----------
-    model
-        The network, without the wrappers that `saliency.methods.passes.network_call.unwrapped` takes off.
+    model, reader
+        The network, without the wrappers that `saliency.methods.passes.network_call.unwrapped` takes off, and what
+        reads its scores.
     methods
         All methods whose maps are made, parts first.
     ndim
@@ -59,9 +61,11 @@ class Explainer:
         section_names: Sequence[str] | None = None,
         mode: str | None = None,
         settings: Mapping[str, Mapping[str, Any]] | None = None,
+        reader: ScoreReader = ONLY_SCORES,
         layout: Layout | None = None,
     ) -> None:
         self.model = model = differentiable(model)
+        self.reader = reader
         self.methods = _all_methods(methods)
         self.ndim = spatial_ndim(model, mode)
         self.sections = find_sections(model, section_names)
@@ -85,7 +89,9 @@ class Explainer:
                 self._found_layer = TargetLayer(wanted, modules[wanted], self._layout)
             else:
                 with unchanged(self.model):
-                    self._found_layer = find_target_layer(self.model, wanted, self.sections, x[:1], self._layout)
+                    self._found_layer = find_target_layer(
+                        self.model, wanted, self.sections, x[:1], self._layout, self.reader
+                    )
         return self._found_layer
 
     def as_batch(self, x: Tensor) -> tuple[Tensor, bool]:
@@ -122,11 +128,8 @@ class Explainer:
         with torch.inference_mode(False), unchanged(self.model), torch.enable_grad():
             leaf = x.clone() if x.is_inference() else x.detach()
             with self._recording(leaf) as (read, check):
-                with LastActivation() if ignore_lastlayer else nullcontext() as last:
-                    # The model gets a copy: it may write into its input, which is the caller's and a leaf.
-                    returned = model_scores(call_network(self.model, leaf))
-                output = last.input_of(returned) if last else returned
-                scores = class_scores(output, region)
+                output = self.reader.returned(self.model, leaf, ignore_lastlayer)
+                scores = self.reader.sums(self.reader.classes(output), region)
                 check(scores)
                 yield ForwardPass(output.detach(), scores.detach(), self.methods, self.settings, scores, read)
 
@@ -167,7 +170,7 @@ class Explainer:
                 if features:
                     features.check(scores)
                 if not scores.requires_grad:
-                    reason = no_gradient(self.model, lambda given: model_scores(call_network(self.model, given)), x)
+                    reason = no_gradient(self.model, lambda given: self.reader.returned(self.model, given), x)
                     if reason:
                         raise ValueError(reason)
                 nodes = recorded_nodes(scores)

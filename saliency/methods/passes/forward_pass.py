@@ -1,7 +1,6 @@
 """One forward pass of an untouched model, from which maps are read."""
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +9,7 @@ from torch import Tensor, nn
 
 from saliency.methods.method import Method
 from saliency.methods.passes.model_state import unchanged
-from saliency.methods.passes.network_call import call_network
-from saliency.methods.passes.scores import LastActivation, model_scores
+from saliency.methods.passes.score_reader import ONLY_SCORES, ScoreReader
 
 
 @dataclass(frozen=True)
@@ -51,9 +49,10 @@ class ForwardPass:
     ----------
     output
         ``[n, classes]``, or ``[n, classes, *spatial]`` of a dense model, detached: what the model returned, or what it
-        had before its last activation.
+        had before its last activation. ``[n, 1]`` where it has one score per sample.
     scores
-        ``[n, classes]``, detached: the output, or of a dense model its sum over each class's region.
+        ``[n, classes]``, detached: the output, or of a dense model its sum over each class's region; of both classes
+        where the output is one score per sample.
     methods, settings
         Those whose maps are made, and their settings by name.
     """
@@ -109,8 +108,8 @@ def combined(
     return found
 
 
-def predict(model: nn.Module, x: Tensor, ignore_lastlayer: bool = False) -> Tensor:
-    """What the model returns for the batch `x`, without any graph; equal to the output of the methods.
+def predict(model: nn.Module, x: Tensor, ignore_lastlayer: bool = False, reader: ScoreReader = ONLY_SCORES) -> Tensor:
+    """Scores of the model's classes for the batch `x`, without any graph.
 
     ``[n, classes]``, or ``[n, classes, *spatial]`` of a dense model.
 
@@ -118,9 +117,7 @@ def predict(model: nn.Module, x: Tensor, ignore_lastlayer: bool = False) -> Tens
     --------
     >>> from saliency import NeuralNetwork
     >>> tuple(predict(NeuralNetwork([1, 50, 50]), torch.rand(4, 1, 50, 50)).shape)
-    (4, 1)
+    (4, 2)
     """
     with unchanged(model), torch.no_grad():
-        with LastActivation() if ignore_lastlayer else nullcontext() as last:
-            returned = model_scores(call_network(model, x))
-        return last.input_of(returned) if last else returned
+        return reader.read(model, x, ignore_lastlayer)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from saliency.methods.passes.layer_outputs import LayerOutput, changes, noise, trace
 from saliency.methods.passes.layout import CHANNELS_FIRST, CHANNELS_LAST, Layout, is_scaled, token_layouts
+from saliency.methods.passes.score_reader import ONLY_SCORES, ScoreReader
 
 # Places of the input that are changed, and how many of them a layout has to explain; layouts that are tried.
 PLACES, FOLLOWED, TRIED = 6, 5, 4
@@ -28,6 +29,8 @@ class LayoutFinder:
         ``[n, c, *spatial]``: a batch of the kind that the network takes; only its shape counts.
     tokens
         Layout of its tokens, where that is known.
+    reader
+        Reads the scores off what the network returns.
 
     Attributes
     ----------
@@ -35,9 +38,15 @@ class LayoutFinder:
         What its layers return.
     """
 
-    def __init__(self, model: nn.Module, example: Tensor, tokens: Layout | None = None) -> None:
-        self.model, self.tokens = model, tokens
-        self.traced = trace(model, example)
+    def __init__(
+        self,
+        model: nn.Module,
+        example: Tensor,
+        tokens: Layout | None = None,
+        reader: ScoreReader = ONLY_SCORES,
+    ) -> None:
+        self.model, self.tokens, self.reader = model, tokens, reader
+        self.traced = trace(model, example, reader)
         self._by_shape: dict[tuple[int, ...], Layout | None] = {}
 
     def layout(self, layer: LayerOutput) -> Layout | None:

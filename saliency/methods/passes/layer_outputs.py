@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from saliency.methods.passes.network_call import call_network
-from saliency.methods.passes.scores import model_scores
+from saliency.methods.passes.score_reader import ScoreReader
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def noise(example: Tensor, samples: int) -> Tensor:
     return torch.randn(samples, *example.shape[1:], generator=generator).to(example)
 
 
-def trace(model: nn.Module, example: Tensor) -> Trace:
+def trace(model: nn.Module, example: Tensor, reader: ScoreReader) -> Trace:
     """Run noise through a network, and note what its layers return.
 
     Parameters
@@ -98,15 +98,17 @@ def trace(model: nn.Module, example: Tensor) -> Trace:
         The network, in the state in which it will run.
     example
         ``[n, c, *spatial]``: a batch of the kind that the network takes.
+    reader
+        Reads the scores off what the network returns.
     """
     try:
-        return _traced(model, noise(example, 2))
+        return _traced(model, noise(example, 2), reader)
     except RuntimeError:
         # Some networks know the size of their batch; what else is wrong is raised again.
-        return _traced(model, noise(example, len(example)))
+        return _traced(model, noise(example, len(example)), reader)
 
 
-def _traced(model: nn.Module, x: Tensor) -> Trace:
+def _traced(model: nn.Module, x: Tensor, reader: ScoreReader) -> Trace:
     runs: dict[str, int] = {}
     shapes: dict[str, tuple[int, ...]] = {}
     sources: dict[str, str] = {}
@@ -135,7 +137,7 @@ def _traced(model: nn.Module, x: Tensor) -> Trace:
     ]
     try:
         with torch.no_grad():
-            scores = model_scores(call_network(model, x))
+            scores = reader.returned(model, x)
     finally:
         for handle in handles:
             handle.remove()
@@ -169,14 +171,14 @@ def _keep(kept: list[Tensor], _: str, output: Tensor) -> None:
     kept.append(output.clone())
 
 
-def _seeded_scores(model: nn.Module, x: Tensor) -> Tensor:
+def _seeded_scores(model: nn.Module, x: Tensor, reader: ScoreReader) -> Tensor:
     """Scores that differ by their input alone, also of a network that draws random numbers."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return model_scores(call_network(model, x))
+        return reader.returned(model, x)
 
 
-def carries_all(model: nn.Module, layer: LayerOutput, x: Tensor) -> bool:
+def carries_all(model: nn.Module, layer: LayerOutput, x: Tensor, reader: ScoreReader) -> bool:
     """Whether the scores depend on the input through a layer's last output alone.
 
     The output for one input is put in place of that for another one: then the scores of the first one come out.
@@ -189,12 +191,14 @@ def carries_all(model: nn.Module, layer: LayerOutput, x: Tensor) -> bool:
         One of its layers.
     x
         ``[n, c, *spatial]``.
+    reader
+        Reads the scores off what the network returns.
     """
     kept: list[Tensor] = []
     other = x.roll(1, -1) * 0.5 + 0.25
     with torch.no_grad():
         with hooked(model, [layer.name], partial(_keep, kept)):
-            wanted = _seeded_scores(model, x)
+            wanted = _seeded_scores(model, x, reader)
         count = 0
 
         def replace(_: str, output: Tensor) -> Tensor:
@@ -203,12 +207,12 @@ def carries_all(model: nn.Module, layer: LayerOutput, x: Tensor) -> bool:
             return kept[-1].clone() if count == layer.runs else output
 
         with hooked(model, [layer.name], replace):
-            found = _seeded_scores(model, other)
-        difference = (_seeded_scores(model, other) - wanted).abs().max()
+            found = _seeded_scores(model, other, reader)
+        difference = (_seeded_scores(model, other, reader) - wanted).abs().max()
     return bool((found - wanted).abs().max() <= 1e-4 * difference)
 
 
-def shares_with_gradient(model: nn.Module, names: Sequence[str], x: Tensor) -> dict[str, Tensor]:
+def shares_with_gradient(model: nn.Module, names: Sequence[str], x: Tensor, reader: ScoreReader) -> dict[str, Tensor]:
     """Where the score depends on the outputs of some layers: a random mixture of the scores of all classes.
 
     Parameters
@@ -219,6 +223,8 @@ def shares_with_gradient(model: nn.Module, names: Sequence[str], x: Tensor) -> d
         Of layers, in the order in which they finish: the graph begins at the first one.
     x
         ``[n, c, *spatial]``.
+    reader
+        Reads the scores off what the network returns.
 
     Returns
     -------
@@ -235,7 +241,7 @@ def shares_with_gradient(model: nn.Module, names: Sequence[str], x: Tensor) -> d
         return output.clone()
 
     with hooked(model, names, keep), torch.enable_grad():
-        scores = model_scores(call_network(model, x))
+        scores = reader.returned(model, x)
     weights = noise(scores, len(scores))
     zero = {name: torch.zeros_like(output) for name, output in found.items()}
     wanted = {name: output for name, output in found.items() if output.requires_grad}

@@ -9,11 +9,9 @@ from torch import Tensor, nn
 
 from saliency.methods.passes.caller_warning import warn_caller
 from saliency.methods.passes.layer_layout import LayoutFinder
-from saliency.methods.passes.layer_outputs import LayerOutput, carries_all, noise, shares_with_gradient
+from saliency.methods.passes.layer_outputs import LayerOutput, carries_all, shares_with_gradient
 from saliency.methods.passes.layout import CHANNELS_FIRST, Layout
-from saliency.methods.passes.network_call import call_network
 from saliency.methods.passes.no_gradient import no_gradient
-from saliency.methods.passes.scores import model_scores
 
 # Global pooling; what changes nothing; and what moves places.
 PASSED_OVER = (
@@ -84,7 +82,7 @@ class _Search:
                 "is zero (are its weights loaded?), or it does not use its input"
             )
         if found is None:
-            reason = no_gradient(self.model, lambda x: model_scores(call_network(self.model, x)), self.traced.x)
+            reason = no_gradient(self.model, lambda x: self.finder.reader.returned(self.model, x), self.traced.x)
             raise ValueError(
                 reason
                 or f"no module of the model returns a feature map with more than one position for an input of shape "
@@ -142,7 +140,7 @@ class _Search:
             if unknown is not None:
                 raise ValueError(self.finder.unknown(unknown))
             before_attention = layout.axes != CHANNELS_FIRST and self._normalises(output) and output.source
-            if before_attention or carries_all(self.model, output, noise(self.traced.x, len(self.traced.x))):
+            if before_attention or carries_all(self.model, output, self.traced.x, self.finder.reader):
                 return self._late(output, number, partial[0]) if partial else output
             partial.append(output)
         if unknown is not None:
@@ -181,7 +179,7 @@ class _Search:
         if name not in self._gradients:
             count = GROUPS[min(len(GROUPS) - 1, len(self._gradients))]
             group = [output.name for output in self.candidates[max(0, number + 1 - count) : number + 1]]
-            self._gradients |= shares_with_gradient(self.model, group, self.traced.x)
+            self._gradients |= shares_with_gradient(self.model, group, self.traced.x, self.finder.reader)
         return self._gradients[name]
 
     def _of_encoder(self) -> LayerOutput | None:

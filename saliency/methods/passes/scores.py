@@ -1,6 +1,7 @@
 """What is differentiated: the score of one class per sample."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -9,51 +10,51 @@ from torch.overrides import TorchFunctionMode
 
 from saliency.methods.scores import ranked_classes
 
+# Nodes of a graph that leave the values as they are.
+_RESHAPING = ("View", "UnsafeView", "Unsqueeze", "Squeeze", "Reshape", "Select", "Slice", "Clone", "Alias")
 
-def model_scores(output: object) -> Tensor:
-    """Find the scores in what a model returned.
+
+def two_classes(scores: Tensor, outputs: str) -> Tensor:
+    """Scores of both classes of a model with one score per sample; other scores stay as they are.
 
     Parameters
     ----------
-    output
-        A tensor ``[n, classes]``, ``[n]`` for one score per sample, or ``[n, classes, *spatial]`` for one score per
-        pixel or voxel; or a tuple whose first entry is that tensor (auxiliary outputs follow), or a mapping with the
-        key ``logits`` or ``out``.
+    scores
+        ``[n, 1]``: the logit s of class 1, or its probability p.
+    outputs
+        What they are: "logits" or "probabilities".
 
     Returns
     -------
     Tensor
-        ``[n, classes]`` or ``[n, classes, *spatial]``.
-
-    Raises
-    ------
-    ValueError
-        If there is no such tensor.
+        ``[n, 2]``: -s and s, or 1 - p and p.
 
     Examples
     --------
-    >>> model_scores({"logits": torch.zeros(4, 10)}).shape
-    torch.Size([4, 10])
+    >>> two_classes(torch.tensor([[3.0]]), "logits"), two_classes(torch.tensor([[0.75]]), "probabilities")
+    (tensor([[-3.,  3.]]), tensor([[0.2500, 0.7500]]))
     """
-    if isinstance(output, Mapping):
-        output = next((output[key] for key in ("logits", "out") if key in output), output)
-    elif isinstance(output, tuple | list) and output:
-        output = output[0]
-    if not isinstance(output, Tensor):
-        raise ValueError(
-            f"the model returned a {type(output).__name__}: wrap it so that it returns one tensor [n, classes]"
-        )
-    if output.ndim == 1:
-        output = output.unsqueeze(1)
-    if output.ndim not in (2, 4, 5):
-        raise ValueError(
-            f"the model returned a tensor of shape {list(output.shape)}: wrap it so that it returns [n, classes], or "
-            "[n, classes, *spatial]"
-        )
-    return output
+    if scores.ndim != 2 or scores.shape[1] != 1:
+        return scores
+    return torch.cat([1 - scores if outputs == "probabilities" else -scores, scores], dim=1)
 
 
-def class_scores(scores: Tensor, region: Tensor | None = None) -> Tensor:
+def from_sigmoid(scores: Tensor) -> bool:
+    """Whether scores with a graph are what a sigmoid returned, in whatever shape.
+
+    Examples
+    --------
+    >>> x = torch.zeros(2, 1, requires_grad=True)
+    >>> from_sigmoid(x.sigmoid()[:, 0]), from_sigmoid(x.sigmoid() + 1)
+    (True, False)
+    """
+    node = scores.grad_fn
+    while node is not None and node.name().startswith(_RESHAPING):
+        node = node.next_functions[0][0]
+    return node is not None and node.name().startswith(("SigmoidBackward", "HardsigmoidBackward"))
+
+
+def class_scores(scores: Tensor, region: Tensor | None = None, outputs: str = "logits") -> Tensor:
     r"""Reduce dense scores to one per class; other scores stay as they are.
 
     .. math:: S_k = \sum_{v \in M_k} y_{k, v}
@@ -67,7 +68,9 @@ def class_scores(scores: Tensor, region: Tensor | None = None) -> Tensor:
         ``[n, classes]``, or ``[n, classes, *spatial]``.
     region
         ``[n, *spatial]``: True in the pixels or voxels that count for every class. None for the predicted region of
-        each class: where it has the highest score of all, or with a single class a positive score.
+        each class: where it has the highest score of all, or with a single class a probability above a half.
+    outputs
+        What they are: "logits" or "probabilities".
 
     Returns
     -------
@@ -91,7 +94,7 @@ def class_scores(scores: Tensor, region: Tensor | None = None) -> Tensor:
         return scores
     if region is None:
         if scores.shape[1] == 1:
-            chosen = scores.detach() > 0
+            chosen = scores.detach() > (0.5 if outputs == "probabilities" else 0)
         else:
             chosen = torch.zeros_like(scores, dtype=torch.bool).scatter_(1, scores.argmax(1, keepdim=True), True)
     else:
@@ -171,25 +174,20 @@ class LastActivation(TorchFunctionMode):
     tensor([[1., 2.]])
     """
 
-    NAMES = frozenset(
+    # By the name of the function: which activation it is.
+    NAMES = MappingProxyType(
         {
-            *(
-                "softmax",
-                "log_softmax",
-                "_log_softmax",
-                "_softmax",
-                "sigmoid",
-                "sigmoid_",
-                "special_expit",
-                "hardsigmoid",
-            ),
-            *("logsigmoid", "log_sigmoid", "tanh", "tanh_"),
+            **dict.fromkeys(("softmax", "_softmax"), "softmax"),
+            **dict.fromkeys(("log_softmax", "_log_softmax"), "log-softmax"),
+            **dict.fromkeys(("sigmoid", "sigmoid_", "special_expit", "hardsigmoid"), "sigmoid"),
+            **dict.fromkeys(("logsigmoid", "log_sigmoid"), "log-sigmoid"),
+            **dict.fromkeys(("tanh", "tanh_"), "tanh"),
         }
     )
 
     def __init__(self) -> None:
         super().__init__()
-        self._last: tuple[Tensor, Tensor] | None = None
+        self._last: tuple[str, Tensor, Tensor] | None = None
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -204,8 +202,15 @@ class LastActivation(TorchFunctionMode):
             output = func(*args, **kwargs)
         else:
             before, output = source, func(*args, **kwargs)
-        self._last = before, output
+        self._last = self.NAMES[name], before, output
         return output
+
+    def name_of(self, output: Tensor) -> str:
+        """Name of the last activation if it made `output`, in whatever shape, else ""."""
+        if self._last is None:
+            return ""
+        name, _, after = self._last
+        return name if after.data_ptr() == output.data_ptr() and after.numel() == output.numel() else ""
 
     def input_of(self, output: Tensor) -> Tensor:
         """The tensor that the last activation turned into `output`, in the shape of `output`.
@@ -215,10 +220,8 @@ class LastActivation(TorchFunctionMode):
         ValueError
             If `output` is not what the last activation returned (a squeeze or reshape in between is allowed).
         """
-        if self._last is not None:
-            before, after = self._last
-            if after.data_ptr() == output.data_ptr() and after.numel() == output.numel():
-                return before.reshape(output.shape)
+        if self._last is not None and self.name_of(output):
+            return self._last[1].reshape(output.shape)
         raise ValueError(
             "ignore_lastlayer=True, but the model's last layer is not a softmax, sigmoid or tanh: "
             "its output is the score already, call without ignore_lastlayer"

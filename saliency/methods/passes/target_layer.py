@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from saliency.methods.passes.layer_layout import LayoutFinder
 from saliency.methods.passes.layer_search import last_feature_map
 from saliency.methods.passes.layout import Layout
+from saliency.methods.passes.score_reader import ONLY_SCORES, ScoreReader
 
 Convolution = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 
@@ -123,6 +124,7 @@ def find_target_layer(
     sections: tuple[str, str] | None,
     example: Tensor,
     tokens: Layout | None = None,
+    reader: ScoreReader = ONLY_SCORES,
 ) -> TargetLayer:
     """Find the layer whose output Grad-CAM weighs.
 
@@ -140,6 +142,8 @@ def find_target_layer(
         ``[n, c, *spatial]``: noise of its shape runs through the model a few times.
     tokens
         Layout of the layer's tokens, where that is known.
+    reader
+        Reads the scores off what the model returns.
 
     Raises
     ------
@@ -160,7 +164,7 @@ def find_target_layer(
         name = _layer_of_section(modules, sections, target_layer)
     else:
         name = ""
-    finder = LayoutFinder(model, example, tokens)
+    finder = LayoutFinder(model, example, tokens, reader)
     if not name and sections:
         last = _layer_of_section(modules, sections, -1)
         name = last if _is_map(finder, last) else last_feature_map(model, finder, sections[0])

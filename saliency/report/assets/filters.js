@@ -120,7 +120,7 @@ report.filters = (data, update) => {
   // Choices for classes that samples have, each with their number.
   const choices = (of) => [
     ["", "all"],
-    ...[...count(of.filter((index) => index !== null))]
+    ...[...count(of.flat().filter((index) => index !== null))]
       .sort(([a], [b]) => a - b)
       .map(([index, number]) => [String(index), `${data.className(index)} · ${number}`]),
   ];

@@ -29,7 +29,9 @@ report.samples = (() => {
       }
     }
     const names = report.settings.class_names[model];
+    // Of an index, or of several where a sample can be of several classes.
     const className = (index) => {
+      if (Array.isArray(index)) return index.length ? index.map(className).join(", ") : "no class";
       if (index === null || index === undefined) return "–";
       const name = names[index];
       return name === undefined || name === "" || name === String(index) ? `class ${index}` : `${name} (${index})`;
@@ -64,7 +66,8 @@ report.samples = (() => {
   // Rows that the settings choose, in their order.
   function choose(data, settings) {
     const tests = [];
-    const equal = (values, wanted) => tests.push((row) => values[row] !== null && String(values[row]) === wanted);
+    const equal = (values, wanted) =>
+      tests.push((row) => values[row] !== null && [values[row]].flat().some((one) => String(one) === wanted));
     if (settings.class) equal(data.explained, settings.class);
     if (settings.label) equal(data.label, settings.label);
     if (settings.predicted) equal(data.predicted, settings.predicted);
@@ -90,7 +93,7 @@ report.samples = (() => {
       if (column === "id") tests.push((row) => fits(data.ids[row]));
       else if (column === "label") {
         const labels = wanted.map((one) => (one === "" ? null : Number(one)));
-        tests.push((row) => labels.includes(data.label[row]));
+        tests.push((row) => [data.label[row]].flat().some((one) => labels.includes(one)));
       } else if (!data.columns[column]) tests.push(() => false);
       else {
         const { values, codes } = data.columns[column];

@@ -21,10 +21,11 @@ def test_equal_scores_stand_in_the_order_of_their_kinds(monkeypatch):
         for name, kind in finding_kinds().items()
     }
     monkeypatch.setattr(ranking, "finding_kinds", lambda: kinds)
-    found, left_out = ranked_findings(Evidence(pd.DataFrame()), THRESHOLDS | {"most": 9})
+    found, left_out = ranked_findings(Evidence(pd.DataFrame()), THRESHOLDS | {"most": 11})
     names = [
-        *("transfer", "removal", "degradation", "class_in_group", "group_accuracy", "class_performance"),
+        *("random_weights", "transfer", "removal", "degradation"),
+        *("class_in_group", "group_accuracy", "class_performance"),
         *("shortcut", "cluster", "group", "outside_mask", "zero_maps"),
     ]
-    assert [finding.kind for finding in found] == [name for name in names for _ in range(2)][:9]
-    assert left_out == 2 * len(kinds) - 9
+    assert [finding.kind for finding in found] == [name for name in names for _ in range(2)][:11]
+    assert left_out == 2 * len(kinds) - 11

@@ -91,7 +91,7 @@ def test_defaults():
 
 
 def test_unknown_kinds_are_errors():
-    with pytest.raises(ValueError, match="no kind of finding 'short': choose from transfer, removal, degradation"):
+    with pytest.raises(ValueError, match="no kind of finding 'short': choose from random_weights, transfer, removal"):
         finding_kind("short")
 
 

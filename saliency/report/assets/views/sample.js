@@ -93,7 +93,9 @@ report.views.register({
       const words = [];
       if (label !== null) words.push(`label ${own.className(label)}`);
       if (found !== null) {
-        const sure = probability === null ? "" : ` with probability ${probability.toFixed(2)}`;
+        // Of several classes, the most probable one is explained.
+        const most = Array.isArray(found) && found.length > 1 ? " for the most probable" : "";
+        const sure = probability === null ? "" : ` with probability ${probability.toFixed(2)}${most}`;
         words.push(`predicted ${own.className(found)}${sure}`);
       }
       if (status !== "ok") words.push(status);
@@ -220,7 +222,8 @@ report.views.register({
 
     function manifest(own) {
       const metadata = Object.keys(own.columns).map((name) => [name, own.column(name, row) || "–"]);
-      const rows = [["id", item], ["label", number(own.label[row])], ...metadata];
+      const label = Array.isArray(own.label[row]) ? own.label[row].join(";") : number(own.label[row]);
+      const rows = [["id", item], ["label", label], ...metadata];
       return element("section", {}, element("h2", {}, "Manifest"), report.table("Manifest", ["Column", "Value"], rows));
     }
 

@@ -66,12 +66,12 @@ report.views.register({
         },
         {
           title: "label",
-          value: (row) => own.label[row],
+          value: (row) => [own.label[row]].flat()[0] ?? null,
           show: (row) => text(own.label[row] === null ? "–" : own.className(own.label[row])),
         },
         {
           title: "predicted",
-          value: (row) => own.predicted[row],
+          value: (row) => [own.predicted[row]].flat()[0] ?? null,
           show: (row) => text(own.predicted[row] === null ? "–" : own.className(own.predicted[row])),
         },
         { title: "probability", value: (row) => own.probability[row] },
