@@ -54,17 +54,19 @@ def picture(number: int, classes: tuple[int, ...]) -> np.ndarray:
     return pixels
 
 
-def planted_project(folder: Path, labels: list[tuple[int, ...]], **config: object) -> tuple[Project, torch.Tensor]:
-    """Write pictures of classes and the networks' source; return the project and what a network sees."""
+def planted_project(
+    folder: Path, shown: list[tuple[int, ...]], labels: list[str], **config: object
+) -> tuple[Project, torch.Tensor]:
+    """Write pictures that show classes and the networks' source; return the project and what a network sees."""
     project = Project.create(
         folder, samples=0, input={"resize": None, "crop": SIDE, "mean": [0.5], "std": [0.25]}, shard_size=COUNT,
         batch_size=40, audit={"min_count": 5, "resamples": 100, "permutations": 99}, report={}, **config,
     )  # fmt: skip
     (folder / "planted_networks.py").write_text(SOURCE)
-    pixels = np.stack([picture(number, classes) for number, classes in enumerate(labels)])
+    pixels = np.stack([picture(number, classes) for number, classes in enumerate(shown)])
     for number, one in enumerate(pixels):
         Image.fromarray(one).save(project.image(number))
-    rows = (f"s{number},s{number}.png,{';'.join(map(str, of))},{number % 2}" for number, of in enumerate(labels))
+    rows = (f"s{number},s{number}.png,{label},{number % 2}" for number, label in enumerate(labels))
     project.manifest.write_text("\n".join(["id,path,label,site", *rows]) + "\n")
     return project, (torch.from_numpy(pixels).permute(0, 3, 1, 2) / 255 - 0.5) / 0.25
 
