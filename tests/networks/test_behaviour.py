@@ -43,6 +43,18 @@ class Odd(nn.Module):
         return self.head(x)
 
 
+class OfAge(Odd):
+    def forward(self, image, age):
+        return super().forward(image) * age
+
+
+class Frozen(Odd):
+    def forward(self, x):
+        with torch.no_grad():
+            x = self.body(x)
+        return self.head(x.mean((2, 3)).detach())
+
+
 def network(kind):
     model = Odd(kind).eval()
     return lambda x: predict(model, x)
@@ -83,8 +95,8 @@ def describe(tmp_path, monkeypatch):
     project = Project.create(tmp_path)
     monkeypatch.chdir(tmp_path)
 
-    def of(kind, batch_size=2, **settings):
-        model = {"factory": "tests.networks.test_behaviour:Odd", "kwargs": {"kind": kind}, **settings}
+    def of(kind, batch_size=2, factory="Odd", **settings):
+        model = {"factory": f"tests.networks.test_behaviour:{factory}", "kwargs": {"kind": kind}, **settings}
         project.write_config(models={"tiny": model}, batch_size=batch_size, targets=["predicted"])
         config, problems = complete_config(yaml.safe_load((tmp_path / "config.yaml").read_text()))
         assert problems == []
@@ -136,3 +148,15 @@ def test_allowed_draws_are_the_same_in_each_step_and_run(describe, tmp_path):
         assert shards[0].files[name].read_bytes() == shards[1].files[name].read_bytes(), name
     logits = shards[0].read("logits")
     assert len({tuple(row) for row in logits.round(4).tolist()}) > 1
+
+
+def test_a_second_input_and_a_cut_gradient_are_one_line_of_the_run(describe):
+    with pytest.raises(
+        DataError,
+        match=r"^models.tiny: for an input of shape .*: the network's forward needs age besides the image: write",
+    ):
+        describe("plain", factory="OfAge")
+    with pytest.raises(
+        DataError, match=r"^models.tiny: .* runs 'body' without gradients .* no other target_layer helps"
+    ):
+        describe("plain", factory="Frozen", target_layer="body")

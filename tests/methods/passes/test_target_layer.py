@@ -3,6 +3,7 @@ import torch
 from torch import nn
 
 from saliency import GradCAM, NeuralNetwork
+from saliency.methods.passes.target_layer import spatial_ndim
 from tests.helpers.networks import VGG16, SkipFromReluInput, efficientnet_lite0, torchvision_model
 
 # What a practitioner would name: the last block or layer before global pooling.
@@ -87,6 +88,34 @@ def test_models_that_no_mode_fits():
         GradCAM(nn.Linear(3, 3))
     with pytest.raises(ValueError, match="Conv1d: only 2D and 3D"):
         GradCAM(nn.Conv1d(3, 3, 3))
+
+
+class AttentionFirst(nn.Module):
+    """Its first convolution is that of a channel attention, along one axis; the others are functions."""
+
+    def __init__(self):
+        super().__init__()
+        self.attention, self.act, self.head = nn.Conv1d(1, 1, 3, padding=1), nn.ReLU(), nn.Linear(4, 2)
+        self.weight = nn.Parameter(torch.randn(4, 3, 3, 3))
+
+    def forward(self, x):
+        x = x * self.attention(x.mean((2, 3)).unsqueeze(1)).transpose(1, 2).unsqueeze(-1).sigmoid()
+        return self.head(self.act(nn.functional.conv2d(x, self.weight)).mean((2, 3)))
+
+
+def test_convolutions_along_one_axis_do_not_decide():
+    assert spatial_ndim(nn.Sequential(nn.Conv1d(3, 3, 3), nn.Conv3d(3, 3, 3))) == 3
+    assert spatial_ndim(nn.Sequential(nn.Conv1d(3, 3, 3), nn.Conv2d(3, 3, 3)), "2D") == 2
+    with pytest.raises(ValueError, match="pass mode='2D' or mode='3D'"):
+        spatial_ndim(AttentionFirst())
+    model, x = AttentionFirst(), torch.randn(2, 3, 8, 8)
+    assert GradCAM(model, "act", mode="2D")(x, 1)[1].shape == (2, 1, 8, 8)
+
+
+def test_features_of_slices_are_refused_for_volumes():
+    with pytest.raises(ValueError, match=r"input.mode: 2D\); networks that work on the slices of a volume"):
+        spatial_ndim(nn.Sequential(nn.Conv2d(1, 2, 3)), "3D")
+    assert spatial_ndim(nn.Sequential(nn.Conv2d(1, 2, 3), nn.Conv3d(2, 2, 3)), "3D") == 3
 
 
 def test_no_feature_map_with_more_than_one_position():
