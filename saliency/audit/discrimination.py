@@ -64,7 +64,7 @@ def auroc_interval(area: float, positives: int, negatives: int, confidence: floa
     --------
     >>> low, high = auroc_interval(1.0, 20, 20)
     >>> round(low, 2), high
-    (0.87, 1.0)
+    (0.9, 1.0)
     """
     from scipy import optimize, stats
 

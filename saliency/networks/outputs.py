@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from saliency.exceptions import DataError
 from saliency.methods.passes.model_output import model_scores
 from saliency.methods.passes.model_state import unchanged
+from saliency.methods.passes.network_call import call_network
 from saliency.methods.passes.score_reader import ScoreReader
 from saliency.methods.passes.scores import LastActivation
 from saliency.methods.scores import MULTILABEL, REGRESSION
@@ -47,7 +48,7 @@ def checked_scores(
     torch.Size([1, 1])
     """
     with unchanged(network), torch.no_grad(), LastActivation() as last:
-        scores = model_scores(network(x.clone()), len(x), reader.output)
+        scores = model_scores(call_network(network, x), len(x), reader.output)
     name = last.name_of(scores)
     if ignore_lastlayer:
         scores, name = last.input_of(scores), ""

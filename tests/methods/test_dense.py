@@ -88,6 +88,7 @@ def test_one_class_counts_where_its_score_is_positive():
     assert torch.equal(GuidedBackprop(model)(x, 0)[1], GuidedBackprop(model)(x, 0, region=positive)[1])
 
 
+@pytest.mark.filterwarnings("ignore:a product with a mask is no ReLU")
 @pytest.mark.parametrize("outputs", ["logits", "probabilities"])
 def test_one_probability_counts_where_it_is_above_a_half(outputs):
     """That the scores come from a sigmoid is seen where it is not said."""

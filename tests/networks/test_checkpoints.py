@@ -19,6 +19,7 @@ from torch import nn
 from torch.nn.utils import parametrizations, prune
 
 from saliency.exceptions import DataError
+from saliency.methods.passes.network_call import unwrapped
 from saliency.networks.load import load_model
 from saliency.networks.weights import Choice
 from tests.helpers import checkpoint_networks as networks
@@ -289,7 +290,7 @@ def test_loads(name, caplog):
         found = load_model(
             f"tests.helpers.checkpoint_networks:{row.network}", {}, row.file, row.trust, row.choice
         ).state_dict()
-    wanted = getattr(networks, row.network)(row.seed).state_dict()
+    wanted = unwrapped(getattr(networks, row.network)(row.seed)).state_dict()
     assert found.keys() == wanted.keys()
     for tensor, value in wanted.items():
         assert torch.equal(found[tensor], value), tensor

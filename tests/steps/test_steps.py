@@ -144,6 +144,7 @@ def test_label_outside_the_models_classes(job, tmp_path, caplog):
     assert np.isfinite(made.read("predicted/gradcam")).all()
 
 
+@pytest.mark.filterwarnings("ignore:layer .* does not carry the whole score")
 def test_map_that_is_not_finite_is_stored_as_nan(job, tmp_path, caplog):
     """The slope of a square root is infinite where its argument is 0, though the root itself is finite."""
     code = (tmp_path / "tiny_network.py").read_text().replace("self.head(x.mean((2, 3)))", "ROOT")

@@ -28,7 +28,7 @@ NODES = {
     **{"PreluKernel": "PReLU", "RreluWithNoise": "RReLU"},
     **{"DifferentiableGraph": "a TorchScript function", "CompiledFunction": "a compiled function"},
 }
-SEEN = "saliency.seen"
+SEEN = "seen by guided backpropagation"
 
 
 class GuidedReLU(TorchFunctionMode):

@@ -50,6 +50,8 @@ class Trace:
         Whether the network has a score per pixel or voxel.
     constant
         Whether two samples have the same scores.
+    finite
+        Whether all scores are.
     """
 
     x: Tensor
@@ -57,6 +59,7 @@ class Trace:
     others: dict[str, str]
     dense: bool
     constant: bool
+    finite: bool
 
     @property
     def spatial(self) -> tuple[int, ...]:
@@ -84,9 +87,13 @@ def with_map(output: object, tensor: Tensor) -> object:
 
 
 def noise(example: Tensor, samples: int) -> Tensor:
-    """Seeded noise in the shape of a batch, with another number of samples: what is found does not depend on data."""
+    """Seeded noise in the shape of a batch, with another number of samples: what is found does not depend on data.
+
+    It is positive where `example` is.
+    """
     generator = torch.Generator().manual_seed(0)
-    return torch.randn(samples, *example.shape[1:], generator=generator).to(example)
+    values = torch.randn(samples, *example.shape[1:], generator=generator).to(example)
+    return values.abs() if bool((example > 0).all()) else values
 
 
 def trace(model: nn.Module, example: Tensor, reader: ScoreReader) -> Trace:
@@ -102,10 +109,16 @@ def trace(model: nn.Module, example: Tensor, reader: ScoreReader) -> Trace:
         Reads the scores off what the network returns.
     """
     try:
-        return _traced(model, noise(example, 2), reader)
+        return _of_noise(model, example, 2, reader)
     except RuntimeError:
         # Some networks know the size of their batch; what else is wrong is raised again.
-        return _traced(model, noise(example, len(example)), reader)
+        return _of_noise(model, example, len(example), reader)
+
+
+def _of_noise(model: nn.Module, example: Tensor, samples: int, reader: ScoreReader) -> Trace:
+    found = _traced(model, noise(example, samples), reader)
+    # Some networks take logarithms or roots of their input.
+    return found if found.finite else _traced(model, noise(example, samples).abs(), reader)
 
 
 def _traced(model: nn.Module, x: Tensor, reader: ScoreReader) -> Trace:
@@ -143,7 +156,7 @@ def _traced(model: nn.Module, x: Tensor, reader: ScoreReader) -> Trace:
             handle.remove()
     outputs = [LayerOutput(name, shape, runs[name], sources[name]) for name, shape in shapes.items()]
     dense, constant = scores.ndim > 2 and scores.shape[2:].numel() > 1, bool((scores[:1] == scores[-1:]).all())
-    return Trace(x, outputs, others, dense, constant and len(x) > 1)
+    return Trace(x, outputs, others, dense, constant and len(x) > 1, bool(scores.isfinite().all()))
 
 
 @contextmanager

@@ -145,19 +145,17 @@ class _Search:
             partial.append(output)
         if unknown is not None:
             raise ValueError(self.finder.unknown(unknown))
-        return None
+        return self._late(None, 0, partial[0]) if partial else None
 
-    def _late(self, output: LayerOutput, number: int, partial: LayerOutput) -> LayerOutput:
+    def _late(self, output: LayerOutput | None, number: int, partial: LayerOutput) -> LayerOutput:
         """A layer that carries the whole score, or the last one that carries a part of it where that one comes early.
 
         Beside such a layer, the score rests on a skip connection, which no module makes, or on another branch.
         """
-        if 2 * number >= len(self.candidates):
+        if output is not None and 2 * number >= len(self.candidates):
             return output
-        text = (
-            f"layer '{partial.name}' does not carry the whole score, and the last one that does, '{output.name}', "
-            "comes early"
-        )
+        whole = f"the last one that does, '{output.name}', comes early" if output else "no other one does"
+        text = f"layer '{partial.name}' does not carry the whole score, and {whole}"
         if len(partial.shape) == 3:
             raise ValueError(f"{text}: set target_layer to the layer that should be explained")
         warn_caller(f"{text}: '{partial.name}' is explained; set target_layer to be sure")
@@ -190,18 +188,15 @@ class _Search:
             if found := self._last_reached(self._smallest(inside)):
                 return found
         # Side branches have few channels.
-        channels = {output: self._channels(output) for output in self._smallest(maps)}
+        smallest = self._smallest(maps)
+        channels = {output: output.shape[1] for output in smallest if self.finder.layout(output) == Layout()}
         most = max(channels.values(), default=0)
-        return self._last_reached([output for output, count in channels.items() if 2 * count > most])
+        return self._last_reached([output for output in smallest if 2 * channels.get(output, most + 1) > most])
 
     def _last_reached(self, outputs: Sequence[LayerOutput]) -> LayerOutput | None:
         """The last one on which the score depends."""
         reached = (output for output in reversed(outputs) if self._gradient(self.candidates.index(output)).any())
         return next(reached, None)
-
-    def _channels(self, output: LayerOutput) -> int:
-        layout = self.finder.layout(output)
-        return output.shape[1 if layout is None or layout.axes == CHANNELS_FIRST else -1]
 
     def _smallest(self, outputs: Sequence[LayerOutput]) -> list[LayerOutput]:
         """The feature maps with the fewest positions."""

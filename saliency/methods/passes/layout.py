@@ -119,8 +119,8 @@ def token_layouts(
     --------
     >>> next(token_layouts(197, (224, 224), []))
     Layout(axes='tokens', grid=(14, 14), prefix=1)
-    >>> next(token_layouts(1569, (16, 224, 224), [(8, 56, 56)]))
-    Layout(axes='tokens', grid=(8, 14, 14), prefix=1)
+    >>> next(token_layouts(52, (230, 230), [(58, 58), (29, 29), (15, 15), (8, 8), (7, 7)]))
+    Layout(axes='tokens', grid=(7, 7), prefix=3)
     """
     shapes = [tuple(shape) for shape in seen]
     patches = [

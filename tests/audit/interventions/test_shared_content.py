@@ -21,6 +21,8 @@ from tests.helpers.grey_network import grey_network
 from tests.helpers.shards import files_of_shards, fused_store
 from tests.helpers.workflow_project import Project
 
+# Guided backpropagation has no part in these tests.
+pytestmark = pytest.mark.filterwarnings("ignore:.* no ReLU and pass")
 SIDE, COUNT = 30, 72
 # A class by the brightness of the centre; class 1 only where the stamp's brightest column is white as well: the stamp
 # keeps pictures in class 1, and turns none of the others into it.

@@ -22,6 +22,8 @@ from tests.helpers.grey_network import grey_network
 from tests.helpers.shards import files_of_shards, fused_store
 from tests.helpers.workflow_project import Project
 
+# Guided backpropagation has no part in these tests.
+pytestmark = pytest.mark.filterwarnings("ignore:.* no ReLU and pass")
 COUNT, NAMES = 45, ["a", "<b>", "c"]
 # Class 1 where neighbours are alike; the others by the mean.
 NETWORK = grey_network(
