@@ -2,6 +2,7 @@
 
 import re
 import warnings
+from functools import cache
 
 import numpy as np
 import pytest
@@ -12,16 +13,16 @@ from tests.zoo.networks import LIBRARIES, networks
 from tests.zoo.table import by, found_layer, rows
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
-CASES = []
-for library in LIBRARIES:
-    try:
-        known = rows(library)
-        CASES += [
-            pytest.param(network, known[network.name], id=network.title) for network in networks(library) if known
-        ]
-    except ImportError as missing:
-        reason = f"{missing}: pip install 'nip-saliency[zoo]'"
-        CASES.append(pytest.param(None, None, id=library, marks=pytest.mark.skip(reason=reason)))
+CASES = [
+    pytest.param(library, name, cells, id=f"{library}: {name}")
+    for library in LIBRARIES
+    for name, cells in rows(library).items()
+]
+
+
+@cache
+def by_name(library):
+    return {network.name: network for network in networks(library)}
 
 
 def scores(returned):
@@ -60,9 +61,10 @@ def plain_gradcam(model, x, layer, grid, layout):
     return np.maximum(np.tensordot(weights, values, 1), 0)
 
 
-@pytest.mark.parametrize(("network", "cells"), CASES)
-def test_layer_and_map(network, cells):
-    shape, layer, grid, layout = cells
+@pytest.mark.parametrize(("library", "name", "cells"), CASES)
+def test_layer_and_map(library, name, cells):
+    pytest.importorskip(library, reason="pip install 'nip-saliency[zoo]'")
+    network, (shape, layer, grid, layout) = by_name(library)[name], cells
     assert by(network.shape[1:]) == shape
     if layer.startswith("refused: "):
         with pytest.raises((ValueError, RuntimeError, ImportError, TypeError)) as refused:
