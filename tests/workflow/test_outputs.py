@@ -82,10 +82,9 @@ def test_tables_and_audit_of_one_logit_are_those_of_both(one_logit):
 
 def test_a_mark_in_the_positive_class_is_found_and_the_page_says_so(one_logit):
     project, scores = one_logit
-    first = findings(project, "one")[0]
-    assert (first["kind"], first["numbers"]["class"]) == ("transfer", 1)
-    assert "turns" in first["sentence"]
-    assert "Without it, recall of class 'with' falls" in first["sentence"]
+    # A defect that hides the mark may come first: it turns pictures into the negative class.
+    of_mark = [one for one in findings(project, "one") if (one["kind"], one["numbers"].get("class")) == ("transfer", 1)]
+    assert any("Without it, recall of class 'with' falls" in one["sentence"] for one in of_mark)
     shown = page_data(project, "one/predictions")
     assert shown["predicted"] == (scores > 0).astype(int).tolist()
     assert shown["label"] == [number % 2 for number in range(COUNT)]
