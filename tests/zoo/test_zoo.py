@@ -29,6 +29,8 @@ def scores(returned):
     for name in ("logits", "out"):
         if hasattr(returned, name) or (isinstance(returned, dict) and name in returned):
             return returned[name] if isinstance(returned, dict) else getattr(returned, name)
+    if isinstance(returned, dict):
+        (returned,) = returned.values()
     return returned[0] if isinstance(returned, tuple | list) else returned
 
 
