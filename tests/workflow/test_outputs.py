@@ -168,9 +168,15 @@ def test_tables_of_several_classes_are_those_of_scikit_learn(several):
 
 def test_a_mark_in_one_of_several_classes_is_found_and_the_page_says_so(several):
     project, _, _, scores = several
-    told = [finding for finding in findings(project, "net") if finding["kind"] == "transfer"]
-    assert [finding["numbers"]["class"] for finding in told][:1] == [1]
-    assert "class 'mark'" in told[0]["sentence"]
+    # Class 2 is known by a line at the edge, which decides as much as the mark: which of them comes first is open.
+    told = {(one["kind"], one["numbers"]["class"], one["numbers"].get("intervention")): one
+            for one in findings(project, "net")}  # fmt: skip
+    window = told["transfer", 1, "window"]
+    assert "class 'mark'" in window["sentence"]
+    assert window["numbers"]["turned"] > 0.8 * window["numbers"]["targets"]
+    # The mark is from 72 to 91 % of the height and from 9 to 28 % of the width.
+    assert window["numbers"]["variant"] == "62-100 % x 0-38 %"
+    assert "72 to 91 % of the height and 9 to 28 % of the width" in told["removal", 1, "shared_content"]["sentence"]
     shown = page_data(project, "net/predictions")
     assert shown["predicted"] == [np.flatnonzero(of).tolist() for of in expit(scores) > 0.6]
     assert shown["label"] == [list(of) if known else None for known, of in zip(SEVERAL_KNOWN, SEVERAL, strict=True)]
