@@ -8,8 +8,12 @@
 Wrong arguments of the library's functions are a ``ValueError`` that says what to pass.
 """
 
+import traceback
 from enum import IntEnum
 from pathlib import Path
+
+# Of what other code says in one line, the first so many characters are shown.
+_SHOWN = 300
 
 
 class DataError(Exception):
@@ -67,3 +71,18 @@ class ShardError(DataError):
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(f"{path} {reason}: delete it, the next run makes it again")
         self.reason = reason
+
+
+def in_one_line(error: BaseException) -> str:
+    """Class and message of an exception of other code, and where it was raised.
+
+    Examples
+    --------
+    >>> in_one_line(KeyError("size"))
+    "KeyError: 'size'"
+    """
+    text = " ".join(str(error).split())
+    text = f"{text[:_SHOWN]} …" if len(text) > _SHOWN else text
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+    return f"{type(error).__name__}{f': {text}' if text else ''}{place}"

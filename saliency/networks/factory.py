@@ -2,7 +2,6 @@
 
 import re
 import sys
-import traceback
 from collections.abc import Sequence
 from importlib import import_module
 from itertools import chain
@@ -13,7 +12,7 @@ import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
-from saliency.exceptions import DataError
+from saliency.exceptions import DataError, in_one_line
 
 # Where classes of layers lie whose weights are whole numbers.
 QUANTISED = (
@@ -27,7 +26,6 @@ QUANTISED = (
 FLOATING = ("FloatFunctional", "FXFloatFunctional")
 # Words in the messages and classes of what is raised where there is no network.
 OFFLINE = ("urlerror", "connection", "urlopen", "huggingface", "offline", "name resolution", "max retries", "timed out")
-LONGEST = 300
 
 
 def build_network(
@@ -85,18 +83,9 @@ def _found(factory: str) -> Any:
         raise DataError(f"factory '{factory}' cannot be found: {error}") from error
     except (Exception, SystemExit) as error:
         raise DataError(
-            f"factory '{factory}' cannot be imported: {_words(error)}: mend the module '{module_name}'"
+            f"factory '{factory}' cannot be imported: {in_one_line(error)}: mend the module '{module_name}'"
         ) from error
     return build
-
-
-def _words(error: BaseException) -> str:
-    """Class and message of an exception in one line, and where it was raised."""
-    text = " ".join(str(error).split())
-    text = f"{text[:LONGEST]} …" if len(text) > LONGEST else text
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
-    return f"{type(error).__name__}{f': {text}' if text else ''}{place}"
 
 
 def _raised(factory: str, error: BaseException) -> str:
@@ -113,7 +102,7 @@ def _raised(factory: str, error: BaseException) -> str:
             "jobs may have no network: turn its download off in kwargs (pretrained: false, weights: null), download "
             "the checkpoint beforehand, and name the file as the model's weights"
         )
-    return f"factory '{factory}' raised {_words(error)}: {remedy}"
+    return f"factory '{factory}' raised {in_one_line(error)}: {remedy}"
 
 
 def _check(factory: str, network: Any) -> None:
@@ -169,7 +158,7 @@ def _materialise(factory: str, network: nn.Module, input_shape: Sequence[int] | 
         with torch.no_grad():
             network.eval()(torch.zeros(1, *input_shape))
     except Exception as error:
-        raise DataError(f"{begin}, and does not run on {[1, *input_shape]} ({_words(error)}): {remedy}") from error
+        raise DataError(f"{begin}, and does not run on {[1, *input_shape]} ({in_one_line(error)}): {remedy}") from error
     network.train(training)
     left = [name for name, value in _tensors(network) if is_lazy(value)]
     if left:

@@ -63,8 +63,8 @@ def _torchvision() -> list[Network]:
 
         found.append(Network("torchvision", name, (3, side, side), build))
     for name in models.list_models(module=models.video):
-        # The grid of MViT is a part of its weights.
-        shape = (3, 16, 224, 224) if name.startswith("mvit") else (3, 8, 64, 64)
+        # The grid of MViT is a part of its weights, the size of its last pooling one of S3D.
+        shape = (3, 16, 224, 224) if name.startswith(("mvit", "s3d")) else (3, 8, 64, 64)
 
         def build(name=name):
             return models.get_model(name, weights=None, num_classes=CLASSES)
@@ -101,7 +101,13 @@ coatnet_pico_rw_224 poolformer_s12 caformer_s18 convformer_s18 focalnet_tiny_srf
 tiny_vit_5m_224 nextvit_small repvit_m1 shvit_s1 swiftformer_xs vitamin_small_224 iformer_t
 mixer_s32_224 gmixer_12_224 gmlp_ti16_224 resmlp_12_224 vit_tiny_r_s16_p8_224
 """.split()  # noqa: SIM905
-TIMM_SIDES = {"inception_v3": 107, "inception_v4": 107, "inception_resnet_v2": 107, "nasnetalarge": 107}
+TIMM_SIDES = {
+    "halonet26t": 256,
+    "inception_v3": 107,
+    "inception_v4": 107,
+    "inception_resnet_v2": 107,
+    "nasnetalarge": 107,
+}
 # Built for an input of this size.
 TIMM_BUILT_FOR = {"vit_small_patch14_dinov2": 112, "vit_small_patch14_reg4_dinov2": 112}
 

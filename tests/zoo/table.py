@@ -38,7 +38,7 @@ def row(network: Network) -> str:
     """Its row: the layer, or the words with which it is refused."""
     try:
         target, grid = found_layer(network)
-    except (ValueError, RuntimeError, ImportError, TypeError) as error:
+    except Exception as error:
         words = str(error).strip().partition("\n")[0].replace("|", "\\|")
         return f"| {network.name} | {by(network.shape[1:])} | refused: {words} | | |"
     layout = target.layout

@@ -70,7 +70,11 @@ class LayoutFinder:
 
         Some networks reorder their tokens on the way, so that two outputs of one shape differ in their layout.
         """
-        return layout.axes == CHANNELS_FIRST or self._follows(layer, layout) is not False
+        if layout.axes == CHANNELS_FIRST or (
+            layout.axes == CHANNELS_LAST and self._has_convolution(layout.spatial(layer.shape))
+        ):
+            return True
+        return self._follows(layer, layout) is not False
 
     def unknown(self, layer: LayerOutput) -> str:
         """Why a layer has no layout, in one line."""
@@ -96,21 +100,21 @@ class LayoutFinder:
         if len(shape) == len(spatial) + 2:
             first, last = Layout(CHANNELS_FIRST), Layout(CHANNELS_LAST)
             fitting = [layout for layout in (first, last) if is_scaled(layout.spatial(shape), spatial)]
-            if fitting == [first]:
-                return first
+            if fitting == [first] or (fitting == [last] and self._has_convolution(shape[1:-1])):
+                return fitting[0]
             # Volumes may be reduced more along some axes than along others.
             found = self._first_that_follows(layer, fitting or [first, last])
-            # What follows nothing may be too small to tell; a convolution of the same shape does.
-            return found or (first if self._has_convolution(shape) else None)
+            # What follows nothing may be too small to tell; a convolution with the same grid does.
+            return found or (first if self._has_convolution(shape[2:]) else None)
         if len(shape) != 3 or shape[1] < 2:
             return None
         if self.tokens is not None:
             return self.tokens if self.tokens.fits(shape, len(spatial)) else None
         return self._first_that_follows(layer, islice(token_layouts(shape[1], spatial, self._grids()), TRIED))
 
-    def _has_convolution(self, shape: tuple[int, ...]) -> bool:
+    def _has_convolution(self, grid: tuple[int, ...]) -> bool:
         modules = dict(self.model.named_modules())
-        alike = [output for output in self.traced.outputs if output.shape == shape]
+        alike = [output for output in self.traced.outputs if output.shape[2:] == grid]
         return any(isinstance(modules[output.name], FIRST_TYPES) for output in alike)
 
     def _grids(self) -> list[tuple[int, ...]]:

@@ -265,7 +265,7 @@ def shares_with_gradient(model: nn.Module, names: Sequence[str], x: Tensor, read
     return zero | given
 
 
-class _Seen(Exception):  # noqa: N818 - no error: it ends a pass of which nothing more is needed
+class _Seen(BaseException):
     pass
 
 

@@ -21,6 +21,8 @@ PASSED_OVER = (
 )
 # What an encoder is called in networks that have one.
 ENCODERS = ("encoder", "backbone")
+# How the names of what comes behind it begin, where it is not called so.
+DECODERS = ("decode", "head")
 # Share of the positions of tokens on which the score has to depend: on the last ones, it may depend on one token alone.
 LEAST_SHARE = 0.9
 # As many tokens alone are a class token and a distillation token, and no grid.
@@ -187,11 +189,14 @@ class _Search:
             inside = [output for output in maps if output.name.startswith(f"{encoder}.")]
             if found := self._last_reached(self._smallest(inside)):
                 return found
-        # Side branches have few channels.
+        maps = [output for output in maps if not any(part.startswith(DECODERS) for part in output.name.split("."))]
+        # Side branches have few channels. A block may have more inside than it returns.
         smallest = self._smallest(maps)
         channels = {output: output.shape[1] for output in smallest if self.finder.layout(output) == Layout()}
         most = max(channels.values(), default=0)
-        return self._last_reached([output for output in smallest if 2 * channels.get(output, most + 1) > most])
+        found = self._last_reached([output for output in smallest if 2 * channels.get(output, most + 1) > most])
+        around = [output for output in smallest if found and found.name.startswith(f"{output.name}.")]
+        return min(around, key=lambda output: len(output.name), default=found)
 
     def _last_reached(self, outputs: Sequence[LayerOutput]) -> LayerOutput | None:
         """The last one on which the score depends."""

@@ -8,6 +8,8 @@ from torch import Tensor
 # Names under which models return their scores: transformers' outputs and torchvision's auxiliary ones, and the
 # segmentation networks of torchvision.
 USUAL = ("logits", "out")
+# Numbers of axes that scores may have; one, of a single score per sample.
+_AXES = (1, 2, 4, 5)
 # Further tensors are counted, in the message about them.
 _LISTED = 12
 
@@ -19,7 +21,7 @@ def model_scores(returned: object, samples: int, output: int | str | None = None
     ----------
     returned
         A tensor, or a tuple, mapping or object that holds tensors. Without `output`, what is called ``logits`` or
-        ``out`` counts, or else the only tensor of real numbers.
+        ``out`` counts, or else the only tensor of real numbers with axes of scores.
     samples
         Number of samples that the model got.
     output
@@ -50,7 +52,7 @@ def model_scores(returned: object, samples: int, output: int | str | None = None
         found = found.reshape(1, -1)
     elif found.ndim == 1:
         found = found.unsqueeze(1)
-    if found.ndim not in (2, 4, 5):
+    if found.ndim not in _AXES:
         raise ValueError(
             f"the model returned a tensor of shape {list(found.shape)}: wrap it so that it returns [n, classes], or "
             "[n, classes, *spatial]"
@@ -80,6 +82,9 @@ def _chosen(returned: object, samples: int, output: int | str | None) -> Tensor:
         if isinstance(entry := entries.get(name), Tensor):
             return entry
     tensors = {name: tensor for name, tensor in _tensors(returned) if tensor.is_floating_point() and tensor.ndim}
+    # Tokens, [n, tokens, k], are no scores; nor is what has another number of samples.
+    possible = {name: tensor for name, tensor in tensors.items() if tensor.ndim in _AXES and len(tensor) == samples}
+    tensors = possible or tensors
     kind = type(returned).__name__
     if not tensors:
         raise ValueError(f"the model returned a {kind} without a tensor: wrap it so that it returns one, [n, classes]")

@@ -12,6 +12,8 @@ import torch.utils.checkpoint
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from saliency.exceptions import in_one_line
+
 WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel)
 # What torch.utils.checkpoint.checkpoint looks up when it is called, by whatever name a network has imported it.
 GENERATORS = ("_checkpoint_without_reentrant_generator", "_checkpoint_without_reentrant_generator_impl")
@@ -120,7 +122,8 @@ def call_network(model: nn.Module, x: Tensor) -> Any:
     Raises
     ------
     ValueError
-        If the network takes more than an image, has parameters of another type than `x`, or computes in inference mode.
+        If the network takes more than an image, has parameters of another type than `x`, computes in inference mode, or
+        raises what is no RuntimeError.
 
     Examples
     --------
@@ -135,14 +138,8 @@ def call_network(model: nn.Module, x: Tensor) -> Any:
     with plain_calls():
         try:
             return model(x.clone())
-        except TypeError as error:
-            further = _further_inputs(model)
-            if not further:
-                raise
-            raise ValueError(
-                f"the network's forward needs {', '.join(further)} besides the image: write a factory whose network "
-                f"has forward(image) and fills in {', '.join(further)}"
-            ) from error
+        except (ValueError, MemoryError):
+            raise
         except RuntimeError as error:
             if "returns multiple views" in str(error):
                 with SingleViews():
@@ -151,6 +148,17 @@ def call_network(model: nn.Module, x: Tensor) -> Any:
             if problem is None:
                 raise
             raise ValueError(problem) from error
+        except Exception as error:
+            further = _further_inputs(model) if isinstance(error, TypeError) else []
+            if not further:
+                raise ValueError(
+                    f"the network's forward raised {in_one_line(error)}: call it with an input of this shape in "
+                    "Python, and mend it or the input"
+                ) from error
+            raise ValueError(
+                f"the network's forward needs {', '.join(further)} besides the image: write a factory whose network "
+                f"has forward(image) and fills in {', '.join(further)}"
+            ) from error
 
 
 def _further_inputs(model: nn.Module) -> list[str]:

@@ -177,8 +177,27 @@ def test_what_the_network_cannot_take_is_said_in_one_line(run):
         ValueError, match=r"^x is float64, but the network's parameters are float32: pass x.to\(torch.f"
     ):
         run(Plain(), x.double())
-    with pytest.raises(TypeError, match="unhashable"):
+    with pytest.raises(ValueError, match=r"^the network's forward raised TypeError: unhashable type: 'list' \("):
         run(Untyped(), x)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (AssertionError("not a multiple\nof 8"), r"AssertionError: not a multiple of 8"),
+        (KeyError("size"), r"KeyError: 'size'"),
+        (TypeError("a list is no number"), r"TypeError: a list is no number"),
+    ],
+)
+def test_what_a_network_raises_is_told_in_one_line(error, words):
+    class Raising(Plain):
+        def forward(self, x):
+            raise error
+
+    begin = rf"^the network's forward raised {words} \(test_network_call.py, line \d+\): call it with"
+    with pytest.raises(ValueError, match=begin) as raised:
+        predict(Raising(), torch.zeros(1, 3, 5, 5))
+    assert "\n" not in str(raised.value)
 
 
 def test_inference_mode_inside_the_forward():
