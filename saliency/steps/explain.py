@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from saliency.exceptions import DataError
 from saliency.methods.registered import method
 from saliency.store.shard import Shard
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from saliency.methods.passes.forward_pass import ForwardPass
 
 log = logging.getLogger(__name__)
+
+# Of fewer samples, all may be black pictures.
+FEWEST_UNIFORM = 4
 
 
 def collect_maps(
@@ -77,6 +81,37 @@ def _store_batch(
     shard.put(maps, name, rows, array)
 
 
+def refuse_uniform(shard: Shard, name: str, maps: np.ndarray) -> None:
+    """End the job where none of a shard's maps on a feature map tells one place from another.
+
+    Parameters
+    ----------
+    shard
+        Whose samples they are.
+    name
+        Of the array, ``target/method``.
+    maps
+        ``[n, *feature_spatial]``; NaN where there is none. Maps of zeros say that no place speaks for the class.
+
+    Raises
+    ------
+    DataError
+        Naming the layer.
+    """
+    if method(name.rpartition("/")[2]).grid != "features":
+        return
+    flat = maps.reshape(len(maps), -1)
+    flat = flat[np.isfinite(flat).all(axis=1)]
+    lowest, highest = flat.min(axis=1, initial=np.inf), flat.max(axis=1, initial=-np.inf)
+    uniform = highest - lowest <= 1e-6 * np.abs(flat).max(axis=1, initial=0)
+    if len(flat) >= FEWEST_UNIFORM and uniform.all() and flat.any():
+        raise DataError(
+            f"models.{shard.model}: each of {len(flat)} maps of {name} has the same value everywhere: the output of "
+            f"layer '{shard.target_layer}' does not tell one place from another; set target_layer to a layer before "
+            "the pooling"
+        )
+
+
 def explain_shard(shard: Shard, name: str, target: str) -> None:
     """Compute the maps of one method, from the network."""
     from saliency.networks.runner import Runner
@@ -92,6 +127,7 @@ def explain_shard(shard: Shard, name: str, target: str) -> None:
 
     many = len(shard.plan.shards) > 1
     runner.for_each_batch(name, shard.read("inputs"), shard.read_regions(), explain_batch, shard.progress(name), many)
+    refuse_uniform(shard, f"{target}/{name}", maps[f"{target}/{name}"])
     shard.write(f"{target}/{name}", maps[f"{target}/{name}"])
 
 

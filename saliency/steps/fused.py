@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from saliency.exceptions import Status
 from saliency.methods.registered import method
 from saliency.steps.classes import chosen_classes
-from saliency.steps.explain import collect_maps
+from saliency.steps.explain import collect_maps, refuse_uniform
 from saliency.steps.predict import checked_logits
 from saliency.steps.prepare import decoded
 from saliency.store.shard import Shard
@@ -38,5 +38,8 @@ def fused(shard: Shard) -> None:
 
     what, many = "fused", len(shard.plan.shards) > 1
     runner.for_each_batch(what, inputs, regions, explain_batch, shard.progress(what), many)
+    for target in shard.plan.targets:
+        for name in shard.plan.methods:
+            refuse_uniform(shard, f"{target}/{name}", arrays[f"{target}/{name}"])
     for name in shard.specs:
         shard.write(name, arrays[name])
