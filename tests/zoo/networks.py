@@ -31,8 +31,9 @@ class Network:
     build: Callable[[], nn.Module]
 
     @property
-    def title(self) -> str:
-        return f"{self.library}: {self.name}"
+    def mode(self) -> str:
+        """As of `saliency.methods.method.Method`."""
+        return f"{len(self.shape) - 1}D"
 
     def built(self) -> nn.Module:
         """In eval mode, the same in each process; layers that are zero at first get weights."""

@@ -26,7 +26,7 @@ def by(numbers: Sequence[int]) -> str:
 def found_layer(network: Network) -> tuple[TargetLayer, tuple[int, ...]]:
     """The layer that is explained by default, and the shape of its feature map."""
     model = network.built()
-    method = GradCAM(model)
+    method = GradCAM(model, mode=network.mode)
     x = torch.randn(1, *network.shape, generator=torch.Generator().manual_seed(1))
     target = method.explainer.target_layer(x)
     with method.forward_pass(x) as forward:
