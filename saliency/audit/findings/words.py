@@ -48,9 +48,19 @@ def class_words(evidence: Evidence, index: int) -> tuple[str, dict[str, str]]:
 
 
 def class_name(evidence: Evidence, index: int) -> str:
-    """Name of a class; "" where it has none, or no sample is explained for it."""
+    """Name of a class; "" where it has none but its index, or no sample is explained for it.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from saliency.audit.evidence import Evidence
+    >>> evidence = Evidence(pd.DataFrame({"class": [3, 4], "name": ["wolf", "4"]}))
+    >>> class_name(evidence, 3), class_name(evidence, 4)
+    ('wolf', '')
+    """
     samples, rows = evidence.samples, evidence.rows_of_class(index)
-    return str(samples["name"].iloc[rows[0]]) if "name" in samples and len(rows) else ""
+    name = str(samples["name"].iloc[rows[0]]) if "name" in samples and len(rows) else ""
+    return name if name != str(index) else ""
 
 
 def numbered_class(index: int, name: str) -> tuple[str, dict[str, str]]:
@@ -58,10 +68,10 @@ def numbered_class(index: int, name: str) -> tuple[str, dict[str, str]]:
 
     Examples
     --------
-    >>> numbered_class(3, "wolf"), numbered_class(4, "")
+    >>> numbered_class(3, "wolf"), numbered_class(4, "4")
     (('3{class}', {'class': ' (wolf)'}), ('4{class}', {'class': ''}))
     """
-    return f"{int(index)}{{class}}", {"class": f" ({name})" if name else ""}
+    return f"{int(index)}{{class}}", {"class": f" ({name})" if name and name != str(int(index)) else ""}
 
 
 def escape_markdown(text: str) -> str:

@@ -147,7 +147,7 @@ def test_a_new_kind_is_one_new_file(tmp_path, monkeypatch):
     found = [finding for finding in document["findings"] if finding["kind"] == "crowd"]
     # 120 samples of three classes, every second of 240.
     assert [finding["sentence"] for finding in found] == [
-        f"Class {index} ({index}): 33 % of all samples are here." for index in range(3)
+        f"Class {index}: 33 % of all samples are here." for index in range(3)
     ]
     assert found[1]["samples"] == ["s1", "s7"]
     assert document["settings"]["findings"]["min_crowd"] == 0.3
