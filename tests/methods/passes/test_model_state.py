@@ -3,6 +3,7 @@ import copy
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from saliency import GradCAM, GuidedBackprop, GuidedGradCAM
 from saliency.methods.passes.forward_pass import predict
@@ -52,6 +53,13 @@ def test_samples_that_are_not_finite(value):
         GradCAM(SkipFromReluInput())(x)
     with pytest.raises(ValueError, match=r"in samples \[0\]"):
         GradCAM(SkipFromReluInput())(x[1])
+
+
+def test_finite_samples_whose_sum_is_not():
+    network = nn.Sequential(nn.Conv2d(3, 2, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(2, 2))
+    x = torch.full((2, 3, 8, 8), 60000.0, dtype=torch.float16)
+    assert not x.sum().isfinite()
+    assert GradCAM(network.half(), "1")(x, 1)[1].shape == (2, 1, 8, 8)
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit.*")
