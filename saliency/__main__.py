@@ -1,4 +1,4 @@
-"""Commands beside the workflow: ``python -m saliency verify results/EXPERIMENT``, ``python -m saliency document``."""
+"""Commands beside the workflow: ``python -m saliency check CONFIG``, ``verify results/EXPERIMENT``, ``document``."""
 
 import argparse
 import logging
@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from saliency.exceptions import DataError
+from saliency.exceptions import DataError, in_one_line
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -19,6 +19,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parser = argparse.ArgumentParser(prog="python -m saliency", description="Commands beside the workflow.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    check = commands.add_parser(
+        "check",
+        help="look at models and samples before a run",
+        description="Build each network of a config, load its weights, run some samples, and print what it is, its "
+        "target layer, its accuracy on up to 64 labelled samples, one figure to look at, and what a run will take on "
+        "this machine. Where the accuracy may be wrong, the usual causes are tried. "
+        "Exit status: 0 if all is well, 1 if predictions seem wrong, 2 if nothing could be checked.",
+    )
+    check.add_argument("config", type=Path, help="the config, as for snakemake --configfile")
+    check.set_defaults(run=_check)
     verify = commands.add_parser(
         "verify",
         help="read every shard of an experiment and list what is wrong",
@@ -52,6 +62,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except DataError as error:
         print(error, file=sys.stderr)
         return 2
+
+
+def _check(options: argparse.Namespace) -> int:
+    import yaml
+
+    from saliency.check.model_check import check_models
+    from saliency.experiment.cautions import cautions
+    from saliency.experiment.validation import complete_config
+
+    try:
+        given = yaml.safe_load(options.config.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise DataError(f"{options.config}: cannot be read ({in_one_line(error)}): pass a YAML file") from error
+    if not isinstance(given, dict):
+        raise DataError(f"{options.config}: is no mapping: pass a config such as config/config.yaml")
+    # As Snakemake does, which puts the place where it runs first.
+    sys.path.insert(0, "")
+    config, problems = complete_config(given, name=str(options.config))
+    if problems:
+        raise DataError("\n".join([*problems, f"{len(problems)} problem(s) found"]))
+    for caution in cautions(config):
+        print(f"warning: {caution}")
+    return 0 if check_models(config) else 1
 
 
 def _verify(options: argparse.Namespace) -> int:

@@ -77,7 +77,7 @@ class Digests:
             "fused": self._fused,
         }
         self._model_steps: dict[str, Callable[[str, str | None], str]] = {
-            "inspect_model": lambda model, _: self._of_model(model, self.config["execution"] == "fused"),
+            "inspect_model": lambda model, _: self._inspect_model(model),
             "find_target_layer": lambda model, _: self._of_model(model, True),
             "zarr_metadata": self._zarr_metadata,
             "train": lambda model, _: self._train(model),
@@ -204,6 +204,13 @@ class Digests:
         return digest("facts", step("facts").version, plan.values("id", shard), files, self.facts)
 
     # Steps on a model, or on one of its targets.
+
+    def _inspect_model(self, model: str) -> str:
+        found, expected = (
+            self._of_model(model, self.config["execution"] == "fused"),
+            self.config["models"][model]["expect"],
+        )
+        return digest(found, expected) if expected else found
 
     def _uncached_of_model(self, model: str, layer: bool) -> str:
         settings = self.config["models"][model]

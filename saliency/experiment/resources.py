@@ -27,6 +27,8 @@ TABLE_MB = 0.01
 TABLE_SECONDS = 0.002
 # Core seconds to draw one sample.
 FIGURE_SECONDS = 5
+# To look at some samples where an accuracy is expected; more than `saliency.check.accuracy.SECONDS`.
+EXPECT_SECONDS = 1200
 # Minutes of a job that does next to nothing: Python starts slowly on a busy file system.
 BASE_MINUTES = 10
 
@@ -62,7 +64,9 @@ def memory_mb(plan: Plan, name: str, model: str) -> int:
     if name == "fused":
         batch_copies = max([batch_copies, *(method(of).cost.batch_copies for of in plan.methods)])
     if batch_copies:
-        batch = 1 if name in ("inspect_model", "find_target_layer") else plan.config["batch_size"]
+        # Layers are searched with two samples; what a model is expected to do is looked at in batches.
+        alone = name == "find_target_layer" or (name == "inspect_model" and not plan.config["models"][model]["expect"])
+        batch = min(2, plan.config["batch_size"]) if alone else plan.config["batch_size"]
         if name == "train":
             batch = plan.config["models"][model]["train"]["batch_size"]
         needed += NETWORK_MB + 2 * _weights_mb(plan, model) + batch_copies * sample_mb * batch
@@ -87,6 +91,8 @@ def minutes(plan: Plan, name: str, model: str) -> int:
         seconds = FIGURE_SECONDS * len(Selection(plan).chosen)
     if cost.whole_manifest:
         seconds = TABLE_SECONDS * len(plan.samples)
+    if name == "inspect_model" and plan.config["models"][model]["expect"]:
+        seconds = EXPECT_SECONDS
     return BASE_MINUTES + math.ceil(seconds / 60)
 
 

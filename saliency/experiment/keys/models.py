@@ -48,6 +48,10 @@ TRAIN_KEYS = (
     ),
 )
 
+EXPECT_KEYS = (
+    Key("accuracy", "Share of the labelled samples whose class is predicted.", schema=number(maximum=1, above=0)),
+)
+
 TOKEN_KEYS = (
     Key("grid", "Number of positions along each spatial axis.", schema=list_of(integer(1), 2, 3)),
     Key("prefix", "Tokens before those of the grid: class, distillation and register tokens.", 0, integer(0)),
@@ -140,6 +144,16 @@ MODEL_KEYS = (
         None,
         either(NULL, TEXT, list_of(TEXT)),
         "a list of names, the path of a file with one name per line, or null",
+    ),
+    Key(
+        "expect",
+        "What is known of the model. A run stops at its start where the accuracy on up to 64 labelled samples is far "
+        "below it (less than a chance of one in a thousand), and names the usual causes under whose opposite it is as "
+        "expected.",
+        None,
+        OPTIONAL_MAPPING,
+        "what is known of the model, such as {accuracy: 0.9}, or null",
+        EXPECT_KEYS,
     ),
     Key("ignore_lastlayer", "Take scores before the last softmax or sigmoid.", False, BOOLEAN),
     Key(

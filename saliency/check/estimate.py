@@ -1,0 +1,104 @@
+"""What a run will take on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+import psutil
+
+from saliency.experiment.plan import Plan
+from saliency.experiment.resources import memory_mb
+from saliency.store.layout import described_specs
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Of the maps of one model over the whole manifest.
+
+    Attributes
+    ----------
+    seconds
+        On all cores.
+    memory
+        Bytes that the largest job asks for.
+    machine
+        Bytes of memory that there are.
+    disk
+        Bytes of the arrays, before compression.
+    cores
+        Of this machine.
+    """
+
+    seconds: float
+    memory: float
+    machine: float
+    disk: float
+    cores: int
+
+    @property
+    def line(self) -> str:
+        """In words."""
+        return (
+            f"about {_duration(self.seconds)} for reading and maps on {self.cores} cores, {_size(self.memory)} of "
+            f"memory a job (this machine has {_size(self.machine)}), at most {_size(self.disk)} on disk"
+        )
+
+
+def estimate(plan: Plan, model: str, described: Mapping[str, Any], reading: float, maps: float) -> Estimate:
+    """Multiply what a sample takes.
+
+    Parameters
+    ----------
+    plan
+        The experiment.
+    model
+        Model name.
+    described
+        What the model's JSON descriptions say.
+    reading
+        Seconds to read a sample.
+    maps
+        Seconds for its maps of one target, with ``threads`` threads.
+    """
+    cores = psutil.cpu_count() or 1
+    jobs = min(max(1, cores // plan.config["threads"]), len(plan.shards))
+    count = len(plan.samples)
+    specs = described_specs(plan, model, described).values()
+    each = sum(prod(spec.shape) * np.dtype(spec.dtype).itemsize for spec in specs)
+    step = "fused" if plan.config["execution"] == "fused" else "predict"
+    steps = [step] if step == "fused" else [step, *(name for name in plan.methods)]
+    return Estimate(
+        seconds=count * (reading + maps * len(plan.targets)) / jobs,
+        memory=max(memory_mb(plan, name, model) for name in steps) * 1e6,
+        machine=psutil.virtual_memory().total,
+        disk=count * each,
+        cores=cores,
+    )
+
+
+def _duration(seconds: float) -> str:
+    """Seconds, minutes or hours.
+
+    Examples
+    --------
+    >>> _duration(40), _duration(600), _duration(9000)
+    ('40 s', '10 min', '2.5 h')
+    """
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _size(size: float) -> str:
+    """Bytes.
+
+    Examples
+    --------
+    >>> _size(2_500_000), _size(3.2e9)
+    ('2 MB', '3.2 GB')
+    """
+    return f"{size / 1e6:.0f} MB" if size < 1e9 else f"{size / 1e9:.1f} GB"

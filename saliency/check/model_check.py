@@ -1,0 +1,279 @@
+"""Checking one model: what it is, whether its predictions can be right, and what a run will cost."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from saliency.check.accuracy import Accuracy, accuracy
+from saliency.check.cause import Labelled
+from saliency.check.estimate import Estimate, estimate
+from saliency.check.samples import Drawn, draw
+from saliency.exceptions import DataError
+from saliency.experiment.config import Config, input_config, results_folder
+from saliency.experiment.descriptions import described_layer, read_descriptions
+from saliency.experiment.plan import Plan
+from saliency.methods.scores import MULTILABEL, REGRESSION
+from saliency.networks.describe import write_descriptions
+from saliency.readers.normalisation import normalised
+
+if TYPE_CHECKING:
+    from saliency.networks.runner import Runner
+
+log = logging.getLogger(__name__)
+# Samples in the figure.
+DRAWN = 8
+# Probabilities below count as much.
+TINY = 1e-12
+
+
+def model_accuracy(
+    plan: Plan, model: str, runner: Runner, drawn: Drawn, described: Mapping[str, Any]
+) -> Accuracy | None:
+    """How many of some labelled samples are right; None where there are no labels of the network's classes.
+
+    Parameters
+    ----------
+    plan
+        The experiment.
+    model
+        Model name.
+    runner
+        Its network.
+    drawn
+        Samples.
+    described
+        What ``model.json`` says.
+    """
+    from saliency.methods.passes.forward_pass import predict
+
+    settings, labelled = runner.settings, (drawn.labels >= 0) & (drawn.labels < described["classes"])
+    if settings["outputs"] in (MULTILABEL, REGRESSION) or described["dense"] or not labelled.any():
+        return None
+    inputs, labels = drawn.inputs[labelled], drawn.labels[labelled]
+
+    def log_probabilities(seen: np.ndarray) -> np.ndarray:
+        import torch
+
+        size, found = plan.config["batch_size"], []
+        for at in range(0, len(seen), size):
+            batch = torch.from_numpy(seen[at : at + size]).to(runner.device, runner.dtype)
+            scores = predict(runner.network, batch, runner.ignore_lastlayer, runner.reader).double()
+            found.append(
+                scores.clamp(min=1e-12).log() if settings["outputs"] == "probabilities" else scores.log_softmax(1)
+            )
+        return torch.cat(found).cpu().numpy()
+
+    normal = input_config(plan.config, model)
+    seen = normalised(inputs, normal["mean"], normal["std"])
+    samples = Labelled(inputs, normal["mean"], normal["std"], labels, log_probabilities(seen))
+    return accuracy(samples, log_probabilities, (settings["expect"] or {}).get("accuracy"))
+
+
+class ModelCheck:
+    """A model, looked at before a run.
+
+    Parameters
+    ----------
+    config
+        The completed config.
+    model
+        Model name.
+    folder
+        Where its descriptions and the figure are written.
+
+    Attributes
+    ----------
+    described
+        What ``model.json`` and ``target_layer.json`` say.
+    accuracy
+        None where it cannot be known.
+    estimate
+        What a run takes.
+    figure
+        Path of the figure; None where no method makes a map on which something shows.
+    warnings
+        Further lines, what may be wrong.
+    """
+
+    def __init__(self, config: Config, model: str, folder: Path) -> None:
+        from saliency.networks.runner import Runner
+
+        self.config, self.model, self.plan = config, model, Plan(config)
+        names = {"model": folder / f"{model}.model.json"}
+        if self.plan.leading and "features" in _needs(self.plan):
+            names["target_layer"] = folder / f"{model}.target_layer.json"
+        folder.mkdir(parents=True, exist_ok=True)
+        # The accuracy is told below, whatever is expected.
+        models = config["models"] | {model: config["models"][model] | {"expect": None}}
+        write_descriptions(config | {"models": models}, model, names)
+        self.described: Mapping[str, Any] = read_descriptions(names.values())
+        self.drawn = draw(self.plan, model)
+        self.warnings = [f"{len(self.drawn.problems)} of {self._count} samples cannot be read: {self.drawn.problems[0]}"
+                         ] if self.drawn.problems else []  # fmt: skip
+        layer = described_layer(self.described)
+        runner = Runner(config, model, *layer)
+        self.accuracy = model_accuracy(self.plan, model, runner, self.drawn, self.described)
+        highest, classes = int(self.drawn.labels.max()), self.described["classes"]
+        if highest >= classes:
+            self.warnings.append(
+                f"there is a label {highest}, but the network has {classes} classes: 0 … {classes - 1}"
+            )
+        if self.accuracy and not self.accuracy.right and self.accuracy.samples >= DRAWN:
+            self.warnings.append(
+                f"none of {self.accuracy.samples} labels is what the network says: number labels as its scores"
+            )
+        self.figure: Path | None = None
+        seconds = self._maps(runner, folder / f"{model}.png")
+        self.estimate: Estimate = estimate(self.plan, model, self.described, self.drawn.seconds, seconds)
+        if self.estimate.memory > self.estimate.machine:
+            self.warnings.append("a job asks for more memory than this machine has: set a smaller shard_size")
+
+    @property
+    def _count(self) -> int:
+        return len(self.drawn.labels) + len(self.drawn.problems)
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing speaks against a run."""
+        return not (self.accuracy and (self.accuracy.too_low or self.accuracy.suspicions))
+
+    def lines(self) -> list[str]:
+        """What a user wants to know, one line each."""
+        found, settings = self.described, self.config["models"][self.model]
+        weights = f"weights {settings['weights']}" if settings["weights"] else "no weights in the config"
+        kind = "one score per pixel or voxel" if found["dense"] else found["outputs"].replace("_", " ")
+        shape = " x ".join(map(str, found["input_shape"]))
+        lines = [
+            f"network: {found['factory']}, {found['parameters']:,} parameters, {weights}",
+            f"input and scores: {shape}, {found['classes']} classes ({kind})",
+        ]
+        if "target_layer" in found:
+            grid, layout = " x ".join(map(str, found["feature_shape"])), found["layout"]
+            prefix = f" after {layout['prefix']}" if layout["prefix"] else ""
+            lines.append(f"target layer: {found['target_layer']}, {grid} ({layout['axes']}{prefix})")
+        lines.append(self.accuracy.line if self.accuracy else "accuracy: not known, no sample has a class as its label")
+        if self.figure:
+            lines.append(f"figure: {self.figure}")
+        lines.append(f"run: {len(self.plan.samples)} samples, {len(self.plan.targets)} targets: {self.estimate.line}")
+        return [*lines, *(f"warning: {warning}" for warning in self.warnings)]
+
+    def _maps(self, runner: Runner, output: Path) -> float:
+        """Draw maps of a few samples; returns the seconds that a sample takes."""
+        import torch
+
+        explainer = runner.explainer([name for name in self.plan.methods if not _parts(name)])
+        size = min(self.config["batch_size"], len(self.drawn.inputs), DRAWN)
+        batch = torch.from_numpy(runner.normalised(self.drawn.inputs[:size])).to(runner.device, runner.dtype)
+        region = None if self.config["region"] != "mask" else torch.ones(size, *batch.shape[2:], dtype=torch.bool)
+        for _ in range(2):
+            # The first pass also finds out how to compute.
+            started = time.perf_counter()
+            with explainer.forward_pass(batch, runner.ignore_lastlayer, region) as forward:
+                classes = forward.scores.reshape(size, forward.scores.shape[1], -1).sum(2).argmax(1)
+                maps = forward.maps(classes)
+            seconds = (time.perf_counter() - started) / size
+        if self.plan.leading in maps:
+            self._draw(maps[self.plan.leading].cpu().numpy(), output)
+        return seconds
+
+    def _draw(self, maps: np.ndarray, output: Path) -> None:
+        import matplotlib
+
+        matplotlib.use("Agg")
+        from saliency.figures.files import save_figure
+        from saliency.figures.plot import saliency_plot
+        from saliency.methods.upsampling import upsample_array
+
+        spatial = self.drawn.inputs.shape[2:]
+        flat = maps.reshape(len(maps), -1)
+        uniform = int((np.ptp(flat, axis=1) == 0).sum())
+        if uniform:
+            self.warnings.append(f"{uniform} of {len(maps)} maps have one value everywhere")
+        if maps.shape[1:] != spatial:
+            maps = upsample_array(maps, spatial)
+        shown = self.drawn.inputs[: len(maps)]
+        if shown.shape[1] not in (1, 3):
+            shown = shown[:, :1]
+        low, high = shown.min(), shown.max()
+        shown = (shown - low) / max(high - low, np.finfo(np.float32).tiny)
+        save_figure(saliency_plot(shown, maps[:, None], nrow=min(4, len(maps))), output)
+        self.figure = output
+
+
+def refuse_unexpected(config: Config, model: str, described: Mapping[str, Any]) -> None:
+    """End the job where a network's accuracy on some labelled samples is far below what the config expects.
+
+    Parameters
+    ----------
+    config
+        The completed config.
+    model
+        Model name.
+    described
+        What ``model.json`` says.
+
+    Raises
+    ------
+    DataError
+        With the usual causes that explain it.
+    """
+    from saliency.networks.runner import Runner
+
+    if not config["models"][model]["expect"]:
+        return
+    plan, runner = Plan(config), Runner(config, model)
+    found = model_accuracy(plan, model, runner, draw(plan, model), described)
+    if found is None:
+        raise DataError(
+            f"models.{model}: expect.accuracy needs samples with one class each as their label, and scores of classes: "
+            f"leave models.{model}.expect out"
+        )
+    if found.too_low:
+        raise DataError(f"models.{model}: {found.line}")
+    log.log(logging.WARNING if found.suspicions else logging.INFO, "models.%s: %s", model, found.line)
+
+
+def _needs(plan: Plan) -> set[str]:
+    from saliency.methods.registered import method
+
+    return {need for name in plan.methods for need in method(name).needs}
+
+
+def _parts(name: str) -> bool:
+    from saliency.methods.registered import method
+
+    return bool(method(name).parts)
+
+
+def check_models(config: Config, tell: Callable[[str], None] = print) -> bool:
+    """Check each model of an experiment, and tell what is found.
+
+    Parameters
+    ----------
+    config
+        The completed config.
+    tell
+        Is called with each line.
+
+    Returns
+    -------
+    bool
+        Whether nothing speaks against a run.
+    """
+    passed = True
+    for model, settings in config["models"].items():
+        tell(f"models.{model}")
+        if settings["train"] and not Path(settings["weights"]).exists():
+            tell("  is trained by the run: its weights are not there yet")
+            continue
+        check = ModelCheck(config, model, results_folder(config) / "check")
+        for line in check.lines():
+            tell(f"  {line}")
+        passed = passed and check.passed
+    return passed
