@@ -32,9 +32,7 @@ DRAWN = 8
 TINY = 1e-12
 
 
-def model_accuracy(
-    plan: Plan, model: str, runner: Runner, drawn: Drawn, described: Mapping[str, Any]
-) -> Accuracy | None:
+def model_accuracy(plan: Plan, model: str, runner: Runner, drawn: Drawn) -> Accuracy | None:
     """How many of some labelled samples are right; None where there are no labels of the network's classes.
 
     Parameters
@@ -47,15 +45,12 @@ def model_accuracy(
         Its network.
     drawn
         Samples.
-    described
-        What ``model.json`` says.
     """
     from saliency.methods.passes.forward_pass import predict
 
-    settings, labelled = runner.settings, (drawn.labels >= 0) & (drawn.labels < described["classes"])
-    if settings["outputs"] in (MULTILABEL, REGRESSION) or described["dense"] or not labelled.any():
+    settings, labelled = runner.settings, drawn.labels >= 0
+    if settings["outputs"] in (MULTILABEL, REGRESSION) or not labelled.any():
         return None
-    inputs, labels = drawn.inputs[labelled], drawn.labels[labelled]
 
     def log_probabilities(seen: np.ndarray) -> np.ndarray:
         import torch
@@ -70,8 +65,12 @@ def model_accuracy(
         return torch.cat(found).cpu().numpy()
 
     normal = input_config(plan.config, model)
-    seen = normalised(inputs, normal["mean"], normal["std"])
-    samples = Labelled(inputs, normal["mean"], normal["std"], labels, log_probabilities(seen))
+    inputs, labels = drawn.inputs[labelled], drawn.labels[labelled]
+    scores = log_probabilities(normalised(inputs, normal["mean"], normal["std"]))
+    known = labels < scores.shape[1]
+    if scores.ndim > 2 or not known.any():
+        return None
+    samples = Labelled(inputs[known], normal["mean"], normal["std"], labels[known], scores[known])
     return accuracy(samples, log_probabilities, (settings["expect"] or {}).get("accuracy"))
 
 
@@ -109,16 +108,14 @@ class ModelCheck:
         if self.plan.leading and "features" in _needs(self.plan):
             names["target_layer"] = folder / f"{model}.target_layer.json"
         folder.mkdir(parents=True, exist_ok=True)
-        # The accuracy is told below, whatever is expected.
-        models = config["models"] | {model: config["models"][model] | {"expect": None}}
-        write_descriptions(config | {"models": models}, model, names)
+        write_descriptions(config, model, names)
         self.described: Mapping[str, Any] = read_descriptions(names.values())
         self.drawn = draw(self.plan, model)
         self.warnings = [f"{len(self.drawn.problems)} of {self._count} samples cannot be read: {self.drawn.problems[0]}"
                          ] if self.drawn.problems else []  # fmt: skip
         layer = described_layer(self.described)
         runner = Runner(config, model, *layer)
-        self.accuracy = model_accuracy(self.plan, model, runner, self.drawn, self.described)
+        self.accuracy = model_accuracy(self.plan, model, runner, self.drawn)
         highest, classes = int(self.drawn.labels.max()), self.described["classes"]
         if highest >= classes:
             self.warnings.append(
@@ -206,29 +203,26 @@ class ModelCheck:
         self.figure = output
 
 
-def refuse_unexpected(config: Config, model: str, described: Mapping[str, Any]) -> None:
-    """End the job where a network's accuracy on some labelled samples is far below what the config expects.
+def inspect_model(config: Config, model: str, outputs: Mapping[str, str | Path]) -> None:
+    """Describe a model, and end the job where it is far less accurate on some samples than the config expects.
 
     Parameters
     ----------
-    config
-        The completed config.
-    model
-        Model name.
-    described
-        What ``model.json`` says.
+    config, model, outputs
+        As of `saliency.networks.describe.write_descriptions`.
 
     Raises
     ------
     DataError
-        With the usual causes that explain it.
+        As there; or with the usual mistakes without which the network would be better.
     """
     from saliency.networks.runner import Runner
 
-    if not config["models"][model]["expect"]:
+    write_descriptions(config, model, outputs)
+    if not config["models"][model]["expect"] or "model" not in outputs:
         return
-    plan, runner = Plan(config), Runner(config, model)
-    found = model_accuracy(plan, model, runner, draw(plan, model), described)
+    plan = Plan(config)
+    found = model_accuracy(plan, model, Runner(config, model), draw(plan, model))
     if found is None:
         raise DataError(
             f"models.{model}: expect.accuracy needs samples with one class each as their label, and scores of classes: "

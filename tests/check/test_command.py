@@ -10,9 +10,9 @@ from PIL import Image
 from torch import nn
 
 from saliency.__main__ import main
+from saliency.check.model_check import inspect_model
 from saliency.exceptions import DataError
 from saliency.experiment.validation import complete_config
-from saliency.networks.describe import write_descriptions
 
 COUNT, SIDE = 40, 16
 
@@ -98,10 +98,9 @@ def test_a_run_begins_with_what_is_expected(config, tmp_path):
         assert problems == []
         if stops:
             with pytest.raises(DataError, match=r"^models.net: accuracy is 32 % of 40 .* expected is 90 %; .*\(BGR\)"):
-                write_descriptions(completed, "net", {"model": "model.json"})
-            assert not (tmp_path / "model.json").exists()
+                inspect_model(completed, "net", {"model": "model.json"})
         else:
-            write_descriptions(completed, "net", {"model": "model.json"})
+            inspect_model(completed, "net", {"model": "model.json"})
             assert json.loads((tmp_path / "model.json").read_text())["classes"] == 3
 
 
@@ -115,4 +114,4 @@ def test_what_cannot_be_checked(config, capsys, tmp_path):
     completed, _ = complete_config(config(expect={"accuracy": 0.9}))
     (tmp_path / "samples.csv").write_text("id,path\na,0.png\n")
     with pytest.raises(DataError, match=r"expect.accuracy needs samples with one class"):
-        write_descriptions(completed, "net", {"model": "model.json"})
+        inspect_model(completed, "net", {"model": "model.json"})

@@ -1,6 +1,6 @@
 from saliency.job import job_log
 
 with job_log(snakemake.log[0]):
-    from saliency.networks.describe import write_descriptions
+    from saliency.check.model_check import inspect_model
 
-    write_descriptions(snakemake.config, snakemake.wildcards.model, dict(snakemake.output.items()))
+    inspect_model(snakemake.config, snakemake.wildcards.model, dict(snakemake.output.items()))
