@@ -125,3 +125,14 @@ def test_unknown_steps_and_arrays_raise(plan):
 def test_every_step_has_a_rule_of_its_name():
     rules = "\n".join(path.read_text() for path in Path(__file__).parents[2].joinpath("workflow/rules").glob("*.smk"))
     assert {step for step in STEPS if f"rule {step}:" not in rules} == set()
+
+
+def test_what_is_expected_of_a_model_makes_nothing_but_its_description_again(plan):
+    one, other = (
+        Digests(plan),
+        Digests(build({"target_layer": "layer4", "expect": {"accuracy": 0.9}}, targets=["label"])),
+    )
+    assert one.of("inspect_model", "net") != other.of("inspect_model", "net")
+    for step in ("prepare", "predict", "gradcam"):
+        target = "label" if step == "gradcam" else None
+        assert one.of(step, "net", 1, target) == other.of(step, "net", 1, target)
