@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import nibabel
 import numpy as np
@@ -105,7 +106,9 @@ def test_jobs_use_less_than_they_ask_for(tmp_path, monkeypatch, factory, kwargs,
     steps = ["inspect_model", "find_target_layer", "prepare", "predict", "target_class"]
     for step in [*steps, "gradcam", "guided_backprop", "guided_gradcam", "fused"]:
         command = [sys.executable, "-W", "ignore", "-c", JOB, step]
-        done = subprocess.run(command, capture_output=True, text=True)
+        # The job imports from this folder, and runs in another one.
+        environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+        done = subprocess.run(command, capture_output=True, text=True, env=environment)
         assert done.returncode == 0, done.stderr[-3000:]
         used_mb, seconds = json.loads(done.stdout)
         asked = memory_mb(plan, step, "network")
