@@ -11,6 +11,7 @@ from saliency.experiment.labels import order_problems, settle_labels
 from saliency.files.file_names import file_name
 from saliency.files.one_line import first_lines, one_line
 from saliency.files.paths import is_file, made_by_rule, no_file, resolve
+from saliency.files.spreadsheet import spreadsheet_safe
 from saliency.files.table_files import numbered_rows, table_rows
 
 # Longer ones are no names: a quotation mark was forgotten.
@@ -161,7 +162,9 @@ def _bad_ids(ids: "pd.Series[str]") -> list[tuple[int, str]]:
     for row, value in enumerate(ids):
         if file_name(value) == value or not value:
             continue
-        if value != value.strip():
+        if spreadsheet_safe(value) != value and value == value.strip():
+            found.append((row, f"{value!r} begins as a formula of a spreadsheet does: put a letter before it"))
+        elif value != value.strip():
             found.append((row, f"{value!r} begins or ends with a space: remove it"))
         elif any(unicodedata.category(letter) in ("Cc", "Cs") for letter in value):
             found.append((row, f"{value!r} holds a line break or another control character: remove it"))

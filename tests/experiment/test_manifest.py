@@ -132,6 +132,8 @@ def test_good_ids_are_accepted(tmp_path, sample):
     [
         ("a ", "'a ' begins or ends with a space: remove it"),
         ("\u00a0a", "'\\xa0a' begins or ends with a space: remove it"),
+        ("=a", "'=a' begins as a formula of a spreadsheet does: put a letter before it"),
+        ("@a b", "'@a b' begins as a formula of a spreadsheet does: put a letter before it"),
         ("a\0b", "'a\\x00b' holds a line break or another control character: remove it"),
         ('"a\nb"', "'a\\nb' holds a line break or another control character: remove it"),
         ("9" * 201, f"'{'9' * 20}'… has 201 characters: shorten it to at most 200"),
