@@ -5,9 +5,8 @@ import csv
 import io
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 SEPARATORS = ",;\t|"
 WORKBOOKS = (".xlsx", ".xlsm")
@@ -26,23 +25,14 @@ _OTHER_TABLES = {
 }
 
 
-@dataclass(frozen=True)
-class Layout:
-    """How a text file holds a table: its encoding, what separates fields, and whether spaces follow the separators."""
-
-    encoding: str
-    separator: str
-    spaces: bool = False
-
-
 def table_rows(path: Path) -> list[list[str]]:
     r"""Read the rows of a table, its header first.
 
     Parameters
     ----------
     path
-        A workbook of Excel (``.xlsx``), of which the first sheet counts; else text, of which `table_layout` finds the
-        layout.
+        A workbook of Excel (``.xlsx``), of which the first sheet counts; else text, with any usual separator and
+        encoding.
 
     Returns
     -------
@@ -67,10 +57,9 @@ def table_rows(path: Path) -> list[list[str]]:
     """
     if path.suffix.lower() in WORKBOOKS:
         return [fields for _, fields in _workbook_rows(path)]
-    layout = table_layout(path)
     # Every job reads a manifest, and numbering its lines takes as long as reading them: messages alone need that.
-    with _open(path, layout) as file, suppress(csv.Error):
-        return [fields for fields in _reader(file, layout) if any(fields)]
+    with suppress(csv.Error):
+        return [fields for fields in _reader(path) if any(fields)]
     return [fields for _, fields in numbered_rows(path)]
 
 
@@ -79,44 +68,48 @@ def numbered_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     if path.suffix.lower() in WORKBOOKS:
         yield from _workbook_rows(path)
         return
-    layout = table_layout(path)
-    with _open(path, layout) as file:
-        reader = _reader(file, layout)
-        begin = 1
-        try:
-            for fields in reader:
-                if any(fields):
-                    yield begin, fields
-                begin = reader.line_num + 1
-        except csv.Error as error:
-            raise ValueError(f"line {begin}: {error}; is a quotation mark not closed?") from error
+    reader, begin = _reader(path), 1
+    try:
+        for fields in reader:
+            if any(fields):
+                yield begin, fields
+            begin = reader.line_num + 1
+    except csv.Error as error:
+        raise ValueError(f"line {begin}: {error}; is a quotation mark not closed?") from error
 
 
-def table_layout(path: Path) -> Layout:
-    """Find out how a text file holds a table.
+def _reader(path: Path) -> Any:
+    """A reader of CSV for a text file, however it holds its table.
 
     Its byte order mark tells UTF-16 and UTF-32 from UTF-8. What separates its fields is tabs in a file ``.tsv``, else
     commas, unless other separators make a header with a column ``id`` of its first line, or the first line has none
     of them.
-
-    Raises
-    ------
-    OSError, ValueError
-        As of `table_rows`.
     """
     if reason := _OTHER_TABLES.get(path.suffix.lower()):
         raise ValueError(f"it {reason}: save it as .xlsx or CSV")
-    with path.open("rb") as binary:
-        start = binary.read(4)
-    encoding = next((name for mark, name in _MARKS.items() if start.startswith(mark)), "utf-8-sig")
-    usual = "\t" if path.suffix.lower() == ".tsv" else ","
-    with _open(path, Layout(encoding, usual)) as file:
-        first = next((line for line in file if line.strip()), "")
+    text = _decoded(path.read_bytes())
+    first = next((line for line in io.StringIO(text, newline="") if line.strip()), "")
     if "\0" in first:
         raise ValueError("it holds null bytes, as UTF-16 without a byte order mark does: save it as UTF-8")
-    separator = _separator(first, usual)
+    separator = _separator(first, "\t" if path.suffix.lower() == ".tsv" else ",")
     fields = _fields(first, separator)
-    return Layout(encoding, separator, len(fields) > 1 and all(field.startswith(" ") for field in fields[1:]))
+    spaces = len(fields) > 1 and all(field.startswith(" ") for field in fields[1:])
+    # Not strict, a quotation mark that is never closed would swallow all further samples.
+    file = io.StringIO(text, newline="")
+    return csv.reader(file, delimiter=separator, skipinitialspace=spaces, strict=True)
+
+
+def _decoded(content: bytes) -> str:
+    encoding = next((name for mark, name in _MARKS.items() if content.startswith(mark)), "utf-8-sig")
+    try:
+        return content.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        what = f"byte 0x{content[error.start]:02x} is no UTF-8" if encoding == "utf-8-sig" else "is cut off"
+        raise ValueError(
+            f"line {line}: {what}: save the table as UTF-8 ('CSV UTF-8' in Excel), or convert it, for example with "
+            "iconv -f WINDOWS-1252 -t UTF-8"
+        ) from error
 
 
 def _separator(line: str, usual: str) -> str:
@@ -138,24 +131,6 @@ def _fields(line: str, separator: str) -> list[str]:
     with suppress(csv.Error, StopIteration):
         return next(csv.reader([line], delimiter=separator, strict=True))
     return []
-
-
-def _open(path: Path, layout: Layout) -> TextIO:
-    content = path.read_bytes()
-    try:
-        return io.StringIO(content.decode(layout.encoding), newline="")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        what = f"byte 0x{content[error.start]:02x} is no UTF-8" if layout.encoding == "utf-8-sig" else "is cut off"
-        raise ValueError(
-            f"line {line}: {what}: save the table as UTF-8 ('CSV UTF-8' in Excel), or convert it, for example with "
-            "iconv -f WINDOWS-1252 -t UTF-8"
-        ) from error
-
-
-def _reader(file: TextIO, layout: Layout) -> Any:
-    # Not strict, a quotation mark that is never closed would swallow all further samples.
-    return csv.reader(file, delimiter=layout.separator, skipinitialspace=layout.spaces, strict=True)
 
 
 def _workbook_rows(path: Path) -> list[tuple[int, list[str]]]:
