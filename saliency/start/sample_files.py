@@ -53,7 +53,9 @@ class Sample:
 
 
 def found_files(folder: Path) -> dict[Kind, list[Path]]:
-    """Files of each kind, relative to a folder and sorted; of several DICOM files in one folder, that folder.
+    """Files of each kind, relative to a folder and sorted.
+
+    For several DICOM files in one folder, that folder stands, unless pydicom is there and finds different series.
 
     Parameters
     ----------
@@ -69,8 +71,10 @@ def found_files(folder: Path) -> dict[Kind, list[Path]]:
             found["pictures"].append(relative)
         elif name.endswith(DICOM) or ("." not in name and _is_dicom(path)):
             found["DICOM"].append(relative)
-    parents = [path.parent for path in found["DICOM"]]
-    series = {parent for parent in parents if parents.count(parent) > 1} if len(parents) < 10_000 else set(parents)
+    of_folder: dict[Path, list[Path]] = {}
+    for path in found["DICOM"]:
+        of_folder.setdefault(path.parent, []).append(path)
+    series = {parent for parent, files in of_folder.items() if _are_series(folder, parent, files)}
     found["DICOM"] = sorted({path.parent if path.parent in series else path for path in found["DICOM"]})
     return found
 
@@ -79,6 +83,23 @@ def _walk(folder: Path) -> Iterator[Path]:
     for parent, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith((".", "__")))
         yield from (Path(parent, name) for name in sorted(files) if not name.startswith("."))
+
+
+def _are_series(folder: Path, parent: Path, files: Sequence[Path]) -> bool:
+    """Whether DICOM files of one folder are the slices of one volume."""
+    # The folder of a dataset with a single sample would be none.
+    if len(files) < 2 or parent == Path():
+        return False
+    try:
+        import pydicom
+    except ImportError:
+        return True
+    try:
+        first, second = (pydicom.dcmread(folder / path, stop_before_pixels=True) for path in files[:2])
+        return bool(first.SeriesInstanceUID == second.SeriesInstanceUID)
+    # What cannot be read is named, with its reason, when the workflow reads it.
+    except Exception:
+        return True
 
 
 def _is_dicom(path: Path) -> bool:

@@ -1,6 +1,8 @@
 """From a folder to a manifest and a config: what is taken for what, against torchvision and values written by hand."""
 
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import nibabel as nib
 import numpy as np
@@ -194,6 +196,21 @@ def test_dicom_folders_are_samples(start):
         path.write_bytes(bytes(128) + b"DICM")
     start("data")
     assert manifest()["path"] == ["../data/p1", "../data/p2", "../data/single.dcm"]
+
+
+def test_dicom_files_of_several_series_are_samples_themselves(start, monkeypatch):
+    class FakePydicom:
+        @staticmethod
+        def dcmread(path, stop_before_pixels):
+            assert stop_before_pixels
+            return SimpleNamespace(SeriesInstanceUID=path.read_bytes())
+
+    monkeypatch.setitem(sys.modules, "pydicom", FakePydicom)
+    for name, series in {"x/1.dcm": b"1", "x/2.dcm": b"2", "y/1.dcm": b"3", "y/2.dcm": b"3"}.items():
+        Path("data", name).parent.mkdir(parents=True, exist_ok=True)
+        Path("data", name).write_bytes(series)
+    start("data")
+    assert manifest()["path"] == ["../data/x/1.dcm", "../data/x/2.dcm", "../data/y"]
 
 
 def test_columns_of_a_table_are_mapped(start):
