@@ -132,22 +132,23 @@ def samples_of(paths: Sequence[Path]) -> tuple[list[Sample], list[str]]:
     """
     said: list[str] = []
     paths, masks = _without_masks(paths, said)
-    splits = _all_splits(paths)
-    rest = [Path(*path.parts[1:]) if splits else path for path in paths]
+    below = _below_common(paths)
+    splits = _all_splits(below)
+    rest = [Path(*path.parts[1:]) if splits else path for path in below]
     if splits:
-        said.append(f"column split: the folders {', '.join(dict.fromkeys(path.parts[0] for path in paths))}")
+        said.append(f"column split: the folders {', '.join(dict.fromkeys(path.parts[0] for path in below))}")
     named = [_BIDS.match(path.name) for path in rest]
     if all(named):
         said.append("columns subject, session and suffix: the names of the files (BIDS)")
     classes = not all(named) and _has_classes(rest, said)
     samples = []
-    for path, inside, bids in zip(paths, rest, named, strict=True):
+    for path, of_split, inside, bids in zip(paths, below, rest, named, strict=True):
         columns: tuple[tuple[str, str], ...] = ()
         if bids and all(named):
             columns = tuple((key, value or "") for key, value in bids.groupdict().items())
         elif not classes and len(inside.parts) > 1 and len({path.parent for path in rest}) > 1:
             columns = (("folder", inside.parent.as_posix()),)
-        split = SPLITS[path.parts[0].lower()] if splits else ""
+        split = SPLITS[of_split.parts[0].lower()] if splits else ""
         label = inside.parts[0] if classes else ""
         samples.append(Sample(path, split, label, masks.get(path, ""), columns))
     return samples, said
@@ -164,6 +165,16 @@ def _without_masks(paths: Sequence[Path], said: list[str]) -> tuple[list[Path], 
         return list(paths), {}
     said.append(f"column mask: the files of equal names in {', '.join(sorted(of_masks))}")
     return images, masks
+
+
+def _below_common(paths: Sequence[Path]) -> list[Path]:
+    """Paths without the folders that all of them share, which say nothing; but for one that is a split."""
+    shared: list[str] = []
+    for parts in zip(*(path.parts[:-1] for path in paths), strict=False):
+        if len(set(parts)) > 1 or parts[0].lower() in SPLITS:
+            break
+        shared.append(parts[0])
+    return [path.relative_to(Path(*shared)) for path in paths]
 
 
 def _all_splits(paths: Sequence[Path]) -> bool:

@@ -137,6 +137,14 @@ def test_checkpoint_that_fits_nothing_is_said_with_the_next_command(start):
         (["images/1.png", "images/2.png"], {"id": ["1", "2"]}),
         (["p1/x.png", "p2/y.png", "p3/z.png"], {"folder": ["p1", "p2", "p3"]}),
         (["c1/1.png", "c1/2.png", "c2/1.png", "c2/2.png"], {"label": ["c1", "c1", "c2", "c2"]}),
+        (
+            ["set/images/train/1.png", "set/images/val/2.png", "set/images/val/3.png"],
+            {"split": ["train", "val", "val"]},
+        ),
+        (
+            ["train/x/1.png", "train/y/2.png", "train/x/3.png", "train/y/4.png"],
+            {"split": ["train"] * 4, "label": ["x", "x", "y", "y"]},
+        ),
         # A class can lie in several folders.
         (["cat/a/1.png", "cat/b/2.png", "dog/3.png", "dog/4.png"], {"label": ["cat", "cat", "dog", "dog"]}),
         (["images/1.png", "images/2.png", "labels/1.png"], {"id": ["1", "2"], "mask": ["../data/labels/1.png", ""]}),
