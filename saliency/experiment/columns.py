@@ -24,7 +24,6 @@ KNOWN: Mapping[str, tuple[str, ...]] = {
            "patient", "patientid"),
     "mask": ("maskfile", "maskpath", "segmentation", "seg"),
     "boxes": ("box", "bbox", "bboxes", "boundingbox"),
-    "volume": (),
 }  # fmt: skip
 # Columns of ``predictions.csv``, and further ones by what labels are.
 OUTPUT_COLUMNS = ("predicted_class", "predicted_name", "probability", "correct", "status")
@@ -32,17 +31,19 @@ FURTHER_COLUMNS = {"classes": ("predicted_classes", "probabilities"), "numbers":
 # Of ``metrics.csv``, beside those and the measures.
 MEASURED_COLUMNS = ("target", "class", "name")
 CHANNEL = "path_"
+# Without these there is no run, or no label; another column in capitals can be one that the config does not mean.
+READ_IN_CAPITALS = ("id", "path", "label")
 
 
 def column_names(names: Sequence[str]) -> list[str]:
-    """Write the names of known columns as this package does: without spaces around them, and in small letters.
+    """Write the names of columns without spaces around them, and those of `READ_IN_CAPITALS` in small letters.
 
     A name stays as it is where another column has the known name already.
 
     Examples
     --------
-    >>> column_names(["ID", " Path", "Label", "Site", "PATH_T1"])
-    ['id', 'path', 'label', 'Site', 'path_T1']
+    >>> column_names(["ID", " Path", "Label", "Mask", "PATH_T1"])
+    ['id', 'path', 'label', 'Mask', 'path_T1']
     >>> column_names(["id", "path", "label", "Label"])
     ['id', 'path', 'label', 'Label']
     """
@@ -58,7 +59,7 @@ def _known(name: str) -> str:
     small = name.lower()
     if small.startswith(CHANNEL):
         return CHANNEL + name[len(CHANNEL) :]
-    return small if small in KNOWN else name
+    return small if small in READ_IN_CAPITALS else name
 
 
 def meant(column: str, names: Iterable[str]) -> str | None:

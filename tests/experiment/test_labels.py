@@ -111,3 +111,6 @@ def test_columns_that_are_read_otherwise_or_may_be_meant_are_pointed_out(build):
         "m.csv: column 'Diagnosis' is carried along as it is: rename it to 'label' if that is what it holds",
     ]
     assert manifest_cautions(build(["a,x.png,1"], net=None)) == []
+    assert manifest_cautions(build(["a,x.png,yes"], "id,path,Mask", net=None)) == [
+        "m.csv: column 'Mask' is carried along as it is: rename it to 'mask' if that is what it holds"
+    ]

@@ -92,4 +92,4 @@ def test_number_of_named_classes_is_compared_with_the_network_before_anything_el
     project.manifest.write_text("id,path,label\na,s0.png,cat\nb,s1.png,dog\n")
     said = project.run(fails=True)
     assert "the network has 5 classes, but the labels of the manifest are names, of which 2 are known" in said
-    assert not (project.results / "tiny.zarr").exists()
+    assert not (project.store / "logits").exists()
