@@ -44,7 +44,7 @@ def _read_columns(plan: Plan) -> list[str]:
     lines = [
         f"column '{name}' is read as '{new}'"
         for name, new in zip(header, column_names(header), strict=True)
-        if new != name.strip()
+        if new != name
     ]
     for column in ("label", "mask"):
         near = None if column in plan.samples else meant(column, plan.columns)

@@ -36,7 +36,7 @@ READ_IN_CAPITALS = ("id", "path", "label")
 
 
 def column_names(names: Sequence[str]) -> list[str]:
-    """Write the names of columns without spaces around them, and those of `READ_IN_CAPITALS` in small letters.
+    """Write the names of `READ_IN_CAPITALS`, and of channels, in small letters and without spaces around them.
 
     A name stays as it is where another column has the known name already.
 
@@ -47,7 +47,6 @@ def column_names(names: Sequence[str]) -> list[str]:
     >>> column_names(["id", "path", "label", "Label"])
     ['id', 'path', 'label', 'Label']
     """
-    names = [name.strip() for name in names]
     known = [_known(name) for name in names]
     return [
         new if name == new or (new not in names and known.count(new) == 1) else name
@@ -56,9 +55,9 @@ def column_names(names: Sequence[str]) -> list[str]:
 
 
 def _known(name: str) -> str:
-    small = name.lower()
+    small = name.strip().lower()
     if small.startswith(CHANNEL):
-        return CHANNEL + name[len(CHANNEL) :]
+        return CHANNEL + name.strip()[len(CHANNEL) :]
     return small if small in READ_IN_CAPITALS else name
 
 

@@ -58,7 +58,7 @@ def read_manifest(path: Path) -> tuple[pd.DataFrame, list[str]]:
         rows = [(fields + [""] * width)[:width] for fields in rows]
     table = pd.DataFrame(rows, columns=header, dtype=str)
     # Excel leaves commas where cells were once filled.
-    unused = [new for new, name in zip(header, names, strict=True) if not name.strip() and not table[new].any()]
+    unused = [new for new, name in zip(header, names, strict=True) if not name and not table[new].any()]
     return table.drop(columns=unused), problems
 
 
@@ -166,7 +166,7 @@ def _bad_ids(ids: "pd.Series[str]") -> list[tuple[int, str]]:
             found.append((row, f"{value!r} begins as a formula of a spreadsheet does: put a letter before it"))
         elif value != value.strip():
             found.append((row, f"{value!r} begins or ends with a space: remove it"))
-        elif any(unicodedata.category(letter) in ("Cc", "Cs") for letter in value):
+        elif any(_steers(letter) for letter in value):
             found.append((row, f"{value!r} holds a line break or another control character: remove it"))
         elif len(value) > _LONGEST_ID:
             found.append((row, f"{value[:20]!r}… has {len(value)} characters: shorten it to at most {_LONGEST_ID}"))
@@ -174,6 +174,12 @@ def _bad_ids(ids: "pd.Series[str]") -> list[tuple[int, str]]:
     same = named.duplicated(keep=False) & ~ids.duplicated(keep=False).to_numpy()
     rows = named.index[same]
     return found + [(row, f"{ids[row]!r} would name the same files as another id: change it") for row in rows]
+
+
+def _steers(letter: str) -> bool:
+    """Whether a character is not shown, but breaks lines or turns the direction of writing."""
+    turns = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
+    return unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") or unicodedata.bidirectional(letter) in turns
 
 
 def _absent_files(
