@@ -205,17 +205,19 @@ def _patch_problems(config: Config, table: pd.DataFrame, path: Path) -> list[str
     ]
     if folders or missing or "experiment" not in config:
         return folders + missing
-    return [
+    elsewhere = [
         f"{path}: sample '{sample}', column {column}: '{name}' must lie in {results_folder(config)}, where patches go"
         for column in ("path", "mask")
         for sample, name in zip(table["id"], table[column], strict=True)
         if not made_by_rule(path.parent / name, results_folder(config))
-    ] + [
+    ]
+    absent = [
         f"{path}: sample '{sample}', column volume: there is no file '{name}' in {settings[kind]}"
         for kind in ("volumes", "masks")
         for sample, name in zip(table["id"], table["volume"], strict=True)
         if not is_file(resolve(settings[kind], Path()) / name)
     ]
+    return first_lines(elsewhere, str(path)) + first_lines(absent, str(path))
 
 
 def _sample_exists(mode: Mode) -> Callable[[Path], bool]:
@@ -236,7 +238,10 @@ def _manifest_problems(config: Config) -> list[str]:
 
     if "manifest" not in config:
         return []
-    path = resolve(config["manifest"], Path())
+    try:
+        path = resolve(config["manifest"], Path())
+    except FileNotFoundError as error:
+        return [f"manifest: {error}"]
     table, problems = read_manifest(path)
     if problems and table.empty:
         return problems

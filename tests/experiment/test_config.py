@@ -293,6 +293,12 @@ def test_manifest_is_checked_with_the_config(config):
     assert problems(config, {"on_error": "skip"}) == []
 
 
+def test_manifest_in_a_package_that_is_not_installed_is_reported(config):
+    name = "package://no_such_package/m.csv"
+    expected = f"manifest: the Python package 'no_such_package' of '{name}' is not installed"
+    assert problems(config, {"manifest": name}) == [expected]
+
+
 def test_without_check_no_file_is_looked_at(config):
     config["manifest"] = "gone.csv"
     config["models"]["net"] |= {"weights": "gone.pth", "factory": "no_such_package:x"}
