@@ -54,6 +54,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--root", type=Path, default=Path(), metavar="FOLDER", help="the repository (default: the current folder)"
     )
     document.set_defaults(run=_document)
+    init = commands.add_parser(
+        "init",
+        help="write the manifest and the config of a dataset",
+        description="Write a manifest and a config for a folder of classes, pictures, volumes or DICOM series, or for "
+        "a table that names files. Says what it took for what, and ends with the next command. Nothing is overwritten. "
+        "Exit status: 0 if both are written, 2 if not.",
+    )
+    init.add_argument("place", type=Path, metavar="FOLDER", help="the dataset's folder, or a CSV file")
+    init.add_argument("--config", type=Path, metavar="FILE", help="where to write it (default: config/FOLDER.yaml)")
+    init.add_argument("--model", metavar="FACTORY", help="builds the network, such as torchvision.models:resnet18")
+    init.add_argument("--weights", type=Path, metavar="FILE", help="the network's checkpoint")
+    init.set_defaults(run=_init)
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr, force=True)
     try:
@@ -116,6 +128,14 @@ def _document(options: argparse.Namespace) -> int:
         return 1 if stale else 0
     for path in document(options.root):
         print(f"wrote {path}")
+    return 0
+
+
+def _init(options: argparse.Namespace) -> int:
+    from saliency.start.init import init
+
+    for line in init(options.place, options.config, options.model, options.weights):
+        print(line)
     return 0
 
 

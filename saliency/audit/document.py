@@ -203,7 +203,7 @@ def write_findings(
     }
     known = Evidence.from_json(evidence.read_text(encoding="utf-8"), samples, groups, tables)
     findings, left_out = ranked_findings(known, thresholds)
-    links = {path.stem: os.path.relpath(path, findings_md.parent) for path in figures}
+    links = {plan.sample_of_file[path.stem]: os.path.relpath(path, findings_md.parent) for path in figures}
     told = {name: check.told(tables[name], thresholds) for name, check in registered_checks().items() if name in tables}
     described = (findings, left_out, {**known.tested, **told}, {**known.settings, "findings": thresholds})
     write_atomically(findings_json, to_json(*described).encode())

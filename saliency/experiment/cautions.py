@@ -1,6 +1,16 @@
 """What a run should begin with being told: settings that are no mistake, but may well be none that were meant."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from saliency.experiment.columns import column_names, meant
 from saliency.experiment.config import Config
+from saliency.files.one_line import MOST, one_line
+from saliency.files.table_files import numbered_rows
+
+if TYPE_CHECKING:
+    from saliency.experiment.plan import Plan
 
 
 def cautions(config: Config) -> list[str]:
@@ -21,4 +31,35 @@ def cautions(config: Config) -> list[str]:
         f"random network; set models.{name}.weights"
         for name, model in config["models"].items()
         if model["weights"] is None
+    ]
+
+
+def manifest_cautions(plan: Plan) -> list[str]:
+    """List what was made of the manifest beyond what it says, and what it may say by another name, one line each."""
+    return [one_line(f"{plan.manifest}: {line}") for line in (*_read_columns(plan), *_read_labels(plan))]
+
+
+def _read_columns(plan: Plan) -> list[str]:
+    _, header = next(numbered_rows(plan.manifest))
+    lines = [
+        f"column '{name}' is read as '{new}'"
+        for name, new in zip(header, column_names(header), strict=True)
+        if new != name
+    ]
+    for column in ("label", "mask"):
+        near = None if column in plan.samples else meant(column, plan.columns)
+        if near:
+            lines.append(f"column '{near}' is carried along as it is: rename it to '{column}' if that is what it holds")
+    return lines
+
+
+def _read_labels(plan: Plan) -> list[str]:
+    labels = plan.written_labels
+    if labels is None or not labels.in_alphabetical_order:
+        return []
+    shown = ", ".join(f"{index} {name}" for index, name in enumerate(labels.names[:MOST]))
+    further = f", … {len(labels.names) - 1} {labels.names[-1]}" if len(labels.names) > MOST else ""
+    return [
+        f"labels are names, which are taken as classes in alphabetical order ({shown}{further}): list them in "
+        "class_names if the network's order is another"
     ]

@@ -1,94 +1,71 @@
 """The table of samples: reading it, and finding everything that is wrong with it at once."""
 
-import csv
-import re
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TextIO
 
 import pandas as pd
 
-from saliency.experiment.outputs import PATTERNS
-from saliency.files.one_line import one_line
-from saliency.files.paths import is_file, made_by_rule, resolve
+from saliency.experiment.columns import colliding_columns, column_names, missing_column
+from saliency.experiment.labels import order_problems, settle_labels
+from saliency.files.file_names import file_name
+from saliency.files.one_line import first_lines, one_line
+from saliency.files.paths import is_file, made_by_rule, no_file, resolve
+from saliency.files.spreadsheet import spreadsheet_safe
+from saliency.files.table_files import numbered_rows, table_rows
 
-ID_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-# Columns that predictions.csv adds.
-OUTPUT_COLUMNS = ("predicted_class", "predicted_name", "probability", "correct", "status")
-# By what labels are: further ones.
-FURTHER_COLUMNS = {"classes": ("predicted_classes", "probabilities"), "numbers": ("value", "error")}
+# Longer ones are no names: a quotation mark was forgotten.
+_LONGEST_ID = 200
 
 
 def read_manifest(path: Path) -> tuple[pd.DataFrame, list[str]]:
-    """Read a CSV or TSV manifest.
+    """Read a manifest.
 
     Parameters
     ----------
     path
-        Tab-separated if it ends in ``.tsv``, else comma-separated; UTF-8; first line the column names.
+        CSV or a workbook, as `saliency.files.table_files.table_rows` reads them; first line the column names.
 
     Returns
     -------
     table
-        All values as strings, "" where empty; columns as in the file. Empty if the file cannot be read.
+        All values as strings, "" where empty; columns as in the file, but that those that are known by name are
+        written as `column_names` does, and that empty ones without a name are left out. Empty if the file cannot be
+        read.
     problems
         One line each for a file that cannot be read and for lines with too many fields.
     """
     try:
-        lines = _rows(path)
+        lines = table_rows(path)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        return pd.DataFrame(), [f"{path}: cannot be read as a table: {reason}"]
+        return pd.DataFrame(), [one_line(f"{path}: cannot be read as a table: {reason}")]
     if not lines:
         return pd.DataFrame(), [f"{path}: cannot be read as a table: it is empty"]
     names, *rows = lines
-    header = [name or f"Unnamed: {number}" for number, name in enumerate(names)]
+    header = [name or f"Unnamed: {number}" for number, name in enumerate(column_names(names))]
     repeated = [name for name in dict.fromkeys(header) if header.count(name) > 1]
     if repeated:
         return pd.DataFrame(), [one_line(f"{path}: the header has column '{name}' more than once") for name in repeated]
     width, problems = len(header), []
     if any(len(fields) != width for fields in rows):
-        problems = [
+        surplus = [
             f"{path}: line {number}: has {len(fields)} fields, but the header has {width}: put quotes around commas"
             for number, fields in zip(line_numbers(path, len(rows)), rows, strict=True)
             if any(fields[width:])
         ]
+        problems = first_lines(surplus, str(path))
         rows = [(fields + [""] * width)[:width] for fields in rows]
-    return pd.DataFrame(rows, columns=header, dtype=str), problems
-
-
-def _reader(file: TextIO, path: Path) -> Any:
-    # Not strict, a quotation mark that is never closed would swallow all further samples.
-    return csv.reader(file, delimiter="\t" if path.suffix.lower() == ".tsv" else ",", strict=True)
-
-
-def _rows(path: Path) -> list[list[str]]:
-    """Rows of a file, the header first; none for blank lines."""
-    # Every job reads a manifest, and numbering its lines takes as long as reading them: messages alone need that.
-    with path.open(encoding="utf-8-sig", newline="") as file, suppress(csv.Error):
-        return [fields for fields in _reader(file, path) if fields]
-    return [fields for _, fields in _numbered_rows(path)]
-
-
-def _numbered_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Rows of a file, the header first, each with the number of the line on which it begins; none for blank lines."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = _reader(file, path)
-        begin = 1
-        try:
-            for fields in reader:
-                if fields:
-                    yield begin, fields
-                begin = reader.line_num + 1
-        except csv.Error as error:
-            raise ValueError(f"line {begin}: {error}; is a quotation mark not closed?") from error
+    table = pd.DataFrame(rows, columns=header, dtype=str)
+    # Excel leaves commas where cells were once filled.
+    unused = [new for new, name in zip(header, names, strict=True) if not name and not table[new].any()]
+    return table.drop(columns=unused), problems
 
 
 def line_numbers(path: Path, rows: int) -> Sequence[int]:
     """Line on which each row of a table begins: not row + 2 where lines are blank or a field holds a line break."""
     try:
-        numbers = [number for number, _ in _numbered_rows(path)][1:]
+        numbers = [number for number, _ in numbered_rows(path)][1:]
     except (OSError, ValueError):
         numbers = []
     return numbers if len(numbers) == rows else range(2, rows + 2)
@@ -104,6 +81,8 @@ def manifest_problems(
     optional: Sequence[str] = (),
     exists: Callable[[Path], bool] = is_file,
     labels: str = "class",
+    class_names: Mapping[str, Sequence[str]] | None = None,
+    measured: Sequence[str] | None = None,
 ) -> list[str]:
     r"""List everything that is wrong with a manifest, one line each.
 
@@ -114,7 +93,7 @@ def manifest_problems(
     path
         The manifest; image paths are relative to its folder, and messages name it.
     labels_needed
-        Whether the ``label`` column must be there.
+        Whether the ``label`` column must be there, with a label of any sample.
     files
         Whether each file must exist.
     columns
@@ -127,11 +106,15 @@ def manifest_problems(
         Whether there is such a file, or a folder where a reader opens folders.
     labels
         What the ``label`` column holds, a key of `saliency.experiment.outputs.PATTERNS`.
+    class_names
+        By model, of those that have some.
+    measured
+        Names of the measures of the maps; None where nothing is measured.
 
     Returns
     -------
     list of str
-        ``FILE: line N, column NAME: what is wrong``; line 1 is the header.
+        ``FILE: line N, column NAME: what is wrong``; line 1 is the header. Of one kind, the first ten.
 
     Examples
     --------
@@ -143,41 +126,74 @@ def manifest_problems(
     needed = ["id", *columns, *(["label"] if labels_needed else [])]
     missing = [name for name in needed if name not in table]
     if missing:
-        found = ", ".join(map(str, table.columns))
-        return [one_line(f"{path}: column '{name}' is missing; the header has: {found}") for name in missing]
+        return [one_line(f"{path}: {missing_column(name, list(table.columns))}") for name in missing]
     if table.empty:
         return [f"{path}: has no rows"]
 
     lines = line_numbers(path, len(table))
-    problems = [
-        f"{path}: column '{name}' is one that predictions.csv adds: rename it"
-        for name in (*OUTPUT_COLUMNS, *FURTHER_COLUMNS.get(labels, ()))
-        if name in table
+    problems = [one_line(f"{path}: {what}") for what in colliding_columns(map(str, table.columns), labels, measured)]
+    # By column and kind: rows, each with what is wrong there.
+    wrong: list[tuple[str, list[tuple[int, str]]]] = [
+        (column, [(row, "is empty") for row in table.index[table[column] == ""]]) for column in ("id", *columns)
     ]
-    wrong: list[tuple[int, str, str]] = []
-    for column in ("id", *columns):
-        wrong += [(row, column, "is empty") for row in table.index[table[column] == ""]]
-    bad = table.index[(table["id"] != "") & ~table["id"].map(lambda value: bool(ID_PATTERN.fullmatch(value)))]
-    wrong += [
-        (row, "id", f"{table['id'][row]!r} must be made of up to 128 letters, digits, '.', '_' and '-': it names files")
-        for row in bad
-    ]
+    wrong.append(("id", _bad_ids(table["id"])))
     first = {value: row for row, value in reversed(list(enumerate(table["id"])))}
-    wrong += [
-        (row, "id", f"'{table['id'][row]}' stands in line {lines[first[table['id'][row]]]} already")
-        for row in table.index[table["id"].duplicated() & (table["id"] != "")]
-    ]
+    repeated = table.index[table["id"].duplicated() & (table["id"] != "")]
+    again = [(row, table["id"][row]) for row in repeated]
+    wrong.append(("id", [(row, f"'{value}' stands in line {lines[first[value]]} already") for row, value in again]))
     if "label" in table:
-        pattern, said = PATTERNS[labels]
-        bad = table.index[~table["label"].str.fullmatch(pattern)]
-        wrong += [(row, "label", f"{table['label'][row]!r} is not {said}") for row in bad]
+        settled = settle_labels(table["label"].tolist(), labels, class_names or {})
+        wrong.append(("label", settled.problems))
+        problems += [f"{path}: column label: {what}" for what in order_problems(class_names or {}, settled)]
+        if labels_needed and labels == "class" and not any(settled.values):
+            problems.append(f"{path}: column label: is empty in all rows, but the config asks for labels: fill it in")
     if files:
-        for column in dict.fromkeys([*columns, *optional]):
-            for row, name in enumerate(table[column]):
-                try:
-                    file = resolve(name, path.parent)
-                    if name and not (results and made_by_rule(file, results)) and not exists(file):
-                        wrong.append((row, column, f"there is no file '{name}'"))
-                except FileNotFoundError as error:
-                    wrong.append((row, column, str(error)))
-    return problems + [one_line(f"{path}: line {lines[row]}, column {column}: {what}") for row, column, what in wrong]
+        wrong += _absent_files(table, path, [*columns, *optional], results, exists)
+    for column, found in wrong:
+        of_kind = [one_line(f"{path}: line {lines[row]}, column {column}: {what}") for row, what in found]
+        problems += first_lines(of_kind, f"{path}: column {column}")
+    return problems
+
+
+def _bad_ids(ids: "pd.Series[str]") -> list[tuple[int, str]]:
+    """Ids that cannot be told from others where they are shown."""
+    found = []
+    # Most manifests have ids that name files as they are.
+    for row, value in enumerate(ids):
+        if file_name(value) == value or not value:
+            continue
+        if spreadsheet_safe(value) != value and value == value.strip():
+            found.append((row, f"{value!r} begins as a formula of a spreadsheet does: put a letter before it"))
+        elif value != value.strip():
+            found.append((row, f"{value!r} begins or ends with a space: remove it"))
+        elif any(_steers(letter) for letter in value):
+            found.append((row, f"{value!r} holds a line break or another control character: remove it"))
+        elif len(value) > _LONGEST_ID:
+            found.append((row, f"{value[:20]!r}… has {len(value)} characters: shorten it to at most {_LONGEST_ID}"))
+    named = pd.Series([file_name(value) for value in ids])
+    same = named.duplicated(keep=False) & ~ids.duplicated(keep=False).to_numpy()
+    rows = named.index[same]
+    return found + [(row, f"{ids[row]!r} would name the same files as another id: change it") for row in rows]
+
+
+def _steers(letter: str) -> bool:
+    """Whether a character is not shown, but breaks lines or turns the direction of writing."""
+    turns = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
+    return unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") or unicodedata.bidirectional(letter) in turns
+
+
+def _absent_files(
+    table: pd.DataFrame, path: Path, columns: Sequence[str], results: Path | None, exists: Callable[[Path], bool]
+) -> list[tuple[str, list[tuple[int, str]]]]:
+    absent = []
+    for column in dict.fromkeys(columns):
+        found = []
+        for row, name in enumerate(table[column]):
+            try:
+                file = resolve(name, path.parent)
+                if name and not (results and made_by_rule(file, results)) and not exists(file):
+                    found.append((row, no_file(name, path.parent)))
+            except FileNotFoundError as error:
+                found.append((row, str(error)))
+        absent.append((column, found))
+    return absent

@@ -8,7 +8,7 @@ from saliency.files.paths import SCHEME
 def name_problem(plan: Plan, model: str, row: int, problem: str) -> str:
     """Say which sample and which files a problem is about, in one line."""
     names = [plan.columns[column][row] for column in file_columns(plan.config, model)]
-    files = (name if name.startswith(SCHEME) else str(plan.manifest.parent / name) for name in names)
+    files = (name if name.startswith(SCHEME) else str(plan.path(name)) for name in names)
     return f"sample '{plan.columns['id'][row]}': {', '.join(files)}: {problem}"
 
 

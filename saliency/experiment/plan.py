@@ -13,8 +13,10 @@ import pandas as pd
 
 from saliency.experiment.arrays import array_paths, shard_key
 from saliency.experiment.config import Config, file_columns, input_shape, results_folder
+from saliency.experiment.labels import Labels, class_names_of, plain_labels, settle_labels, with_class_names
 from saliency.experiment.manifest import read_manifest
 from saliency.experiment.outputs import label_classes, labels_are, target_names
+from saliency.files.file_names import file_name
 from saliency.files.paths import resolve
 from saliency.methods.registered import leading_method, method, with_parts
 from saliency.metrics.batch import measured_methods
@@ -35,8 +37,12 @@ class Plan:
 
     Attributes
     ----------
+    config
+        The given one; where labels are names and a model has no ``class_names``, with those.
     samples
-        The manifest: strings, one row per sample.
+        The manifest: strings, one row per sample; labels are class indices, also where the file has names.
+    written_labels
+        What was found of labels that the file has in another form; None where they are as all that follows reads them.
     models, targets, methods
         Names; targets as they appear in paths: ``predicted``, ``label``, ``runner_up``, ``class-281``, ``label-4``,
         ``value-0``.
@@ -51,12 +57,19 @@ class Plan:
     """
 
     def __init__(self, config: Config, root: Path = Path()) -> None:
-        self.config, self.root = config, root
-        self.manifest = root / config["manifest"]
+        self.root, self.manifest = root, resolve(config["manifest"], root)
         self.samples, _ = read_manifest(self.manifest)
+        self.labels_are = labels_are(config)
+        self.written_labels: Labels | None = None
+        if "label" in self.samples and not plain_labels(self.samples["label"], self.labels_are):
+            self.written_labels = settle_labels(
+                self.samples["label"].tolist(), self.labels_are, class_names_of(config, root)
+            )
+            self.samples["label"] = self.written_labels.values
+            config = with_class_names(config, self.written_labels.names)
+        self.config = config
         self.results = results_folder(config)
         self.models = list(config["models"])
-        self.labels_are = labels_are(config)
         labels = self.samples["label"].tolist() if "label" in self.samples else []
         self.targets = target_names(config["targets"], labels, self.labels_are)
         self.methods = with_parts(config["methods"])
@@ -98,6 +111,11 @@ class Plan:
     def shard_of(self) -> dict[str, int]:
         """Number of the shard that holds each sample, by its id."""
         return {sample: row // self.shard_size for row, sample in enumerate(self.samples["id"])}
+
+    @cached_property
+    def sample_of_file(self) -> dict[str, str]:
+        """Id of the sample that the files of a name are of."""
+        return {file_name(sample): sample for sample in self.columns["id"]}
 
     def shards_of(self, rows: "np.ndarray | range | pd.Index") -> list[int]:
         """Numbers of the shards that hold some rows, in order."""

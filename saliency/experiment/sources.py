@@ -71,7 +71,8 @@ class Sources:
     def patch_sources(self) -> list[str]:
         """Volumes and masks out of which patches are cut."""
         names = self.plan.samples["volume"].unique()
-        return [str(Path(self.config["patches"][kind]) / name) for kind in ("volumes", "masks") for name in names]
+        folders = (resolve(self.config["patches"][kind], Path()) for kind in ("volumes", "masks"))
+        return [str(folder / name) for folder in folders for name in names]
 
     @property
     def patch_files(self) -> list[str]:

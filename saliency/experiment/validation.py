@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from saliency.experiment.config import Config, file_columns, input_config, read_class_names, results_folder
+from saliency.experiment.given_values import settle_values
+from saliency.experiment.labels import class_names_of, settle_labels
 from saliency.experiment.outputs import EACH_LABEL, labels_are, output_problems, target_names
 from saliency.experiment.schema import config_validator, error_lines, input_validator
-from saliency.files.one_line import one_line
-from saliency.files.paths import find_package, is_file, made_by_rule, resolve
+from saliency.files.one_line import first_lines, one_line
+from saliency.files.paths import find_package, is_file, is_folder, made_by_rule, no_file, resolve
 from saliency.files.weights_files import weights_files
 from saliency.readers.reader import Mode
 from saliency.readers.registered import reader_of
@@ -22,7 +24,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def complete_config(config: Config, check: bool = True, name: str = "config") -> tuple[Config, list[str]]:
+def complete_config(
+    config: Config, check: bool = True, name: str = "config", command_line: Mapping[str, Any] | None = None
+) -> tuple[Config, list[str]]:
     """Fill in the defaults of `saliency.experiment.keys` and list everything that is wrong, the manifest included.
 
     Parameters
@@ -33,15 +37,18 @@ def complete_config(config: Config, check: bool = True, name: str = "config") ->
         Also check the files that the config names, and the manifest with all of its rows.
     name
         What messages call the config.
+    command_line
+        The part of it that Snakemake got as ``--config``, whose lists and mappings hold texts only.
 
     Returns
     -------
     config
-        A copy with the defaults filled in.
+        A copy with the defaults filled in, and with numbers as text where a text is asked for.
     problems
         One line each: which key, what is wrong, what to do. Empty if all is well.
     """
     config = copy.deepcopy(config)
+    settle_values(config, config_validator(), command_line or {})
     errors = list(config_validator().iter_errors(config))
     problems = [
         line for error in sorted(errors, key=lambda error: list(map(str, error.path))) for line in error_lines(error)
@@ -86,7 +93,7 @@ def _file_problem(place: str, name: str, results: Path | None = None) -> list[st
         path = resolve(name, Path())
         if results and made_by_rule(path, results):
             return []
-        return [] if is_file(path) else [f"{place}: there is no file '{name}'"]
+        return [] if is_file(path) else [f"{place}: {no_file(name, Path())}"]
     except FileNotFoundError as error:
         return [f"{place}: {error}"]
 
@@ -189,7 +196,7 @@ def _patch_problems(config: Config, table: pd.DataFrame, path: Path) -> list[str
     folders = [
         f"patches.{key}: there is no folder '{settings[key]}'"
         for key in ("volumes", "masks")
-        if not Path(settings[key]).is_dir()
+        if not is_folder(resolve(settings[key], Path()))
     ]
     missing = [
         f"{path}: column '{name}' is missing: patches need it"
@@ -198,29 +205,43 @@ def _patch_problems(config: Config, table: pd.DataFrame, path: Path) -> list[str
     ]
     if folders or missing or "experiment" not in config:
         return folders + missing
-    return [
+    elsewhere = [
         f"{path}: sample '{sample}', column {column}: '{name}' must lie in {results_folder(config)}, where patches go"
         for column in ("path", "mask")
         for sample, name in zip(table["id"], table[column], strict=True)
         if not made_by_rule(path.parent / name, results_folder(config))
-    ] + [
+    ]
+    absent = [
         f"{path}: sample '{sample}', column volume: there is no file '{name}' in {settings[kind]}"
         for kind in ("volumes", "masks")
         for sample, name in zip(table["id"], table["volume"], strict=True)
-        if not is_file(Path(settings[kind]) / name)
+        if not is_file(resolve(settings[kind], Path()) / name)
     ]
+    return first_lines(elsewhere, str(path)) + first_lines(absent, str(path))
 
 
 def _sample_exists(mode: Mode) -> Callable[[Path], bool]:
     return lambda path: reader_of(path, mode).exists(path)
 
 
+def _readable_class_names(config: Config) -> dict[str, list[str]]:
+    """Those of each model; what cannot be read is reported elsewhere."""
+    try:
+        return class_names_of(config)
+    except (OSError, ValueError):
+        return {}
+
+
 def _manifest_problems(config: Config) -> list[str]:
+    from saliency.experiment.columns import measured_columns
     from saliency.experiment.manifest import manifest_problems, read_manifest
 
     if "manifest" not in config:
         return []
-    path = Path(config["manifest"])
+    try:
+        path = resolve(config["manifest"], Path())
+    except FileNotFoundError as error:
+        return [f"manifest: {error}"]
     table, problems = read_manifest(path)
     if problems and table.empty:
         return problems
@@ -237,11 +258,17 @@ def _manifest_problems(config: Config) -> list[str]:
         optional=["mask"] if config.get("audit") and "mask" in table else [],
         exists=_sample_exists(config["input"]["mode"]) if "input" in config else is_file,
         labels=labels_are(config) if models else "class",
+        class_names=_readable_class_names(config),
+        measured=measured_columns(config),
     )
+    if "label" in table and models:
+        settled = settle_labels(table["label"].tolist(), labels_are(config), _readable_class_names(config))
+        table = table.assign(label=settled.values)
     if config.get("audit"):
+        header = f"the header has: {', '.join(map(str, table.columns))}"
         grouped = [*(config["audit"]["columns"] or []), *config["audit"]["where"]]
         problems += [
-            f"{path}: column '{name}' is missing, which the config names in audit"
+            f"{path}: column '{name}' is missing, which the config names in audit; {header}"
             for name in grouped
             if name not in table
         ]
@@ -256,8 +283,10 @@ def _manifest_problems(config: Config) -> list[str]:
             problems.append(f"{path}: column '{column}' is missing, which models.{name}.train.split names")
         elif "label" in table and not ((table[column] == "train") & (table["label"] != "")).any():
             problems.append(f"{path}: no row with a label has 'train' in column '{column}': models.{name} needs one")
+    known = set(table["id"]) if "id" in table else set()
     for place, wanted in [("plots.samples", config.get("plots", {}).get("samples")), ("export", config.get("export"))]:
         if isinstance(wanted, list) and "id" in table:
-            unknown = [name for name in wanted if name not in set(table["id"])]
-            problems += [one_line(f"{path}: has no id '{name}', which the config names in {place}") for name in unknown]
+            lines = [f"{path}: has no id '{name}', which the config names in {place}" for name in wanted]
+            unknown = [line for line, name in zip(lines, wanted, strict=True) if name not in known]
+            problems += first_lines(unknown, f"{path}: {place}")
     return problems

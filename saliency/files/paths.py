@@ -2,21 +2,24 @@
 
 import hashlib
 import os
+import re
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from pathlib import Path
 
 SCHEME = "package://"
+_SPELLED = re.compile(r"^~|[$\\]")
 
 
 def resolve(name: str, folder: Path) -> Path:
-    """Turn a file name from a config or manifest into a path.
+    r"""Turn a file name from a config or manifest into a path.
 
     Parameters
     ----------
     name
         ``package://PACKAGE/FILE`` for a file inside an installed Python package (which is not imported), an absolute
-        path, or a path relative to `folder`.
+        path, or a path relative to `folder`. Where there is no file of that very name, ``~`` is the home folder,
+        ``$NAME`` and ``${NAME}`` are environment variables, and backslashes are slashes.
     folder
         Where relative paths start.
 
@@ -36,14 +39,35 @@ def resolve(name: str, folder: Path) -> Path:
     'data/images/a.png'
     >>> resolve("package://numpy/version.py", Path()).is_file()
     True
+    >>> resolve(r"images\a.png", Path("data")).as_posix()
+    'data/images/a.png'
     """
     if not name.startswith(SCHEME):
-        return folder / name
+        # Looking for a file takes longer than all else here, and few names have anything to spell out.
+        return folder / (_spelled_out(name, folder) if _SPELLED.search(name) else name)
     package, _, inside = name.removeprefix(SCHEME).partition("/")
     spec = find_package(package) if package.isidentifier() else None
     if spec is None or not spec.submodule_search_locations:
         raise FileNotFoundError(f"the Python package '{package}' of '{name}' is not installed")
     return Path(spec.submodule_search_locations[0]) / inside
+
+
+def _spelled_out(name: str, folder: Path) -> str:
+    if is_file(folder / name) or is_folder(folder / name):
+        return name
+    return os.path.expandvars(os.path.expanduser(name)).replace("\\", "/")  # noqa: PTH111
+
+
+def no_file(name: str, folder: Path) -> str:
+    """Say that there is no such file, and which environment variable of its name is not set.
+
+    Examples
+    --------
+    >>> no_file("$NO_SUCH_FOLDER/a.png", Path())
+    "there is no file '$NO_SUCH_FOLDER/a.png': the environment variable NO_SUCH_FOLDER is not set"
+    """
+    unset = re.search(r"\$\{?(\w+)", str(resolve(name, folder)))
+    return f"there is no file '{name}'" + (f": the environment variable {unset[1]} is not set" if unset else "")
 
 
 def find_package(name: str) -> ModuleSpec | None:

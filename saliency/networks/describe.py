@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from saliency.exceptions import DataError
 from saliency.experiment.config import Config, input_shape
@@ -39,13 +39,15 @@ def write_descriptions(config: Config, model: str, outputs: Mapping[str, str | P
     Raises
     ------
     DataError
-        If the network cannot be built, or does not fit the input that is configured.
+        If the network cannot be built, or does not fit the input that is configured, or the manifest's labels.
     """
     import torch
 
+    from saliency.experiment.labels import classes_problem
+    from saliency.experiment.plan import Plan
     from saliency.networks.load import configured_model_and_left
 
-    describe: dict[str, Callable[[Config, str, nn.Module, Tensor], dict[str, object]]] = {
+    describe: dict[str, Callable[[Config, str, nn.Module, Tensor], dict[str, Any]]] = {
         "model": lambda *given: describe_network(*given) | {"weights_left": left},
         "target_layer": describe_target_layer,
     }
@@ -55,6 +57,9 @@ def write_descriptions(config: Config, model: str, outputs: Mapping[str, str | P
         found = {name: describe[name](config, model, network, zeros) for name in outputs}
     except (ValueError, RuntimeError) as error:
         raise DataError(f"models.{model}: for an input of shape {list(zeros.shape)}: {error}") from error
+    labels = Plan(config).written_labels
+    if labels and "model" in found and (problem := classes_problem(model, labels.names, found["model"]["classes"])):
+        raise DataError(problem)
     for name, content in found.items():
         write_json(content, outputs[name])
 

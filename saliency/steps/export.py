@@ -37,7 +37,7 @@ def export_sample(
     config, model, target
         The completed config, and names.
     sample
-        Its id.
+        Name of its files, `saliency.files.file_names.file_name` of its id.
     files
         By array of the store: its file of the shard that holds the sample.
     descriptions
@@ -46,8 +46,8 @@ def export_sample(
         File for each method. A sample without maps gives files of NaN.
     """
     plan = Plan(config)
-    read = SampleReader(plan, model, target, files, [plan.shard_of[sample]], descriptions)
-    row = int(np.flatnonzero(plan.samples["id"] == sample)[0])
+    row = plan.columns["id"].index(plan.sample_of_file[sample])
+    read = SampleReader(plan, model, target, files, [row // plan.shard_size], descriptions)
     found = read(row)
     original = next(iter(plan.files(plan.samples.iloc[[row]], model)[0].values()))
     preprocessing = preprocessing_of(input_config(config, model))

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from saliency.exceptions import Status
-from saliency.experiment.manifest import FURTHER_COLUMNS
+from saliency.experiment.columns import FURTHER_COLUMNS
 from saliency.experiment.outputs import label_classes
 from saliency.methods.scores import MULTILABEL, predicted_classes, probabilities, said_classes
 from saliency.steps.failures import LABEL_OUTSIDE, OUTPUT_NOT_FINITE

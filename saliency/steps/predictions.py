@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from saliency.exceptions import Status
+from saliency.exceptions import DataError, Status
 from saliency.experiment.config import Config, read_class_names
 from saliency.experiment.descriptions import outputs_of, read_descriptions
+from saliency.experiment.labels import classes_problem
 from saliency.experiment.plan import Plan
 from saliency.files.atomic_files import write_atomically
 from saliency.files.spreadsheet import csv_bytes
@@ -119,7 +120,9 @@ def write_predictions(
         parts = [read_shard(Path(path), count, specs[name]) for path, count in zip(paths, counts, strict=True)]
         return np.concatenate(parts)
 
-    settings = config["models"][model]
+    labels, settings = plan.written_labels, plan.config["models"][model]
+    if labels and (problem := classes_problem(model, labels.names, specs["logits"].shape[0])):
+        raise DataError(problem)
     states, scores, names = every(status, "status"), every(logits, "logits"), read_class_names(settings["class_names"])
     explained = any(target == "label" or target.startswith("label-") for target in plan.targets)
     if plan.labels_are == "classes":

@@ -26,7 +26,7 @@ SOURCES = {
     for path in sorted((ROOT / folder).rglob(pattern))
 }
 # Files that a guide tells its reader to write.
-READERS_OWN = {"config/wolves.yaml", "config/my_experiment.yaml"}
+READERS_OWN = {"config/wolves.csv", "config/wolves.yaml", "config/my_experiment.yaml"}
 # Tests that add files to a copy of the package.
 ADDING = {
     f"tests/{name}.py"

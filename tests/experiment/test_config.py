@@ -293,12 +293,56 @@ def test_manifest_is_checked_with_the_config(config):
     assert problems(config, {"on_error": "skip"}) == []
 
 
+def test_manifest_in_a_package_that_is_not_installed_is_reported(config):
+    name = "package://no_such_package/m.csv"
+    expected = f"manifest: the Python package 'no_such_package' of '{name}' is not installed"
+    assert problems(config, {"manifest": name}) == [expected]
+
+
 def test_without_check_no_file_is_looked_at(config):
     config["manifest"] = "gone.csv"
     config["models"]["net"] |= {"weights": "gone.pth", "factory": "no_such_package:x"}
     assert complete_config(config, check=False)[1] == []
     config["threads"] = 0
     assert complete_config(config, check=False)[1] == ["config: threads: 0 is less than the minimum of 1"]
+
+
+def test_numbers_are_text_where_a_text_is_asked_for(config):
+    Path("m.csv").write_text("id,path,label,fold\n101,m.csv,0,0\n2.5,m.csv,1,1\n")
+    changes = {"experiment": 2024, "plots": {"samples": [101, 2.5]}, "audit": {"where": {"fold": 0}, "columns": []}}
+    completed, found = complete_config(config | changes)
+    assert found == []
+    assert (completed["experiment"], completed["plots"]["samples"]) == ("2024", ["101", "2.5"])
+    assert completed["audit"]["where"] == {"fold": "0"}
+    assert completed["shard_size"] == 256
+    models = {50: {"factory": "torch.nn:Linear", "class_names": [7, "8"]}}
+    completed, found = complete_config(config | {"models": models, "audit": {"where": {"fold": [0, 1]}}})
+    assert (found, completed["models"]["50"]["class_names"]) == ([], ["7", "8"])
+    assert completed["audit"]["where"] == {"fold": ["0", "1"]}
+
+
+def test_yes_and_no_are_no_names(config):
+    (found,) = problems(config, class_names=[True, False])
+    assert found.startswith("config: models.net.class_names: [True, False] does not fit: ")
+
+
+def test_command_line_means_what_it_says(config):
+    given_there = {
+        "targets": ["predicted", "1"], "audit": "null", "reduced_precision": "null", "plots": {"count": "3"},
+        "input": {"crop": ["20", "30"], "resize": "null", "mean": ["0.5"], "std": ["0.25"]},
+        "models": {"net": {"kwargs": {"bias": "false", "sizes": ["1", "2"]}, "weights": "null"}},
+    }  # fmt: skip
+    merged = copy.deepcopy(config | {key: given_there[key] for key in given_there if key != "models"})
+    merged["models"]["net"] |= given_there["models"]["net"]
+    completed, found = complete_config(merged, command_line=given_there)
+    assert found == []
+    assert [completed[key] for key in ("targets", "audit", "reduced_precision")] == [["predicted", 1], None, None]
+    assert completed["plots"]["count"] == 3
+    assert [completed["input"][key] for key in ("crop", "resize", "mean", "std")] == [[20, 30], None, [0.5], [0.25]]
+    net = completed["models"]["net"]
+    assert (net["kwargs"], net["weights"]) == ({"bias": False, "sizes": [1, 2]}, None)
+    # In a file, quotation marks mean a text.
+    assert complete_config(merged)[1] != []
 
 
 VALUES = st.recursive(
@@ -374,7 +418,7 @@ def test_models_of_one_experiment_need_labels_of_one_kind(config):
 @pytest.mark.parametrize(
     ("outputs", "labels", "wrong"),
     [
-        ("logits", ["0", "", "12"], ["1;2", "?", "-1", "0.5"]),
+        ("logits", ["0", "", "12", "-1", "3.0"], ["1;2", "?", "-2", "0.5"]),
         ("multilabel", ["0", "", "1;4", "?"], ["1;", ";", "a", "1,4", "0.5", "1;?"]),
         ("regression", ["0", "", "-1.5", "1e-3", ".5;2.", "+3"], ["?", "a", "1;", "nan", "1..2", "--1"]),
     ],

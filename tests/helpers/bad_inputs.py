@@ -505,8 +505,35 @@ column `id`, which is never changed.
 `python -m tests.helpers.bad_inputs > docs/bad-inputs.md` writes this page, from a run over a file of each kind. "(…)"
 stands for the words of Pillow, nibabel or the operating system, such as "Permission denied".
 
+## Manifests
+
+Found before any job starts, all at once, with the line of the table; of one kind, ten are listed and the others counted.
+
+| manifest | what becomes of it |
+|---|---|
+| separated by semicolons, tabs or bars | read |
+| UTF-16 or UTF-32 with a byte order mark | read |
+| spaces after separators | read |
+| trailing commas, rows of commas only | read |
+| `ID`, `Path`, `Label` | read, and said |
+| workbook (`.xlsx`) | read with openpyxl, the first sheet |
+| old workbook (`.xls`) | cannot be read as a table: it is a workbook of an old Excel: save it as .xlsx or CSV |
+| Latin-1 | cannot be read as a table: line 2: byte 0xfc is no UTF-8: save the table as UTF-8 ('CSV UTF-8' in Excel), or convert it, for example with iconv -f WINDOWS-1252 -t UTF-8 |
+| quotation mark that is never closed | cannot be read as a table: line 2: unexpected end of data; is a quotation mark not closed? |
+| no column `path` | column 'path' is missing; the header has: id, file; rename 'file' to 'path'? |
+| labels that are names | read; without `class_names`, the order is that of the alphabet, and said |
+| labels `1.0` and `-1` | read as 1 and as no label |
+| names and indices beside each other | line 3, column label: 'cat' is not a class index (0, 1, …) or empty; other rows have indices: use one of the two |
+| `nan` as a label | line 2, column label: 'nan' is not a class index (0, 1, …) or empty: leave it empty, or name it in class_names if it is a class |
+| no label at all, and `targets: [label]` | column label: is empty in all rows, but the config asks for labels: fill it in |
+| column `entropy`, which is a measure | column 'entropy' is one that metrics.csv adds: rename it |
+| id with spaces, slashes, or letters of any script | read |
+| id that ends with a space | line 2, column id: 'a ' begins or ends with a space: remove it |
+| `~`, `$NAME` and backslashes in paths | read |
+| `$NAME` that is not set | line 2, column path: there is no file '$NO_SUCH_NAME/x.png': the environment variable NO_SUCH_NAME is not set |
+
 ## Refused
-"""
+"""  # noqa: E501
 USED_INTRODUCTION = """
 If a map is not finite although the prediction is, which takes an unusual network, NaN is stored for the whole map, and
 the log of its job has a line. `errors.csv` does not list it: it is written before.

@@ -257,10 +257,10 @@ def test_narrow_image_is_refused_before_it_is_enlarged(tmp_path):
 
 def test_broken_input_of_a_model_does_not_hide_the_other_problems(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "m.csv").write_text("id,path\na b,m.csv\n")
+    (tmp_path / "m.csv").write_text("id,path\n=a,m.csv\n")
     model = {"factory": "torch.nn:Linear", "input": {"channels": None}, "weights": "two\nlines"}
     _, problems = complete_config({"experiment": "e", "manifest": "m.csv", "models": {"net": model}})
     assert problems[0] == "config: models.net.input.channels: None is not one of [1, 3]"
     assert problems[1] == r"config: models.net.weights: there is no file 'two\nlines'"
-    assert problems[2].startswith("m.csv: line 2, column id: 'a b' must be made of")
+    assert problems[2].startswith("m.csv: line 2, column id: '=a' begins as a formula")
     assert len(problems) == 3

@@ -7,13 +7,14 @@ from saliency.audit.checks.registered import checks
 from saliency.audit.facts.registered import fact_versions
 from saliency.audit.findings.registered import finding_versions
 from saliency.experiment.arrays import chunk_key, stored_array
-from saliency.experiment.cautions import cautions
+from saliency.experiment.cautions import cautions, manifest_cautions
 from saliency.experiment.digests import Digests
 from saliency.experiment.plan import Plan
 from saliency.experiment.resources import memory_mb, minutes
 from saliency.experiment.selection import Selection
 from saliency.experiment.sources import Sources
 from saliency.experiment.validation import complete_config
+from saliency.files.file_names import file_name
 from saliency.job import spare_long_lived_objects
 from saliency.methods.registered import method
 from saliency.report.asset_files import ASSETS, assets_fingerprint
@@ -33,6 +34,7 @@ completed, problems = complete_config(
     config,
     check=workflow.is_main_process,
     name=", ".join(map(str, workflow.configfiles)),
+    command_line=workflow.config_settings.config,
 )
 if problems:
     raise WorkflowError("\n".join([*problems, f"{len(problems)} problem(s) found"]))
@@ -42,6 +44,11 @@ if workflow.is_main_process:
         logger.warning(caution)
 
 PLAN = Plan(config)
+# Names of classes that the labels have, for all that is told which class is which by the config.
+config.update(PLAN.config)
+if workflow.is_main_process:
+    for caution in manifest_cautions(PLAN):
+        logger.warning(caution)
 SELECTION = Selection(PLAN)
 SOURCES = Sources(PLAN)
 DIGESTS = Digests(PLAN, assets_fingerprint(), finding_versions(), fact_versions())
@@ -65,10 +72,10 @@ def with_layer(names):
 DESCRIPTIONS = [MODEL, TARGET_LAYER] if with_layer(PLAN.methods) else [MODEL]
 FIGURES = f"{RESULTS}/{{model}}/figures/{{target}}"
 SAMPLE_FIGURES = [
-    f"{FIGURES}/samples/{sample}.png" for sample in SELECTION.chosen["id"]
+    f"{FIGURES}/samples/{file_name(sample)}.png" for sample in SELECTION.chosen["id"]
 ]
 MONTAGES = [
-    f"{FIGURES}/montages/{sample}.png"
+    f"{FIGURES}/montages/{file_name(sample)}.png"
     for sample in SELECTION.chosen["id"]
     if PLAN.ndim == 3
 ]
@@ -304,11 +311,16 @@ DRAWN = [
 ]
 
 
+def shard_of_file(sample):
+    """Number of the shard that holds a sample, by the name of its files."""
+    return PLAN.shard_of[PLAN.sample_of_file[sample]]
+
+
 def shard_of_sample(name):
     """Input function: the shard of an array that holds a sample."""
 
     def of_job(wildcards):
-        number, model = PLAN.shard_of[wildcards.sample], wildcards.model
+        number, model = shard_of_file(wildcards.sample), wildcards.model
         return expand(
             of_target(name), shard=number, model=model, target=wildcards.target
         )
@@ -318,7 +330,7 @@ def shard_of_sample(name):
 
 def export_digest(wildcards):
     """Params function: an exported map also depends on the grid of the original file."""
-    return DIGESTS.of("prepare", wildcards.model, PLAN.shard_of[wildcards.sample])
+    return DIGESTS.of("prepare", wildcards.model, shard_of_file(wildcards.sample))
 
 
 def made_files(wildcards):

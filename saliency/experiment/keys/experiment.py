@@ -25,9 +25,9 @@ SUBJECT_KEYS = (
     ),
     Key(
         "manifest",
-        "Table of the samples, a CSV or TSV file.",
+        "Table of the samples: CSV, TSV, or a workbook (`.xlsx`).",
         schema={"type": "string", "minLength": 1},
-        hint="path of a CSV or TSV file with the columns id and path",
+        hint="path of a CSV, TSV or .xlsx file with the columns id and path",
     ),
     INPUT,
     MODELS,

@@ -140,7 +140,8 @@ MODEL_KEYS = (
     ),
     Key(
         "class_names",
-        "List of names, or a file with one name per line.",
+        "List of names, or a file with one name per line. Where they are missing and the manifest's labels are names, "
+        "these are taken in alphabetical order.",
         None,
         either(NULL, TEXT, list_of(TEXT)),
         "a list of names, the path of a file with one name per line, or null",
