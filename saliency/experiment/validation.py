@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from saliency.experiment.config import Config, file_columns, input_config, read_class_names, results_folder
 from saliency.experiment.outputs import EACH_LABEL, labels_are, output_problems, target_names
 from saliency.experiment.schema import config_validator, error_lines, input_validator
+from saliency.experiment.sizes import fill_sizes
 from saliency.files.one_line import one_line
 from saliency.files.paths import find_package, is_file, made_by_rule, resolve
 from saliency.files.weights_files import weights_files
@@ -58,6 +59,8 @@ def complete_config(config: Config, check: bool = True, name: str = "config") ->
         # Which columns it needs is not known.
         known.pop("input", None)
     table_problems: list[str] = []
+    if not problems:
+        fill_sizes(config)
     if check:
         problems += _model_problems(known)
         table_problems = [one_line(line) for line in _manifest_problems(known)]

@@ -12,7 +12,7 @@ from PIL import Image
 
 from saliency.exceptions import InputError, Status
 from saliency.readers.files import LARGEST_IMAGE, REPLACE, words_of
-from saliency.readers.masks import chosen_labels
+from saliency.readers.masks import chosen_labels, whole_labels
 from saliency.readers.registered import reader_of
 
 # What a reader opens: an image of Pillow, or values (c, h, w).
@@ -69,7 +69,7 @@ class Preprocessing:
                     f"mask has {height} x {width} pixels, but the image {size[1]} x {size[0]}: they have to lie on "
                     "each other",
                 )
-            labels = self._placed(_labels(mask), Image.Resampling.NEAREST)
+            labels = self._placed(_labels(mask, self.mask_values), Image.Resampling.NEAREST)
             return chosen_labels(np.asarray(labels), self.mask_values)
 
     def to_input(self, image: Opened) -> np.ndarray:
@@ -213,15 +213,16 @@ def _channels(values: np.ndarray, count: int) -> list[Image.Image]:
         return [Image.fromarray(channel) for channel in values.astype(np.float32)]
 
 
-def _labels(image: Opened) -> Image.Image:
+def _labels(image: Opened, wanted: Sequence[int] | None) -> Image.Image:
     """A mask's numbers."""
     bands = len(image.getbands()) if isinstance(image, Image.Image) else len(image)
     if bands != 1:
         what = image.mode if isinstance(image, Image.Image) else f"of {bands} channels"
         raise InputError(Status.UNSUPPORTED, f"mask is {what}: save it as an image with one number per pixel")
     # As integers, a palette's numbers stay what they are and are not taken for colours.
-    values = np.asarray(image) if isinstance(image, Image.Image) else image[0]
-    return Image.fromarray(values.astype(np.int32))
+    values = whole_labels(np.asarray(image) if isinstance(image, Image.Image) else image[0], wanted)
+    # Without whole numbers, all but 0 belongs to the mask.
+    return Image.fromarray((values if values.dtype.kind in "biu" else np.ceil(np.abs(values))).astype(np.int32))
 
 
 def in_colours(image: Image.Image, channels: int) -> tuple[Image.Image, float]:

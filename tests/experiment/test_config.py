@@ -153,7 +153,7 @@ def test_all_wrong_types_are_reported_together_with_their_places(config):
                "targets": ["predicted", True, 1.0], "input": {"mean": [float("nan")], "channels": 2}}  # fmt: skip
     target = "predicted, label, runner_up, a class index (0, 1, …), or {each: label}"
     assert problems(config, changes, factory="torch", kwargs=[]) == [
-        "config: batch_size: 0 is less than the minimum of 1",
+        "config: batch_size: 0 does not fit: a number of samples, at least 1, or null",
         "config: experiment: 'a/b' does not fit: a name of letters, digits, '.', '_' and '-'; results go to "
         "results/NAME",
         "config: input.channels: 2 is not one of [1, 3]",
@@ -161,7 +161,7 @@ def test_all_wrong_types_are_reported_together_with_their_places(config):
         "config: methods.0: 'gradcm' is not one of ['guided_backprop', 'gradcam', 'guided_gradcam']",
         "config: models.net.factory: 'torch' does not fit: package.module:callable",
         "config: models.net.kwargs: [] is not of type 'object'",
-        "config: shard_size: '8' does not fit: auto, or a number of samples, at least 1",
+        "config: shard_size: '8' does not fit: auto, a number of samples, at least 1, or null",
         f"config: targets.1: True does not fit: {target}",
         f"config: targets.2: 1.0 does not fit: {target}",
         "config: threads: 8.0 does not fit: a number of cores per job, at least 1",
