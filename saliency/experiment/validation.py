@@ -178,6 +178,14 @@ def _shape_problems(place: str, settings: Config) -> list[str]:
     problems = []
     if settings["mode"] == "2D" and settings["crop"] is None and not isinstance(settings["resize"], list):
         problems.append(f"{place}: all samples must get one shape: set crop, or resize to [height, width]")
+    ranges = [key for key in ("value_range", "window") if settings.get(key)]
+    problems += [
+        f"{place}.{key}: {settings[key]} does not rise: write the smaller number first"
+        for key in ranges
+        if settings[key][0] >= settings[key][1]
+    ]
+    if len(ranges) > 1:
+        problems.append(f"{place}: has value_range and window: keep one of them")
     channels = settings["channels"]
     count = channels if isinstance(channels, int) else len(channels)
     return problems + [
