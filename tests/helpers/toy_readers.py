@@ -49,7 +49,8 @@ def register(monkeypatch, *added):
 
     def replaced(reader):
         return any(
-            reader.mode == other.mode and reader.folders == other.folders and set(reader.suffixes) & set(other.suffixes)
+            (reader.mode, reader.folders) == (other.mode, other.folders)
+            and (set(reader.suffixes) & set(other.suffixes) or (reader.folders and not other.suffixes))
             for other in added
         )
 

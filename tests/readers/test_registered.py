@@ -100,7 +100,7 @@ def folder_of_slices(folder):
 
 def test_folder_is_opened_where_a_reader_opens_folders(tmp_path, monkeypatch):
     folder = folder_of_slices(tmp_path / "1.2.840")
-    reader = reader_of(folder, "3D")
+    reader = reader_of(folder, "2D")
     assert not reader.exists(folder)
     with pytest.raises(InputError, match="is a folder, not a file"):
         reader.check(folder)
@@ -110,7 +110,7 @@ def test_folder_is_opened_where_a_reader_opens_folders(tmp_path, monkeypatch):
     assert reader.exists(folder)
     reader.check(folder)
     assert reader.open(folder).shape == (4, 5, 3)
-    assert reader_of(folder / "0.npy", "3D").name == "nibabel"
+    assert reader_of(folder / "0.nii", "3D").name == "nibabel"
     assert reader_of(tmp_path / "absent", "3D").name == "nibabel"
 
 

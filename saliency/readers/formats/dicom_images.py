@@ -63,13 +63,13 @@ def _dataset(path: Path, file: Path) -> tuple[Any, int]:
     return data, number or 0
 
 
-def _stored(data: Any, frame: int) -> np.ndarray:
+def stored(data: Any, frame: int) -> np.ndarray:
     """Values of one frame, ``(h, w)`` or ``(h, w, 3)``."""
-    stored: np.ndarray = needed("pydicom.pixels", EXTRA).pixel_array(data, index=frame)
-    return stored
+    found: np.ndarray = needed("pydicom.pixels", EXTRA).pixel_array(data, index=frame)
+    return found
 
 
-def _attribute(data: Any, frame: int, group: str, name: str) -> Any:
+def attribute(data: Any, frame: int, group: str, name: str) -> Any:
     """An attribute of a frame; multi-frame files have it in a group of the frame, or in one for all frames."""
     if name in data:
         return data[name].value
@@ -86,19 +86,19 @@ def _numbers(data: Any, frame: int) -> Numbers:
 
     from saliency.readers.colours import Numbers
 
-    stored = _stored(data, frame)
+    found = stored(data, frame)
     if "ModalityLUTSequence" in data:
-        values = np.asarray(needed("pydicom.pixels", EXTRA).apply_modality_lut(stored, data), dtype=np.float64)
+        values = np.asarray(needed("pydicom.pixels", EXTRA).apply_modality_lut(found, data), dtype=np.float64)
     else:
-        values = _rescaled(data, frame, stored)
+        values = rescaled(data, frame, found)
     return Numbers(values[np.newaxis], data.PhotometricInterpretation == "MONOCHROME1")
 
 
-def _rescaled(data: Any, frame: int, stored: Any) -> Any:
+def rescaled(data: Any, frame: int, values: Any) -> Any:
     """Stored values with the slope and intercept of their frame."""
     group = "PixelValueTransformationSequence"
-    slope, intercept = (_attribute(data, frame, group, name) for name in ("RescaleSlope", "RescaleIntercept"))
-    return stored * float(1 if slope is None else slope) + float(intercept or 0)
+    slope, intercept = (attribute(data, frame, group, name) for name in ("RescaleSlope", "RescaleIntercept"))
+    return values * float(1 if slope is None else slope) + float(intercept or 0)
 
 
 def _limits(data: Any, frame: int) -> Limits:
@@ -106,12 +106,12 @@ def _limits(data: Any, frame: int) -> Limits:
     from saliency.readers.colours import Limits
 
     group = "FrameVOILUTSequence"
-    centre, width = (_attribute(data, frame, group, name) for name in ("WindowCenter", "WindowWidth"))
-    function = _attribute(data, frame, group, "VOILUTFunction") or "LINEAR"
+    centre, width = (attribute(data, frame, group, name) for name in ("WindowCenter", "WindowWidth"))
+    function = attribute(data, frame, group, "VOILUTFunction") or "LINEAR"
     if centre is None or width is None:
         bits, signed = int(data.BitsStored), bool(data.PixelRepresentation)
         low, high = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
-        return Limits(_rescaled(data, frame, low), _rescaled(data, frame, high), clipped=True)
+        return Limits(rescaled(data, frame, low), rescaled(data, frame, high), clipped=True)
     c, w = (float(value if isinstance(value, str | int | float) else value[0]) for value in (centre, width))
     if function not in ("LINEAR", "LINEAR_EXACT") or w <= 1:
         raise InputError(
@@ -138,7 +138,7 @@ def _colours(data: Any, frame: int) -> Image.Image | np.ndarray:
 
     from saliency.readers.arrays import picture_of
 
-    values = _stored(data, frame)
+    values = stored(data, frame)
     if data.PhotometricInterpretation == "PALETTE COLOR":
         values = needed("pydicom.pixels", EXTRA).apply_color_lut(values, data)
         if values.dtype == np.uint16 and int(data.RedPaletteColorLookupTableDescriptor[2]) == 8:
