@@ -223,7 +223,19 @@ def _patch_problems(config: Config, table: pd.DataFrame, path: Path) -> list[str
 
 
 def _sample_exists(mode: Mode) -> Callable[[Path], bool]:
-    return lambda path: reader_of(path, mode).exists(path)
+    containers: dict[Path, bool] = {}
+
+    def exists(path: Path) -> bool:
+        reader = reader_of(path, mode)
+        if not reader.members:
+            return reader.exists(path)
+        # Looked at once, for all samples in it.
+        file = reader.file(path)
+        if file not in containers:
+            containers[file] = reader.exists(path)
+        return containers[file]
+
+    return exists
 
 
 def _manifest_problems(config: Config) -> list[str]:

@@ -1,5 +1,6 @@
 """Names of what lies inside a file: ``file.h5::/images#7``, ``shard.tar::0001.jpg``, ``scan.dcm#3``."""
 
+from functools import lru_cache
 from pathlib import Path
 
 INSIDE, NUMBER = "::", "#"
@@ -19,9 +20,15 @@ def split_member(path: Path) -> tuple[Path, str]:
     text = str(path)
     file, inside, member = text.partition(INSIDE)
     if inside:
-        return Path(file), member
+        return _path(file), member
     file, inside, member = text.rpartition(NUMBER)
-    return (Path(file), NUMBER + member) if inside and member.isdecimal() else (path, "")
+    return (_path(file), NUMBER + member) if inside and member.isdecimal() else (path, "")
+
+
+@lru_cache(maxsize=64)
+def _path(file: str) -> Path:
+    # Planning 100,000 rows of one file would spend seconds on taking its path apart.
+    return Path(file)
 
 
 def split_number(member: str) -> tuple[str, int | None]:

@@ -27,25 +27,19 @@ class NumpyVolumes(VolumeReader):
 
     def open(self, path: Path) -> SpatialImage:
         """Read an array; without an affine, voxels are 1 mm wide and nothing is known of their directions."""
-        import nibabel as nib
         import numpy as np
 
-        values = np.load(path, mmap_mode="r", allow_pickle=False)
-        if values.dtype.kind == "b" or (values.dtype.kind in "iu" and values.dtype.itemsize == 8):
-            values = values.astype(np.float64)
-        beside = affine_file(path)
+        from saliency.readers.containers import volume_of
+
+        values, beside = np.load(path, mmap_mode="r", allow_pickle=False), affine_file(path)
         if not beside.is_file():
-            image = nib.Nifti1Image(values, np.eye(4))
-            image.set_sform(None, code=0)
-            image.set_qform(None, code=0)
-            return image
+            return volume_of(values, None)
         try:
-            affine = np.loadtxt(beside).reshape(4, 4)
+            return volume_of(values, np.loadtxt(beside).reshape(4, 4))
         except ValueError as error:
             raise InputError(
                 Status.UNSUPPORTED, f"has {beside.name} beside it, which holds no four rows of four numbers: correct it"
             ) from error
-        return nib.Nifti1Image(values, affine)
 
 
 def affine_file(path: Path) -> Path:
