@@ -16,6 +16,7 @@ import numpy as np
 from saliency.experiment.arrays import stored_array
 from saliency.experiment.checks import checks
 from saliency.experiment.config import Config, file_columns, input_config
+from saliency.experiment.keys.inputs import told_input
 from saliency.experiment.keys.models import MODEL_KEYS
 from saliency.experiment.plan import Plan
 from saliency.experiment.report_size import report_side
@@ -147,7 +148,7 @@ class Digests:
         paths = zip(*(plan.values(column, shard) for column in columns), strict=True)
         files = [[self.sources.sample_fingerprint(name) for name in names] for names in paths]
         unused = ["mean", "std"] + ([] if "mask" in columns else ["mask_values"])
-        settings = {key: value for key, value in inputs.items() if key not in unused}
+        settings = {key: value for key, value in told_input(inputs).items() if key not in unused}
         layout = [self.config["region"], plan.shard_size, self.config["precision"]]
         return digest("prepare", step("prepare").version, plan.values("id", shard), files, settings, *layout)
 
@@ -223,7 +224,7 @@ class Digests:
             self.sources.weights_fingerprint(resolve(weights, self.plan.root)) if weights else None,
             self._train(model) if settings["train"] else None,
             weights,
-            input_config(self.config, model),
+            told_input(input_config(self.config, model)),
             self.config["precision"],
             *([] if settings["train"] else self._taken(model)),
         )

@@ -85,6 +85,11 @@ class Plan:
         return range(-(-len(self.samples) // self.shard_size))
 
     @property
+    def largest_shard(self) -> int:
+        """Number of samples in the first shard, which has the most."""
+        return min(self.shard_size, len(self.samples))
+
+    @property
     def arrays(self) -> list[str]:
         """Path in the store of each array of a model."""
         return array_paths(self.ndim, self.config["region"] == "mask", self.targets, self.methods)

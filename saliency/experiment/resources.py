@@ -53,7 +53,7 @@ def memory_mb(plan: Plan, name: str, model: str) -> int:
     cost = step(name)
     sample_mb = plan.sample_values(model) * np.dtype(plan.config["precision"]).itemsize / 1e6
     copies = cost.shard_copies + cost.copies_per_target * len(plan.targets)
-    samples = plan.shard_size * (len(plan.labelled_shards(model)) if name == "train" else 1)
+    samples = plan.largest_shard * (len(plan.labelled_shards(model)) if name == "train" else 1)
     needed = BASE_MB + cost.torch * TORCH_MB + copies * sample_mb * samples
     if cost.whole_manifest:
         needed += TABLE_MB * len(plan.samples)
@@ -69,13 +69,15 @@ def memory_mb(plan: Plan, name: str, model: str) -> int:
         batch = min(2, plan.config["batch_size"]) if alone else plan.config["batch_size"]
         if name == "train":
             batch = plan.config["models"][model]["train"]["batch_size"]
-        needed += NETWORK_MB + 2 * _weights_mb(plan, model) + batch_copies * sample_mb * batch
+        # Checks fill their batches with changed copies of each sample.
+        held = batch if name in checks() else min(batch, samples)
+        needed += NETWORK_MB + 2 * _weights_mb(plan, model) + batch_copies * sample_mb * held
     return math.ceil(needed)
 
 
 def minutes(plan: Plan, name: str, model: str) -> int:
     """Time of a job, in minutes, on one core; parameters as of `memory_mb`."""
-    cost, samples = step(name), plan.shard_size
+    cost, samples = step(name), plan.largest_shard
     repeats = 1
     seconds_each = cost.seconds
     if name == "fused":
@@ -94,6 +96,36 @@ def minutes(plan: Plan, name: str, model: str) -> int:
     if name == "inspect_model" and plan.config["models"][model]["expect"]:
         seconds = EXPECT_SECONDS
     return BASE_MINUTES + math.ceil(seconds / 60)
+
+
+def memory_cautions(plan: Plan, available: float) -> list[str]:
+    """Say of each model which of its jobs asks for more memory than there is; the largest, in one line.
+
+    Parameters
+    ----------
+    plan
+        The experiment.
+    available
+        Of this machine, in MB.
+    """
+    cautions = []
+    for model in plan.models:
+        names = ["fused"] if plan.config["execution"] == "fused" else ["predict", *plan.methods]
+        names += ["prepare"] * (plan.config["execution"] == "steps")
+        names += ["train"] if plan.config["models"][model]["train"] else []
+        needed = {name: memory_mb(plan, name, model) for name in names}
+        worst = max(names, key=lambda name: needed[name])
+        if needed[worst] <= available:
+            continue
+        batch = plan.config["batch_size"]
+        smaller = [f"batch_size below {batch}"] if batch > 1 and worst != "prepare" else []
+        smaller += [f"shard_size below {plan.largest_shard}"] if plan.largest_shard > 1 else []
+        cautions.append(
+            f"models.{model}: a job of rule {worst} may take up to {needed[worst] / 1000:.0f} GB, and this machine has "
+            f"{available / 1000:.0f} GB: set {' or '.join(smaller) or 'a smaller input.crop'}, unless jobs run on "
+            "larger machines"
+        )
+    return cautions
 
 
 def _weights_mb(plan: Plan, model: str) -> float:

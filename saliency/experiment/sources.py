@@ -5,8 +5,10 @@ from pathlib import Path
 
 from saliency.experiment.config import file_columns
 from saliency.experiment.plan import Plan
+from saliency.files.members import split_member
 from saliency.files.paths import fingerprint, made_by_rule, resolve
 from saliency.files.weights_files import weights_files
+from saliency.readers.reader import Reader
 from saliency.readers.registered import reader_of
 
 MADE = "made by a rule"
@@ -23,6 +25,7 @@ class Sources:
 
     def __init__(self, plan: Plan) -> None:
         self.plan, self.config = plan, plan.config
+        self._of_containers: dict[tuple[str, Path], str] = {}
 
     def _made(self, path: Path) -> Path | None:
         return made_by_rule(path, Path(os.path.normpath(self.plan.root / self.plan.results)))
@@ -63,9 +66,19 @@ class Sources:
         """Fingerprint of a sample's file, as the manifest names it, with what reads it."""
         path = self.plan.path(name)
         reader = reader_of(path, self.config["input"]["mode"])
-        found = MADE if self._made(path) else reader.fingerprint(path)
+        found = MADE if self._made(path) else self._read_fingerprint(reader, path)
         # What a mode's default read before there were other readers is not read again.
         return f"{found} {reader.name} {reader.version}" if reader.suffixes or reader.version > 1 else found
+
+    def _read_fingerprint(self, reader: Reader, path: Path) -> str:
+        """That of a file; of a part of one, which part as well: the file is looked at once for all samples in it."""
+        if not reader.members:
+            return reader.fingerprint(path)
+        file, member = split_member(path)
+        known = (reader.name, file)
+        if known not in self._of_containers:
+            self._of_containers[known] = reader.fingerprint(file)
+        return f"{self._of_containers[known]} {member}"
 
     @property
     def patch_sources(self) -> list[str]:

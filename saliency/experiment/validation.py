@@ -13,6 +13,7 @@ from saliency.experiment.given_values import settle_values
 from saliency.experiment.labels import class_names_of, settle_labels
 from saliency.experiment.outputs import EACH_LABEL, labels_are, output_problems, target_names
 from saliency.experiment.schema import config_validator, error_lines, input_validator
+from saliency.experiment.sizes import fill_sizes
 from saliency.files.one_line import first_lines, one_line
 from saliency.files.paths import find_package, is_file, is_folder, made_by_rule, no_file, resolve
 from saliency.files.weights_files import weights_files
@@ -65,6 +66,8 @@ def complete_config(
         # Which columns it needs is not known.
         known.pop("input", None)
     table_problems: list[str] = []
+    if not problems:
+        fill_sizes(config)
     if check:
         problems += _model_problems(known)
         table_problems = [one_line(line) for line in _manifest_problems(known)]
@@ -182,6 +185,14 @@ def _shape_problems(place: str, settings: Config) -> list[str]:
     problems = []
     if settings["mode"] == "2D" and settings["crop"] is None and not isinstance(settings["resize"], list):
         problems.append(f"{place}: all samples must get one shape: set crop, or resize to [height, width]")
+    ranges = [key for key in ("value_range", "window") if settings.get(key)]
+    problems += [
+        f"{place}.{key}: {settings[key]} does not rise: write the smaller number first"
+        for key in ranges
+        if settings[key][0] >= settings[key][1]
+    ]
+    if len(ranges) > 1:
+        problems.append(f"{place}: has value_range and window: keep one of them")
     channels = settings["channels"]
     count = channels if isinstance(channels, int) else len(channels)
     return problems + [
@@ -221,7 +232,19 @@ def _patch_problems(config: Config, table: pd.DataFrame, path: Path) -> list[str
 
 
 def _sample_exists(mode: Mode) -> Callable[[Path], bool]:
-    return lambda path: reader_of(path, mode).exists(path)
+    containers: dict[Path, bool] = {}
+
+    def exists(path: Path) -> bool:
+        reader = reader_of(path, mode)
+        if not reader.members:
+            return reader.exists(path)
+        # Looked at once, for all samples in it.
+        file = reader.file(path)
+        if file not in containers:
+            containers[file] = reader.exists(path)
+        return containers[file]
+
+    return exists
 
 
 def _readable_class_names(config: Config) -> dict[str, list[str]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from saliency.experiment.config import Config
+from saliency.experiment.config import Config, file_columns
 from saliency.experiment.plan import Plan
 from saliency.experiment.selection import Selection
 from saliency.figures.plot import sample_panels, wrapped
@@ -16,6 +16,7 @@ from saliency.figures.sample_figures import describe_sample, sample_figure, sele
 from saliency.figures.slices import AXIAL, peak, slice_plane, window
 from saliency.figures.volumes import montage_figure, orthogonal_figure
 from saliency.files.atomic_files import write_atomically
+from saliency.readers.volumes import sides_known
 from saliency.steps.predictions import read_predictions
 from saliency.store.sample_maps import SampleReader
 
@@ -58,14 +59,16 @@ def draw_samples(
     chosen = Selection(plan).chosen
     read = SampleReader(plan, model, target, files, plan.shards_of(chosen.index), descriptions)
     table = read_predictions(predictions)
+    column = file_columns(config, model)[0]
     for number, row in enumerate(chosen.index):
         sample, output = read(row), Path(samples[number])
         text = describe_sample(table.iloc[row], sample.class_index, read.class_names)
         if sample.voxel_size is None:
             save_figure(sample_figure(sample.image, sample.maps, *text), output)
         else:
-            save_figure(orthogonal_figure(sample.image, sample.maps, sample.voxel_size, *text), output)
-            montage = montage_figure(sample.image, sample.maps, *text, voxel_size=sample.voxel_size)
+            size, sides = sample.voxel_size, sides_known(plan.path(plan.columns[column][row]))
+            save_figure(orthogonal_figure(sample.image, sample.maps, size, *text, sides), output)
+            montage = montage_figure(sample.image, sample.maps, *text, voxel_size=size, sides=sides)
             save_figure(montage, Path(montages[number]))
         log.info("%s", output)
 

@@ -66,7 +66,12 @@ def scale_bar_length(width: float) -> float:
 
 
 def orthogonal_figure(
-    image: np.ndarray, maps: dict[str, np.ndarray], voxel_size: Sequence[float], heading: str, caption: str
+    image: np.ndarray,
+    maps: dict[str, np.ndarray],
+    voxel_size: Sequence[float],
+    heading: str,
+    caption: str,
+    sides: bool = True,
 ) -> Figure:
     """Sagittal, coronal and axial slice through the peak: of the input, then of each map.
 
@@ -81,6 +86,8 @@ def orthogonal_figure(
         Of x, y and z, in mm. All panels are drawn at one scale.
     heading, caption
         Written above.
+    sides
+        Whether it is known which side is left; letters are drawn only then.
 
     Examples
     --------
@@ -106,7 +113,7 @@ def orthogonal_figure(
         label + sum(columns) + 2 * GAP + bar,
         titles + len(rows) * line + (len(rows) - 1) * GAP,
         f"{heading}\n{caption}",
-        _footnote(found, voxel),
+        _footnote(found, voxel, sides),
     )
     for number, (name, layers) in enumerate(rows.items()):
         upper = top - titles - number * (line + GAP)
@@ -120,7 +127,7 @@ def orthogonal_figure(
                 _say_missing(axes, "no input" if name == "input" else "no map")
             if number == 0:
                 axes.set_title(f"{plane.name}, {plane.normal} = {voxel[axis]}", fontsize=9, pad=4)
-                _mark_directions(axes, plane, sides=plane[4:])
+                _mark_directions(axes, plane, plane[4:] if sides else ())
             if found is not None and (name == "input" or method(name).grid == "features"):
                 _mark_voxel(axes, plane, voxel, voxel_size)
             left += columns[axis] + GAP
@@ -138,6 +145,7 @@ def montage_figure(
     caption: str,
     count: int = 12,
     voxel_size: Sequence[float] = (1.0, 1.0, 1.0),
+    sides: bool = True,
 ) -> Figure:
     """Axial slices from inferior to superior: the leading map, else the first, else the input.
 
@@ -149,6 +157,8 @@ def montage_figure(
         Number of slices: the middle ones of as many equal parts of the volume.
     voxel_size
         Of x, y and z, in mm.
+    sides
+        As in `orthogonal_figure`.
 
     Examples
     --------
@@ -177,8 +187,7 @@ def montage_figure(
         columns * (column + GAP) + 0.65,
         lines * (line + label),
         f"{heading}\n{caption}",
-        f"{what} Axial slices; mm above the lowest slice. L, R: the patient's left and right. "
-        "Colours span the whole volume.",
+        f"{what} Axial slices; mm above the lowest slice. {_sides(sides)} Colours span the whole volume.",
     )
     drawn = None
     for number, index in enumerate(slices):
@@ -189,7 +198,7 @@ def montage_figure(
             _say_missing(axes, "no input")
         axes.set_xlabel(f"z = {index}, {index * voxel_size[2]:g} mm", fontsize=7, labelpad=2)
         if number == 0:
-            _mark_directions(axes, PLANES[AXIAL], sides=("L", "R"))
+            _mark_directions(axes, PLANES[AXIAL], ("L", "R") if sides else ())
     if drawn is not None and shown != "input":
         tall = min(lines * (line + label) - label, 3.0)
         _draw_colour_bar(figure, drawn, origin + columns * (column + GAP), top - tall, tall)
@@ -230,13 +239,19 @@ def _extents(image: np.ndarray, voxel_size: Sequence[float]) -> list[tuple[float
     return [(sizes[plane.across], sizes[plane.upward]) for plane in PLANES]
 
 
-def _footnote(found: tuple[str, tuple[int, int, int]] | None, voxel: tuple[int, int, int]) -> str:
+def _sides(known: bool) -> str:
+    if known:
+        return "L, R: the patient's left and right."
+    return "The file does not say which side is left."
+
+
+def _footnote(found: tuple[str, tuple[int, int, int]] | None, voxel: tuple[int, int, int], sides: bool) -> str:
     if found is None:
         what = f"Slices through the centre, voxel {voxel}: no map has a peak."
     else:
         largest = "largest magnitude" if method(found[0]).signed else "largest value"
         what = f"Cross-hair at voxel {voxel}: {largest} of {_title(found[0])}."
-    return f"{what} L, R: the patient's left and right. Colours of a row span the whole volume."
+    return f"{what} {_sides(sides)} Colours of a row span the whole volume."
 
 
 def _framed_figure(width: float, height: float, title: str, note: str) -> tuple[Figure, float, float]:

@@ -94,8 +94,8 @@ def made_by_rule(path: Path, results: Path) -> Path | None:
     'results/a/x.nii'
     >>> made_by_rule(Path("data/x.nii"), Path("results/a"))
     """
-    plain = Path(os.path.normpath(path))
-    return plain if plain.is_relative_to(results) else None
+    plain, folder = os.path.normpath(path), str(results)
+    return Path(plain) if plain == folder or plain.startswith(folder + os.sep) else None
 
 
 def is_file(path: Path) -> bool:

@@ -1,22 +1,25 @@
 """From an image to the array that the network sees, before normalisation."""
 
+import logging
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 from PIL import Image
 
 from saliency.exceptions import InputError, Status
+from saliency.readers.colours import Limits, Numbers, as_channels, bits_caution, check_array, in_colours, numbers_of
 from saliency.readers.files import LARGEST_IMAGE, REPLACE, words_of
-from saliency.readers.masks import chosen_labels
+from saliency.readers.masks import chosen_labels, whole_labels
 from saliency.readers.registered import reader_of
 
-# What a reader opens: an image of Pillow, or values (c, h, w).
-Opened = Image.Image | np.ndarray
+log = logging.getLogger(__name__)
+
+# What a reader opens: an image of Pillow, values (c, h, w), or numbers that are not scaled yet.
+Opened = Image.Image | np.ndarray | Numbers
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class Preprocessing:
     Attributes
     ----------
     channels
-        1 for greyscale, 3 for RGB.
+        1 for greyscale, 3 for RGB; others are taken as they are.
     resize
         Length of the shorter side in pixels, [height, width], or None.
     crop
@@ -35,6 +38,8 @@ class Preprocessing:
         "nearest", "bilinear", "bicubic" or "lanczos".
     mask_values
         Values of a mask's pixels that belong to it; None for all but 0.
+    value_range, window
+        The numbers of a file that become 0 and 1; beyond a window, they become 0 or 1 as well.
     """
 
     channels: int
@@ -42,6 +47,14 @@ class Preprocessing:
     crop: int | Sequence[int] | None
     interpolation: str
     mask_values: Sequence[int] | None = None
+    value_range: Sequence[float] | None = None
+    window: Sequence[float] | None = None
+
+    @property
+    def limits(self) -> Limits | None:
+        """What becomes 0 and 1, where that does not follow from the file."""
+        given = self.window or self.value_range
+        return Limits(given[0], given[1], clipped=self.window is not None) if given else None
 
     def read(self, files: Mapping[str, Path]) -> tuple[np.ndarray, None]:
         """Read a sample from its ``path``; photographs have no affine."""
@@ -61,7 +74,7 @@ class Preprocessing:
             If the mask cannot be read, or does not have the photograph's size.
         """
         size = image_size(files["path"])
-        with opened_image(files["mask"]) as mask:
+        with opened_image(files["mask"], numbers=True) as mask:
             width, height = _size(mask)
             if (width, height) != size:
                 raise InputError(
@@ -69,7 +82,7 @@ class Preprocessing:
                     f"mask has {height} x {width} pixels, but the image {size[1]} x {size[0]}: they have to lie on "
                     "each other",
                 )
-            labels = self._placed(_labels(mask), Image.Resampling.NEAREST)
+            labels = self._placed(_labels(mask, self.mask_values), Image.Resampling.NEAREST)
             return chosen_labels(np.asarray(labels), self.mask_values)
 
     def to_input(self, image: Opened) -> np.ndarray:
@@ -92,6 +105,10 @@ class Preprocessing:
             If it is too large, smaller than the crop, or has not as many channels.
         """
         resampling = Image.Resampling[self.interpolation.upper()]
+        if self.limits:
+            image = self.limits.scale(numbers_of(image, self.channels))
+        elif isinstance(image, Numbers):
+            image = image.values
         if isinstance(image, Image.Image):
             converted, scale = in_colours(image, self.channels)
             pixels = np.asarray(self._placed(converted, resampling), dtype=np.float32) / np.float32(scale)
@@ -101,7 +118,7 @@ class Preprocessing:
             pixels = pixels[np.newaxis] if pixels.ndim == 2 else np.moveaxis(pixels, -1, 0)
         else:
             pixels = np.stack(
-                [np.asarray(self._placed(channel, resampling)) for channel in _channels(image, self.channels)]
+                [np.asarray(self._placed(channel, resampling)) for channel in as_channels(image, self.channels)]
             )
         return np.ascontiguousarray(np.broadcast_to(pixels, (self.channels, *pixels.shape[1:])))
 
@@ -150,7 +167,9 @@ def read_image(path: Path, preprocessing: Preprocessing) -> np.ndarray:
         If the file is missing or cannot be decoded, is too large or smaller than the crop, or holds values that are
         not finite, or integers of more than 16 bits.
     """
-    with opened_image(path) as image:
+    with opened_image(path, numbers=preprocessing.limits is not None) as image:
+        if not preprocessing.limits and (caution := bits_caution(image)):
+            log.warning("%s: %s", path, caution)
         array = preprocessing.to_input(image)
     if not np.isfinite(array).all():
         raise InputError(Status.NOT_FINITE, "holds NaN or infinite values: replace them, or remove the row")
@@ -170,17 +189,17 @@ def image_size(path: Path) -> tuple[int, int]:
 
 
 @contextmanager
-def opened_image(path: Path) -> Iterator[Opened]:
-    """Open an image; whatever fails inside the ``with`` block is an `InputError`."""
+def opened_image(path: Path, numbers: bool = False) -> Iterator[Opened]:
+    """Open an image, or the numbers in it; whatever fails inside the ``with`` block is an `InputError`."""
     reader = reader_of(path, "2D")
     reader.check(path)
     try:
         with warnings.catch_warnings():
             # Pillow warns from half the size on at which it refuses.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = reader.open(path)
-            if isinstance(image, np.ndarray):
-                _check_array(image)
+            image: Opened = reader.numbers(path) if numbers else reader.open(path)
+            if not isinstance(image, Image.Image):
+                check_array(image.values if isinstance(image, Numbers) else image)
             yield image
     except InputError:
         raise
@@ -191,56 +210,24 @@ def opened_image(path: Path) -> Iterator[Opened]:
 
 def _size(image: Opened) -> tuple[int, int]:
     """Width and height."""
-    return image.size if isinstance(image, Image.Image) else (image.shape[2], image.shape[1])
+    if isinstance(image, Image.Image):
+        return image.size
+    values = image.values if isinstance(image, Numbers) else image
+    return values.shape[2], values.shape[1]
 
 
-def _check_array(values: np.ndarray) -> None:
-    if values.ndim != 3 or min(values.shape) < 1:
-        raise InputError(Status.WRONG_SHAPE, f"has shape {values.shape}, which is no image: remove the row")
-    if values.dtype.kind not in "biuf":
-        raise InputError(Status.UNSUPPORTED, f"holds {values.dtype} values: save it with real numbers")
-
-
-def _channels(values: np.ndarray, count: int) -> list[Image.Image]:
-    """Channels of an array ``(c, h, w)`` as floating point images."""
-    if len(values) not in (1, count):
-        raise InputError(
-            Status.WRONG_SHAPE,
-            f"has {len(values)} channels instead of {count}: set input.channels, or convert the file",
-        )
-    # What float32 cannot hold becomes infinite, which is refused later.
-    with np.errstate(over="ignore"):
-        return [Image.fromarray(channel) for channel in values.astype(np.float32)]
-
-
-def _labels(image: Opened) -> Image.Image:
+def _labels(image: Opened, wanted: Sequence[int] | None) -> Image.Image:
     """A mask's numbers."""
+    if isinstance(image, Numbers):
+        image = image.values
     bands = len(image.getbands()) if isinstance(image, Image.Image) else len(image)
     if bands != 1:
         what = image.mode if isinstance(image, Image.Image) else f"of {bands} channels"
         raise InputError(Status.UNSUPPORTED, f"mask is {what}: save it as an image with one number per pixel")
     # As integers, a palette's numbers stay what they are and are not taken for colours.
-    values = np.asarray(image) if isinstance(image, Image.Image) else image[0]
-    return Image.fromarray(values.astype(np.int32))
-
-
-def in_colours(image: Image.Image, channels: int) -> tuple[Image.Image, float]:
-    """An image of Pillow in greyscale, RGB or floating point, and the value that stands for 1."""
-    if image.mode.startswith(("I", "F")):
-        # Deep greyscale stays in floating point; Pillow's own conversion to 8 bits would clip it.
-        scale = 1.0 if image.mode == "F" else 65535.0
-        image = image.convert("F")
-        low, high = cast("tuple[float, float]", image.getextrema())
-        if scale != 1.0 and (low < 0 or high > scale):
-            raise InputError(
-                Status.UNSUPPORTED,
-                f"holds integers from {low:.0f} to {high:.0f}, outside 0 … 65535: save it with 16 bits or as floating "
-                "point",
-            )
-        return image, scale
-    if "transparency" in image.info:
-        image = image.convert("RGBA")
-    return image.convert("RGB" if channels == 3 else "L"), 255.0
+    values = whole_labels(np.asarray(image) if isinstance(image, Image.Image) else image[0], wanted)
+    # Without whole numbers, all but 0 belongs to the mask.
+    return Image.fromarray((values if values.dtype.kind in "biu" else np.ceil(np.abs(values))).astype(np.int32))
 
 
 def resized_size(size: tuple[int, int], resize: int | Sequence[int]) -> tuple[int, int]:

@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from saliency.files.members import split_member
 from saliency.files.paths import fingerprint, folder_fingerprint, is_file, is_folder
 from saliency.readers.files import check_file, check_folder
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     import numpy as np
     from nibabel.spatialimages import SpatialImage
     from PIL import Image
+
+    from saliency.readers.colours import Numbers
 
 Mode = Literal["2D", "3D"]
 
@@ -37,6 +40,9 @@ class Reader(ABC):
     suffixes
         How the names of its files end, in lower case and with the dot: ``(".npy",)``, ``(".seg.nrrd", ".nrrd")``.
         Without any, it is the mode's default, and opens what no other reader claims.
+    members
+        Whether names go on behind that of its file, with what is meant in it: ``file.h5::/images#7``. `open` gets the
+        whole.
     folders
         Whether it opens folders instead of files; a mode can have a default for each.
     version
@@ -53,16 +59,21 @@ class Reader(ABC):
     title: ClassVar[str]
     mode: ClassVar[Mode]
     suffixes: ClassVar[tuple[str, ...]] = ()
+    members: ClassVar[bool] = False
     folders: ClassVar[bool] = False
     version: ClassVar[int]
 
+    def file(self, path: Path) -> Path:
+        """The file or folder itself, without what is meant in it."""
+        return split_member(path)[0] if self.members else path
+
     def exists(self, path: Path) -> bool:
         """Whether there is such a file, or such a folder."""
-        return is_folder(path) if self.folders else is_file(path)
+        return is_folder(self.file(path)) if self.folders else is_file(self.file(path))
 
     def fingerprint(self, path: Path) -> str:
         """By what a replaced file is noticed: size and modification time; of a folder, those of all of its files."""
-        return folder_fingerprint(path) if self.folders else fingerprint(path)
+        return folder_fingerprint(self.file(path)) if self.folders else fingerprint(self.file(path))
 
     def check(self, path: Path) -> None:
         """Refuse what need not be opened to see that it cannot be used.
@@ -73,9 +84,9 @@ class Reader(ABC):
             As `check_file` or `check_folder`.
         """
         if self.folders:
-            check_folder(path)
+            check_folder(self.file(path))
         else:
-            check_file(path)
+            check_file(self.file(path))
 
 
 class ImageReader(Reader):
@@ -96,6 +107,10 @@ class ImageReader(Reader):
             A decoded, upright image of Pillow; or ``(c, h, w)``, numbers that are taken as they are, with as many
             channels as the config says, or with one. A mask has one.
         """
+
+    def numbers(self, path: Path) -> Image.Image | np.ndarray | Numbers:
+        """Open an image without scaling what it holds: for masks, and where the config says what becomes 0 and 1."""
+        return self.open(path)
 
 
 class VolumeReader(Reader):

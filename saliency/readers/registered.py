@@ -4,6 +4,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal, overload
 
+from saliency.files.members import INSIDE, NUMBER, split_member
 from saliency.files.paths import is_folder
 from saliency.readers.reader import ImageReader, Mode, Reader, VolumeReader
 from saliency.registry.discovery import discover_classes
@@ -18,8 +19,8 @@ def readers() -> dict[str, Reader]:
 
     Examples
     --------
-    >>> list(readers())
-    ['nibabel', 'pillow']
+    >>> {"nibabel", "pillow"} <= set(readers())
+    True
     """
     return {reader.name: reader() for reader in discover_classes("saliency.readers.formats", Reader)}
 
@@ -48,12 +49,25 @@ def reader_of(path: Path, mode: Mode) -> Reader:
     >>> reader_of(Path("scan.nii.gz"), "3D").name, reader_of(Path("photograph.JPG"), "2D").name
     ('nibabel', 'pillow')
     """
-    claims, rest = _claims(mode), path.name.lower()
+    claims = _claims(mode)
+    if INSIDE in (text := str(path)) or NUMBER in text:
+        file, member = split_member(path)
+        reader = _claimant(claims, file.name) if member else None
+        if reader and reader.members:
+            return reader
+    if reader := _claimant(claims, path.name):
+        return reader
+    return claims[OTHER_FOLDERS if OTHER_FOLDERS in claims and is_folder(path) else OTHER_FILES]
+
+
+def _claimant(claims: dict[str, Reader], name: str) -> Reader | None:
+    """The reader that claims the longest ending of a name."""
+    rest = name.lower()
     while rest:
         _, dot, rest = rest.partition(".")
         if dot + rest in claims:
             return claims[dot + rest]
-    return claims[OTHER_FOLDERS if OTHER_FOLDERS in claims and is_folder(path) else OTHER_FILES]
+    return None
 
 
 @cache

@@ -1,5 +1,6 @@
 """From a scanner's file to the array that a 3D network sees."""
 
+import logging
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,10 +14,15 @@ from nibabel.orientations import io_orientation
 from nibabel.spatialimages import SpatialImage
 
 from saliency.exceptions import InputError, Status
+from saliency.readers.background import background_caution
 from saliency.readers.files import REPLACE, words_of
-from saliency.readers.masks import chosen_labels
+from saliency.readers.masks import chosen_labels, whole_labels
+from saliency.readers.orientation import GUESSED, orientation_known
 from saliency.readers.registered import reader_of
+from saliency.readers.same_grid import check_same_grid
 from saliency.readers.volume_grid import Affine, VolumeGrid
+
+log = logging.getLogger(__name__)
 
 SPLINE_ORDER = {"nearest": 0, "linear": 1, "cubic": 3}
 # Of gzip, at best.
@@ -92,11 +98,15 @@ class VolumePreprocessing:
                 with _naming(column, files):
                     images[column] = load_volume(path)
         first, channels = next(iter(images.values())), []
+        if not orientation_known(first):
+            log.warning("%s: %s", next(iter(files.values())), GUESSED)
         grid = self.grid(first)
         for column, image in images.items():
             with _naming(column, files):
-                channels += _channels(image, self.channels)
-                _check_same_grid(image, first)
+                found = _channels(image, self.channels)
+                check_same_grid(image, first, files[column])
+                self._check_background(found, files[column])
+                channels += found
         chosen = self._resampled_mask(files, first) if self.intensity_over == "mask" else None
         values = []
         for channel in channels:
@@ -123,8 +133,19 @@ class VolumePreprocessing:
     def _resampled_mask(self, files: Mapping[str, Path], first: SpatialImage) -> np.ndarray:
         with _naming("mask", files):
             mask = load_volume(files["mask"])
-            _check_same_grid(mask, first)
-            return chosen_labels(self.grid(first).to_resampled(_channels(mask, 1)[0], order=0), self.mask_values)
+            check_same_grid(mask, first, files["mask"])
+            # Of values that a reader holds already, there is none.
+            slope = getattr(mask.dataobj, "slope", 1.0)
+            step = abs(float(slope)) if np.ndim(slope) == 0 and slope != 1 else 0.0
+            labels = whole_labels(_channels(mask, 1)[0], self.mask_values, step)
+            return chosen_labels(self.grid(first).to_resampled(labels, order=0), self.mask_values)
+
+    def _check_background(self, channels: Sequence[np.ndarray], path: Path) -> None:
+        if self.intensity == "none" or self.intensity_over != "nonzero":
+            return
+        for values in channels:
+            if caution := background_caution(values):
+                log.warning("%s: %s", path, caution)
 
     def _scaled(self, values: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
         if self.intensity == "none":
@@ -194,6 +215,14 @@ def load_volume(path: Path) -> SpatialImage:
     return image
 
 
+def sides_known(path: Path) -> bool:
+    """Whether left and right of a volume come from its file; of one that cannot be read, nothing is said."""
+    try:
+        return orientation_known(load_volume(path))
+    except InputError:
+        return True
+
+
 def _invertible(affine: Affine) -> bool:
     # Where sides overflow when they are squared, axes have full rank and yet no orientation.
     with np.errstate(over="ignore", invalid="ignore"):
@@ -247,17 +276,3 @@ def _channels(image: SpatialImage, channels: int | Sequence[str]) -> list[np.nda
             "or split the file",
         )
     return [values[..., number] for number in range(wanted)]
-
-
-def _check_same_grid(image: SpatialImage, first: SpatialImage) -> None:
-    if image.shape[:3] == first.shape[:3]:
-        if np.allclose(image.affine, first.affine, atol=1e-3):
-            return
-        difference = "same shape, but another affine"
-    else:
-        difference = f"shape {image.shape[:3]} instead of {first.shape[:3]}"
-    raise InputError(
-        Status.WRONG_SHAPE,
-        f"lies on another grid than the first file ({difference}): register and resample the files of a sample to one "
-        "grid",
-    )

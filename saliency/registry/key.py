@@ -30,6 +30,8 @@ class Key:
         What fits, in words, for the message about a value that does not; "" where the schema's own message says it.
     keys
         For a mapping: the keys that it can have. `schema` then holds what more there is to say.
+    added
+        Whether results were stored before there was this key: at its default, digests are not told of it.
 
     Examples
     --------
@@ -43,6 +45,7 @@ class Key:
     schema: Mapping[str, Any] = field(default_factory=dict)
     hint: str = ""
     keys: tuple[Key, ...] = ()
+    added: bool = False
 
     @property
     def required(self) -> bool:

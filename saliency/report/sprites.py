@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 from nibabel.affines import voxel_sizes
 
-from saliency.experiment.config import Config
+from saliency.experiment.config import Config, file_columns
 from saliency.experiment.plan import Plan
 from saliency.experiment.report_size import report_shape, report_side
 from saliency.figures.slices import AXIAL
 from saliency.figures.webp import EXACT_SIDE, webp
 from saliency.files.atomic_files import write_atomically
 from saliency.methods.registered import method
+from saliency.readers.volumes import sides_known
 from saliency.report.scripts import data_script
 from saliency.report.tiles import axial_slice, grid_size, map_levels, mosaic, sample_levels, sheets, tile_size
 from saliency.store.codec import ArraySpec, read_blocks, read_shard
@@ -74,6 +75,9 @@ def write_sprites(
             content: dict[str, object] = {"shape": shape, "ranges": ranges} | _volumes(found, exact)
             if name == "inputs":
                 content["spacing"] = _spacing(plan, model, shape, found_files["affine"], count, specs["affine"])
+                paths = map(plan.path, plan.values(file_columns(config, model)[0], shard))
+                guessed = [number for number, path in enumerate(paths) if not sides_known(path)]
+                content |= {"guessed": guessed} if guessed else {}
             write_atomically(volume_outputs[name], data_script(f"{model}/volumes/{name}/{shard}", content))
             found = [
                 None if volume is None else axial_slice(volume, level)

@@ -89,5 +89,9 @@ class SampleReader:
             if not method(name).channels:
                 values = values[np.newaxis]
             maps[name] = upsample_array(values, image.shape[1:]) if method(name).grid == "features" else values
-        voxel_size = tuple(voxel_sizes(self._sample("affine", row))) if "affine" in self.specs else None
+        voxel_size = None
+        if "affine" in self.specs:
+            affine = self._sample("affine", row)
+            # A volume that could not be read has none; what says so takes its room all the same.
+            voxel_size = tuple(voxel_sizes(affine)) if np.isfinite(affine).all() else (1.0, 1.0, 1.0)
         return SampleMaps(image, maps, int(self._sample("class", row)), voxel_size)

@@ -63,7 +63,7 @@ def test_shipped_config_has_no_problems_and_gets_defaults(monkeypatch):
         "experiment": "photographs",
         "manifest": "config/photographs.csv",
         "input": {"mode": "2D", "channels": 3, "resize": 256, "crop": 224, "interpolation": "bicubic",
-                  "mask_values": None, "mean": [0.49804], "std": [0.50196]},
+                  "mask_values": None, "value_range": None, "window": None, "mean": [0.49804], "std": [0.50196]},
         "models": {},
         "targets": ["predicted", "runner_up"],
         "methods": ["guided_backprop", "gradcam", "guided_gradcam"],
@@ -150,18 +150,18 @@ def test_max_failed_is_a_number_of_samples_or_a_share(config, limit):
 
 def test_all_wrong_types_are_reported_together_with_their_places(config):
     changes = {"experiment": "a/b", "shard_size": "8", "batch_size": 0, "threads": 8.0, "methods": ["gradcm"],
-               "targets": ["predicted", True, 1.0], "input": {"mean": [float("nan")], "channels": 2}}  # fmt: skip
+               "targets": ["predicted", True, 1.0], "input": {"mean": [float("nan")], "channels": 0}}  # fmt: skip
     target = "predicted, label, runner_up, a class index (0, 1, …), or {each: label}"
     assert problems(config, changes, factory="torch", kwargs=[]) == [
-        "config: batch_size: 0 is less than the minimum of 1",
+        "config: batch_size: 0 does not fit: a number of samples, at least 1, or null",
         "config: experiment: 'a/b' does not fit: a name of letters, digits, '.', '_' and '-'; results go to "
         "results/NAME",
-        "config: input.channels: 2 is not one of [1, 3]",
+        "config: input.channels: 0 is less than the minimum of 1",
         "config: input.mean.0: nan is not of type 'number'",
         "config: methods.0: 'gradcm' is not one of ['guided_backprop', 'gradcam', 'guided_gradcam']",
         "config: models.net.factory: 'torch' does not fit: package.module:callable",
         "config: models.net.kwargs: [] is not of type 'object'",
-        "config: shard_size: '8' does not fit: auto, or a number of samples, at least 1",
+        "config: shard_size: '8' does not fit: auto, a number of samples, at least 1, or null",
         f"config: targets.1: True does not fit: {target}",
         f"config: targets.2: 1.0 does not fit: {target}",
         "config: threads: 8.0 does not fit: a number of cores per job, at least 1",
@@ -279,6 +279,7 @@ def test_model_overrides_the_input(config):
     assert completed["input"]["crop"] == 224
     assert input_config(completed, "net") == {
         "mode": "2D", "resize": 256, "interpolation": "bilinear", "channels": 1, "mask_values": None, "mean": [0.5],
+        "value_range": None, "window": None,
         "std": [0.5], "crop": 7
     }  # fmt: skip
 

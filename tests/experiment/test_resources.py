@@ -13,7 +13,7 @@ import yaml
 from PIL import Image
 
 from saliency.experiment.plan import Plan
-from saliency.experiment.resources import memory_mb, minutes
+from saliency.experiment.resources import memory_cautions, memory_mb, minutes
 from saliency.experiment.steps import step as cost
 from saliency.experiment.validation import complete_config
 
@@ -120,7 +120,7 @@ def test_jobs_use_less_than_they_ask_for(tmp_path, monkeypatch, factory, kwargs,
         assert asked < 4 * (used_mb + SNAKEMAKE_MB)
 
 
-def plan(tmp_path, weights=None, samples=1, **changes):
+def plan(tmp_path, weights=None, samples=600, **changes):
     (tmp_path / "manifest.csv").write_text("id,path\n" + "".join(f"s{row},a.png\n" for row in range(samples)))
     config = {"experiment": "e", "manifest": str(tmp_path / "manifest.csv"), **changes}
     config["models"] = {"m": {"factory": "torchvision.models:resnet18", "weights": weights}}
@@ -166,3 +166,57 @@ def test_tables_of_more_samples_ask_for_more(tmp_path):
     for step in ("predictions", "audit"):
         assert memory_mb(large, step, "m") > memory_mb(small, step, "m") + 500
         assert minutes(large, step, "m") > minutes(small, step, "m")
+
+
+def volumes(tmp_path, samples, **changes):
+    (tmp_path / "manifest.csv").write_text("id,path\n" + "".join(f"s{row},a.nii\n" for row in range(samples)))
+    config = {"experiment": "e", "manifest": str(tmp_path / "manifest.csv"), **changes}
+    config["input"] = {"mode": "3D", "crop": [182, 218, 182]}
+    config["models"] = {"m": {"factory": "monai.networks.nets:resnet18"}}
+    return Plan(complete_config(config, check=False)[0])
+
+
+def test_defaults_for_scans_fit_an_ordinary_computer(tmp_path):
+    """Of 182 x 218 x 182 voxels, which are 28.9 MB: with 256 in a shard and 16 in a batch, jobs asked for 185 GB."""
+    for samples in (10, 256, 3000):
+        found = volumes(tmp_path, samples)
+        assert (found.shard_size, found.config["batch_size"]) == (4, 1)
+        steps = ["prepare", "predict", "gradcam", "guided_backprop", "guided_gradcam", "fused", "plot"]
+        assert max(memory_mb(found, step, "m") for step in steps) < 12_000
+        assert memory_cautions(found, 16_000) == []
+
+
+def test_sizes_are_those_of_the_rows_that_there_are(tmp_path):
+    asked = {"shard_size": 256, "batch_size": 16}
+    ten, many = volumes(tmp_path, 10, **asked), volumes(tmp_path, 256, **asked)
+    assert memory_mb(ten, "prepare", "m") < 2500 < 20_000 < memory_mb(many, "prepare", "m")
+    assert memory_mb(volumes(tmp_path, 2, **asked), "fused", "m") < memory_mb(ten, "fused", "m") / 3
+    assert minutes(ten, "predict", "m") < minutes(many, "predict", "m")
+
+
+def test_a_job_that_wants_more_than_the_machine_has_is_warned_of(tmp_path):
+    (line,) = memory_cautions(volumes(tmp_path, 300, shard_size=256, batch_size=16), 16_000)
+    assert line.startswith("models.m: a job of rule ")
+    assert "this machine has 16 GB: set batch_size below 16 or shard_size below 256" in line
+    fused = volumes(tmp_path, 1, execution="fused", shard_size=1, batch_size=1)
+    (line,) = memory_cautions(fused, 4000)
+    assert "rule fused" in line
+    assert "set a smaller input.crop" in line
+
+
+@pytest.mark.parametrize(
+    ("shape", "shard", "batch"),
+    [
+        ({"crop": 224}, 256, 16),
+        ({"crop": 512}, 256, 16),
+        ({"mode": "3D", "crop": 96}, 256, 16),
+        ({"mode": "3D", "crop": 128}, "auto", 4),
+    ],
+)
+def test_sizes_without_keys(tmp_path, shape, shard, batch):
+    config = {"experiment": "e", "manifest": "m.csv", "input": shape, "models": {"m": {"factory": "a:b"}}}
+    completed, problems = complete_config(config, check=False)
+    assert problems == []
+    assert (completed["shard_size"], completed["batch_size"]) == (shard, batch)
+    again, _ = complete_config(completed, check=False)
+    assert (again["shard_size"], again["batch_size"]) == (shard, batch)

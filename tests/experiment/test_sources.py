@@ -53,7 +53,7 @@ def test_folder_is_a_sample_where_a_reader_opens_folders(tmp_path, monkeypatch):
         Path(name, "slice").write_text("abc")
     Path("m.csv").write_text("id,path\na,one\nb,two\n")
     volumes = {"input": {"mode": "3D", "crop": 8}}
-    _, problems = build(**volumes)
+    _, problems = build()
     assert problems == [
         "m.csv: line 2, column path: there is no file 'one'",
         "m.csv: line 3, column path: there is no file 'two'",

@@ -231,6 +231,13 @@ REFUSED = [
     Kind("volume: NaN", "nan.nii", volume(with_value(SCAN, NAN)), NOT_FINITE, VOLUME),
     Kind("volume: Inf", "inf.nii", volume(with_value(SCAN, np.inf)), NOT_FINITE, VOLUME),
     Kind("volume: all zero", "zeros.nii", volume(SCAN * 0), Status.EMPTY, VOLUME),
+    Kind(
+        "volume: CT, with `intensity_over: nonzero`",
+        "ct.nii",
+        volume(np.pad(SCAN, 1, constant_values=-1000) * (np.pad(SCAN, 1, constant_values=-1000) != 40)),
+        Status.UNSUPPORTED,
+        VOLUME,
+    ),
     Kind("volume: constant, with `intensity: zscore`", "constant.nii", volume(SCAN * 0 + 1), Status.EMPTY, VOLUME),
     Kind("volume: RGB values", "rgb.nii", volume(RGB_VOXELS), Status.UNSUPPORTED, VOLUME),
     Kind("volume: complex values", "complex.nii", volume(SCAN * np.complex64(1j)), Status.UNSUPPORTED, VOLUME),

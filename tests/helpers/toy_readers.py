@@ -45,8 +45,17 @@ class SliceFolders(VolumeReader):
 
 
 def register(monkeypatch, *added):
-    """Let these readers stand beside those that there are, until the test ends."""
-    found = {**registered.readers(), **{reader.name: reader for reader in added}}
+    """Let these readers stand beside those that there are, or replace those of their files, until the test ends."""
+
+    def replaced(reader):
+        return any(
+            (reader.mode, reader.folders) == (other.mode, other.folders)
+            and (set(reader.suffixes) & set(other.suffixes) or (reader.folders and not other.suffixes))
+            for other in added
+        )
+
+    there = {name: reader for name, reader in registered.readers().items() if not replaced(reader)}
+    found = {**there, **{reader.name: reader for reader in added}}
     monkeypatch.setattr(registered, "readers", lambda: found)
     registered._claims.cache_clear()
 

@@ -1,4 +1,4 @@
-"""A new format is one new file: a reader of NumPy's arrays is added to a copy of the package, and used by it."""
+"""A new format is one new file: a reader of arrays is added to a copy of the package, and used by it."""
 
 import json
 import os
@@ -16,9 +16,9 @@ from saliency.readers.reader import ImageReader
 
 
 class NumpyArrays(ImageReader):
-    name = "numpy"
-    title = "NumPy's .npy"
-    suffixes = (".npy",)
+    name = "toy"
+    title = "arrays"
+    suffixes = (".toy",)
     version = 1
 
     def open(self, path):
@@ -60,11 +60,12 @@ print(json.dumps({"digests": found, "light": light}))
 
 @pytest.fixture
 def project(tmp_path):
-    """Five samples in shards of two, of which the third and fourth are a ``.npy`` and an unknown suffix."""
+    """Five samples in shards of two, of which the third and fourth are a ``.toy`` and an unknown suffix."""
     project = Project.create(tmp_path / "project", input={"resize": None, "crop": [30, 40]}, audit={})
-    np.save(project.folder / "data" / "s2.npy", np.random.default_rng(0).normal(size=(3, 34, 46)))
+    with (project.folder / "data" / "s2.toy").open("wb") as file:
+        np.save(file, np.random.default_rng(0).normal(size=(3, 34, 46)))
     project.image(3).rename(project.folder / "data" / "s3.unknown")
-    text = project.manifest.read_text().replace("s2.png", "s2.npy").replace("s3.png", "s3.unknown")
+    text = project.manifest.read_text().replace("s2.png", "s2.toy").replace("s3.png", "s3.unknown")
     project.manifest.write_text(text)
     for path in (project.folder / "data").iterdir():
         os.utime(path, ns=(10**18, 10**18))
@@ -89,17 +90,17 @@ def test_one_new_file_reads_a_new_format(tmp_path, project):
     assert status == [2, 0]
     assert np.isnan(inputs[0]).all()
 
-    copy.add("saliency/readers/formats/numpy_arrays.py", READER)
+    copy.add("saliency/readers/formats/toy_arrays.py", READER)
     added = run("prepare")
     inputs, status = stored()
     assert status == [0, 0]
-    values = np.load(project.folder / "data" / "s2.npy").astype(np.float32)
+    values = np.load(project.folder / "data" / "s2.toy").astype(np.float32)
     np.testing.assert_array_equal(inputs[0], values[:, 2:32, 3:43])
     # The other reads Pillow, whatever its file is called.
     assert 0 <= inputs[1].min() < 0.01
     assert 0.99 < inputs[1].max() <= 1
 
-    copy.add("saliency/readers/formats/numpy_arrays.py", READER.replace("version = 1", "version = 2"))
+    copy.add("saliency/readers/formats/toy_arrays.py", READER.replace("version = 1", "version = 2"))
     raised = run()
     for step, digests in without.items():
         for other, after in [(digests, added[step]), (added[step], raised[step])]:

@@ -42,7 +42,7 @@ def surface(path):
 NO_FILE, BROKEN, EMPTY = "correct the path or remove the row", "replace the file or", "remove the row, or set intensity"
 REFUSED = {
     "missing": ("v.nii", lambda path: None, Status.MISSING, NO_FILE),
-    "directory": ("v.nii", directory, Status.UNREADABLE, "is a folder, not a file: correct the path"),
+    "directory": ("v.nii", directory, Status.UNREADABLE, "is an empty folder: fill the folder or remove the row"),
     "no bytes": ("v.nii.gz", lambda path: path.write_bytes(b""), Status.UNREADABLE, BROKEN),
     "no bytes, plain": ("v.nii", lambda path: path.write_bytes(b""), Status.UNREADABLE, BROKEN),
     "text": ("v.nii", lambda path: path.write_text("id,path\n" * 100), Status.UNREADABLE, BROKEN),

@@ -1,6 +1,7 @@
 from importlib.metadata import distributions
 from pathlib import Path
 
+import psutil
 from snakemake.exceptions import WorkflowError
 
 from saliency.audit.checks.registered import checks
@@ -10,7 +11,7 @@ from saliency.experiment.arrays import chunk_key, stored_array
 from saliency.experiment.cautions import cautions, manifest_cautions
 from saliency.experiment.digests import Digests
 from saliency.experiment.plan import Plan
-from saliency.experiment.resources import memory_mb, minutes
+from saliency.experiment.resources import memory_cautions, memory_mb, minutes
 from saliency.experiment.selection import Selection
 from saliency.experiment.sources import Sources
 from saliency.experiment.validation import complete_config
@@ -39,16 +40,15 @@ completed, problems = complete_config(
 if problems:
     raise WorkflowError("\n".join([*problems, f"{len(problems)} problem(s) found"]))
 config.update(completed)
-if workflow.is_main_process:
-    for caution in cautions(config):
-        logger.warning(caution)
 
 PLAN = Plan(config)
 # Names of classes that the labels have, for all that is told which class is which by the config.
 config.update(PLAN.config)
 if workflow.is_main_process:
-    for caution in manifest_cautions(PLAN):
+    machine_mb = psutil.virtual_memory().total / 1e6
+    for caution in manifest_cautions(PLAN) + memory_cautions(PLAN, machine_mb):
         logger.warning(caution)
+
 SELECTION = Selection(PLAN)
 SOURCES = Sources(PLAN)
 DIGESTS = Digests(PLAN, assets_fingerprint(), finding_versions(), fact_versions())

@@ -33,7 +33,7 @@ def _of_colours(image: Image.Image | np.ndarray) -> dict[str, dict[str, float]]:
         return dict(zip(COLOURS, map(_mean_and_spread, image), strict=True)) if len(image) == len(COLOURS) else {}
     from PIL import ImageStat
 
-    from saliency.readers.images import in_colours
+    from saliency.readers.colours import in_colours
 
     converted, scale = in_colours(image, len(COLOURS))
     if converted.mode != "RGB":

@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -64,7 +64,7 @@ class Picture(OpenedFile):
         """``(h, w)``, 0 … 1: ``0.299 R + 0.587 G + 0.114 B`` (ITU-R BT.601); of an array the mean of channels."""
         if isinstance(self.image, np.ndarray):
             return self.image.mean(axis=0, dtype=np.float32)
-        from saliency.readers.images import in_colours
+        from saliency.readers.colours import in_colours
 
         grey, scale = in_colours(self.image, 1)
         return np.asarray(grey, dtype=np.float32) / np.float32(scale)
@@ -104,9 +104,9 @@ def opened_picture(path: Path) -> Iterator[Picture]:
     with opened_image(path) as image, ExitStack() as stack:
         try:
             header = stack.enter_context(Image.open(stack.enter_context(path.open("rb"))))
-        except (UnidentifiedImageError, IsADirectoryError):
+        except (UnidentifiedImageError, OSError):  # no format of Pillow, or no file of its own
             header = None
-        picture = Picture(path, image, header)
+        picture = Picture(path, cast("Image.Image | np.ndarray", image), header)
         if not np.isfinite(picture.luminance).all():
             raise InputError(Status.NOT_FINITE, "holds NaN or infinite values: replace them, or remove the row")
         yield picture

@@ -56,18 +56,20 @@ COMPUTATION_KEYS = (
         "Samples per file and job. Larger shards mean fewer jobs and files; a job holds one shard in memory. `auto` "
         "takes as many as make 128 MiB of input for the model that sees most of a sample: 222 photographs of "
         "224 × 224, 16 volumes of 128 × 128 × 128. It follows from the config alone, so that every machine lays out "
-        "the same shards.",
-        256,
-        either({"const": "auto"}, integer(1)),
-        "auto, or a number of samples, at least 1",
+        "the same shards. `null` is 256, or `auto` where 256 samples are more than 1 GiB of input.",
+        None,
+        either(NULL, {"const": "auto"}, integer(1)),
+        "auto, a number of samples, at least 1, or null",
     ),
     Key(
         "batch_size",
         "Samples per forward pass. A batch that memory does not hold is halved and tried again, and the job's log says "
-        "so; the last bits of results can depend on the size of a batch.",
-        16,
-        integer(1),
-        "a number of samples, at least 1",
+        "so; the last bits of results can depend on the size of a batch. `null` is 16, or where 16 samples have more "
+        "than 16.8 million values, as many as have half of that: 4 volumes of 128 × 128 × 128, one of "
+        "182 × 218 × 182.",
+        None,
+        either(NULL, integer(1)),
+        "a number of samples, at least 1, or null",
     ),
     Key(
         "threads",

@@ -1,5 +1,6 @@
 """Keys of ``input``: from a file to what the network sees, for photographs (2D) and volumes (3D)."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from saliency.registry.fits import NULL, Schema, choice, either, integer, list_of, name, number
@@ -36,7 +37,13 @@ MODE = Key(
 )
 
 IMAGE_KEYS = (
-    Key("channels", "`3` for RGB, `1` for greyscale.", 3, choice(1, 3)),
+    Key(
+        "channels",
+        "`3` for RGB, `1` for greyscale; another number takes the channels of a file as they are, which must be as "
+        "many.",
+        3,
+        integer(1),
+    ),
     Key(
         "resize",
         "Length of the shorter side, or `[height, width]`; `null` leaves the size as it is.",
@@ -58,6 +65,23 @@ IMAGE_KEYS = (
         choice("nearest", "bilinear", "bicubic", "lanczos"),
     ),
     _MASK_VALUES,
+    Key(
+        "value_range",
+        "Numbers of a file that become 0 and 1, such as `[0, 4095]` for 12 bits in files of 16; `null` takes those of "
+        "the file's type: 255, 65535, or the window that a DICOM file names. Files with numbers beyond are refused.",
+        None,
+        either(NULL, list_of(number(), 2, 2)),
+        "two numbers, the smaller first, or null",
+        added=True,
+    ),
+    Key(
+        "window",
+        "As `value_range`, but numbers beyond become 0 and 1: `[-160, 240]` are the Hounsfield units of soft tissue.",
+        None,
+        either(NULL, list_of(number(), 2, 2)),
+        "two numbers, the smaller first, or null",
+        added=True,
+    ),
     *_normalisation(
         [0.485, 0.456, 0.406],
         [0.229, 0.224, 0.225],
@@ -115,6 +139,16 @@ VOLUME_KEYS = (
 )
 
 INPUT_KEYS = {"2D": IMAGE_KEYS, "3D": VOLUME_KEYS}
+
+
+def told_input(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What digests are told of an ``input``: keys that came later only where they are set."""
+    keys = {key.name: key for key in INPUT_KEYS[settings["mode"]]}
+    return {
+        name: value
+        for name, value in settings.items()
+        if not (name in keys and keys[name].added and value == keys[name].default)
+    }
 
 
 def input_schema(mode: str) -> dict[str, Any]:

@@ -61,7 +61,8 @@ report.pictures = (() => {
         }
       }
     }
-    return { shape: file.shape, levels, range: file.ranges[at], spacing: file.spacing?.[at] ?? null };
+    const sides = !file.guessed?.includes(at);
+    return { shape: file.shape, levels, range: file.ranges[at], spacing: file.spacing?.[at] ?? null, sides };
   }
 
   // Slice of a volume as a picture: left is left, front and top are at the top.

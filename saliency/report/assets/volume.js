@@ -1,7 +1,8 @@
 "use strict";
 
-// A volume in three planes, each with a slider for its slice: one row of planes for the input and for each map.
-report.volume = (layers, shape, spacing, label) => {
+// A volume in three planes, each with a slider for its slice: one row of planes for the input and for each map. Letters say
+// which side is which where the file does.
+report.volume = (layers, shape, spacing, sides, label) => {
   const { element } = report;
   const planes = [
     { name: "axial", axis: 2, across: 0, upward: 1, letters: ["L", "R", "A", "P"] },
@@ -47,7 +48,7 @@ report.volume = (layers, shape, spacing, label) => {
       const { axis, name, letters, across, upward } = plane;
       const canvas = element("canvas", { role: "img" });
       const frame = element("div", { class: "frame plane", "data-layer": layer.key, "data-plane": name }, canvas);
-      ["left", "right", "top", "bottom"].forEach((side, at) =>
+      (sides ? ["left", "right", "top", "bottom"] : []).forEach((side, at) =>
         frame.append(element("span", { class: `side-letter ${side}`, "aria-hidden": "true" }, letters[at])),
       );
       frame.style.aspectRatio = `${shape[across] * spacing[across]} / ${shape[upward] * spacing[upward]}`;

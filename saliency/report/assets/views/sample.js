@@ -194,7 +194,7 @@ report.views.register({
           }
         }
       }
-      return { view: report.volume(layers, input.shape, input.spacing ?? [1, 1, 1], item), start };
+      return { view: report.volume(layers, input.shape, input.spacing ?? [1, 1, 1], input.sides, item), start };
     }
 
     function measures(data, settings) {
