@@ -260,7 +260,8 @@ def check_models(config: Config, tell: Callable[[str], None] = print) -> bool:
     bool
         Whether nothing speaks against a run.
     """
-    passed = True
+    # With the names of classes that the manifest's labels have.
+    passed, config = True, Plan(config).config
     for model, settings in config["models"].items():
         tell(f"models.{model}")
         if settings["train"] and not Path(settings["weights"]).exists():

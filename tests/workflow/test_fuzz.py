@@ -260,7 +260,7 @@ def test_broken_input_of_a_model_does_not_hide_the_other_problems(tmp_path, monk
     (tmp_path / "m.csv").write_text("id,path\n=a,m.csv\n")
     model = {"factory": "torch.nn:Linear", "input": {"channels": None}, "weights": "two\nlines"}
     _, problems = complete_config({"experiment": "e", "manifest": "m.csv", "models": {"net": model}})
-    assert problems[0] == "config: models.net.input.channels: None is not one of [1, 3]"
+    assert problems[0] == "config: models.net.input.channels: None is not of type 'integer'"
     assert problems[1] == r"config: models.net.weights: there is no file 'two\nlines'"
     assert problems[2].startswith("m.csv: line 2, column id: '=a' begins as a formula")
     assert len(problems) == 3
