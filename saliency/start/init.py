@@ -103,10 +103,10 @@ def _config(
         if classes and dataset.classes and classes != len(dataset.classes):
             # Which of the network's classes a name is, is not known.
             dataset.said.append(
-                f"column label is left out, and kept as class_folder: the network has {classes} classes, and the "
+                f"column label is left out, and kept as label_given: the network has {classes} classes, and the "
                 f"labels name {len(dataset.classes)}; class_names in the config can list the network's"
             )
-            dataset.table = dataset.table.rename(columns={"label": "class_folder"})
+            dataset.table = dataset.table.rename(columns={"label": "label_given"})
             dataset.classes = []
     if dataset.classes:
         model["class_names"] = dataset.classes

@@ -107,10 +107,10 @@ def test_checkpoint_decides_on_the_number_of_classes(start):
 def test_labels_are_left_out_where_the_network_has_other_classes(start):
     pictures("data/a/1.png", "data/a/2.png", "data/b/1.png", "data/b/2.png")
     said = start("data", "--model", "init_networks:network")
-    assert manifest()["class_folder"] == ["a", "a", "b", "b"]
+    assert manifest()["label_given"] == ["a", "a", "b", "b"]
     assert config()["models"] == {"network": {"factory": "init_networks:network", "weights": None}}
     assert any(
-        line.startswith("column label is left out, and kept as class_folder: the network has 1000") for line in said
+        line.startswith("column label is left out, and kept as label_given: the network has 1000") for line in said
     )
 
 
