@@ -12,6 +12,7 @@ from saliency.experiment.config import Config, file_columns, input_config, read_
 from saliency.experiment.outputs import EACH_LABEL, labels_are, output_problems, target_names
 from saliency.experiment.schema import config_validator, error_lines, input_validator
 from saliency.experiment.sizes import fill_sizes
+from saliency.files.callables import source_file
 from saliency.files.one_line import one_line
 from saliency.files.paths import find_package, is_file, made_by_rule, resolve
 from saliency.files.weights_files import weights_files
@@ -178,6 +179,10 @@ def _shape_problems(place: str, settings: Config) -> list[str]:
     problems = []
     if settings["mode"] == "2D" and settings["crop"] is None and not isinstance(settings["resize"], list):
         problems.append(f"{place}: all samples must get one shape: set crop, or resize to [height, width]")
+    if settings.get("order") == "bgr" and settings["channels"] != 3:
+        problems.append(f"{place}.order: bgr is an order of 3 channels: leave it out")
+    if settings.get("transform") and source_file(settings["transform"]) is None:
+        problems.append(f"{place}.transform: there is no module of Python '{settings['transform'].partition(':')[0]}'")
     ranges = [key for key in ("value_range", "window") if settings.get(key)]
     problems += [
         f"{place}.{key}: {settings[key]} does not rise: write the smaller number first"

@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from saliency.exceptions import InputError, Status
+from saliency.exceptions import DataError, InputError, Status
 from saliency.readers.colours import Limits, Numbers, as_channels, bits_caution, check_array, in_colours, numbers_of
 from saliency.readers.files import LARGEST_IMAGE, REPLACE, words_of
 from saliency.readers.masks import chosen_labels, whole_labels
 from saliency.readers.registered import reader_of
+from saliency.readers.transforms import transformed
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +41,10 @@ class Preprocessing:
         Values of a mask's pixels that belong to it; None for all but 0.
     value_range, window
         The numbers of a file that become 0 and 1; beyond a window, they become 0 or 1 as well.
+    transform
+        ``package.module:callable``, from the decoded image ``(c, h, w)`` in 0 … 1 to what is resized.
+    order
+        "rgb", or "bgr" for networks that were trained on images of OpenCV.
     """
 
     channels: int
@@ -49,6 +54,8 @@ class Preprocessing:
     mask_values: Sequence[int] | None = None
     value_range: Sequence[float] | None = None
     window: Sequence[float] | None = None
+    transform: str | None = None
+    order: str = "rgb"
 
     @property
     def limits(self) -> Limits | None:
@@ -109,6 +116,8 @@ class Preprocessing:
             image = self.limits.scale(numbers_of(image, self.channels))
         elif isinstance(image, Numbers):
             image = image.values
+        if self.transform:
+            image = transformed(self._decoded(image), self.transform)
         if isinstance(image, Image.Image):
             converted, scale = in_colours(image, self.channels)
             pixels = np.asarray(self._placed(converted, resampling), dtype=np.float32) / np.float32(scale)
@@ -120,7 +129,17 @@ class Preprocessing:
             pixels = np.stack(
                 [np.asarray(self._placed(channel, resampling)) for channel in as_channels(image, self.channels)]
             )
-        return np.ascontiguousarray(np.broadcast_to(pixels, (self.channels, *pixels.shape[1:])))
+        pixels = np.broadcast_to(pixels, (self.channels, *pixels.shape[1:]))
+        return np.ascontiguousarray(pixels[::-1] if self.order == "bgr" else pixels)
+
+    def _decoded(self, image: Image.Image | np.ndarray) -> np.ndarray:
+        """An image before it is resized, ``(c, h, w)``, float32, as `to_input` scales it."""
+        if isinstance(image, np.ndarray):
+            return image.astype(np.float32)
+        converted, scale = in_colours(image, self.channels)
+        pixels = np.asarray(converted, dtype=np.float32) / np.float32(scale)
+        pixels = pixels[np.newaxis] if pixels.ndim == 2 else np.moveaxis(pixels, -1, 0)
+        return np.array(np.broadcast_to(pixels, (self.channels, *pixels.shape[1:])))
 
     def _placed(self, image: Image.Image, resampling: Image.Resampling) -> Image.Image:
         """The part of an image that the network sees, in its size."""
@@ -201,7 +220,7 @@ def opened_image(path: Path, numbers: bool = False) -> Iterator[Opened]:
             if not isinstance(image, Image.Image):
                 check_array(image.values if isinstance(image, Numbers) else image)
             yield image
-    except InputError:
+    except (InputError, DataError):
         raise
     # Decoders raise what they like on broken files: OSError, SyntaxError, struct.error, IndexError, …
     except Exception as error:

@@ -18,7 +18,7 @@ PLACES = {
     "method": "saliency/methods/hirescam.py",
     "measure": "saliency/metrics/largest_share.py",
     "kind of finding": "saliency/audit/findings/rare.py",
-    "reader": "saliency/readers/formats/numpy_images.py",
+    "reader": "saliency/readers/formats/table_images.py",
 }
 USED = """
 import json
@@ -44,8 +44,8 @@ features = network[1](network[0](x))
 cam = torch.einsum("nchw,nc->nhw", features, network[4].weight[[0, 1]] / 36).relu()
 expected = nn.functional.interpolate(cam[:, None], (8, 8), mode="bilinear", align_corners=False)
 with tempfile.TemporaryDirectory() as folder:
-    path = Path(folder, "a.npy")
-    np.save(path, np.ones((1, 2, 3)))
+    path = Path(folder, "a.csv")
+    np.savetxt(path, np.ones((2, 3)), delimiter=",")
     opened = reader_of(path, "2D").open(path)
 schema = config_schema()["properties"]
 print(json.dumps({
