@@ -97,6 +97,15 @@ IMAGE_KEYS = (
     ),
     _transform("(c, h, w)", "in 0 … 1 where the file's values are scaled; it is resized and cropped afterwards"),
     Key(
+        "fit",
+        "`crop` resizes and crops; `letterbox` scales all of a picture into `crop` (without one, into "
+        "`resize: [height, width]`) and pads what is left, so that `resize` does not count beside `crop`.",
+        "crop",
+        choice("crop", "letterbox"),
+        added=True,
+    ),
+    Key("pad_value", "What `fit: letterbox` pads with, 0 for black and 1 for white.", 0, number(), added=True),
+    Key(
         "order",
         "Of the channels: `rgb`, or `bgr` for networks that were trained on images of OpenCV. `mean` and `std` are in "
         "this order, and figures show the channels as the network sees them.",
