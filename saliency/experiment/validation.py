@@ -16,7 +16,7 @@ from saliency.files.callables import source_file
 from saliency.files.one_line import one_line
 from saliency.files.paths import find_package, is_file, made_by_rule, resolve
 from saliency.files.weights_files import weights_files
-from saliency.readers.reader import Mode
+from saliency.readers.reader import Mode, Reader
 from saliency.readers.registered import reader_of
 
 # Jobs get a config that has been checked; those that need no table of samples do not wait for pandas.
@@ -227,11 +227,12 @@ def _patch_problems(config: Config, table: pd.DataFrame, path: Path) -> list[str
     ]
 
 
-def _sample_exists(mode: Mode) -> Callable[[Path], bool]:
+def _sample_exists(mode: Mode, used: dict[str, Reader]) -> Callable[[Path], bool]:
+    """Whether there is a sample's file; the readers of all that were asked for are put into `used`."""
     containers: dict[Path, bool] = {}
 
     def exists(path: Path) -> bool:
-        reader = reader_of(path, mode)
+        reader = used.setdefault((found := reader_of(path, mode)).name, found)
         if not reader.members:
             return reader.exists(path)
         # Looked at once, for all samples in it.
@@ -255,6 +256,7 @@ def _manifest_problems(config: Config) -> list[str]:
     models = config.get("models", {})
     complete = "input" in config and "region" in config
     training = {name: model["train"] for name, model in models.items() if model["train"]}
+    used: dict[str, Reader] = {}
     problems += manifest_problems(
         table,
         path,
@@ -263,9 +265,15 @@ def _manifest_problems(config: Config) -> list[str]:
         columns=list(dict.fromkeys(column for name in models if complete for column in file_columns(config, name))),
         results=results_folder(config) if "experiment" in config else None,
         optional=["mask"] if config.get("audit") and "mask" in table else [],
-        exists=_sample_exists(config["input"]["mode"]) if "input" in config else is_file,
+        exists=_sample_exists(config["input"]["mode"], used) if "input" in config else is_file,
         labels=labels_are(config) if models else "class",
     )
+    problems += [
+        f"{path}: names files of {reader.title}, and the Python package {reader.package} is not installed: pip install "
+        f"'nip-saliency[{reader.extra}]'"
+        for reader in used.values()
+        if reader.package and find_package(reader.package) is None
+    ]
     if config.get("audit"):
         grouped = [*(config["audit"]["columns"] or []), *config["audit"]["where"]]
         problems += [
