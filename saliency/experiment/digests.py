@@ -23,6 +23,7 @@ from saliency.experiment.report_size import report_side
 from saliency.experiment.selection import Selection
 from saliency.experiment.sources import Sources
 from saliency.experiment.steps import step
+from saliency.files.callables import source_fingerprint
 from saliency.files.paths import fingerprint, resolve
 from saliency.methods.registered import method, methods
 from saliency.metrics.registered import measure_keys, measures
@@ -150,7 +151,8 @@ class Digests:
         unused = ["mean", "std"] + ([] if "mask" in columns else ["mask_values"])
         settings = {key: value for key, value in told_input(inputs).items() if key not in unused}
         layout = [self.config["region"], plan.shard_size, self.config["precision"]]
-        return digest("prepare", step("prepare").version, plan.values("id", shard), files, settings, *layout)
+        source = [source_fingerprint(inputs["transform"])] if inputs.get("transform") else []
+        return digest("prepare", step("prepare").version, plan.values("id", shard), files, settings, *layout, *source)
 
     def _predict(self, model: str, shard: int, _: str | None) -> str:
         reduced = [self.config["reduced_precision"]] if self.config["reduced_precision"] else []

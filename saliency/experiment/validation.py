@@ -14,10 +14,11 @@ from saliency.experiment.labels import class_names_of, settle_labels
 from saliency.experiment.outputs import EACH_LABEL, labels_are, output_problems, target_names
 from saliency.experiment.schema import config_validator, error_lines, input_validator
 from saliency.experiment.sizes import fill_sizes
+from saliency.files.callables import source_file
 from saliency.files.one_line import first_lines, one_line
 from saliency.files.paths import find_package, is_file, is_folder, made_by_rule, no_file, resolve
 from saliency.files.weights_files import weights_files
-from saliency.readers.reader import Mode
+from saliency.readers.reader import Mode, Reader
 from saliency.readers.registered import reader_of
 
 # Jobs get a config that has been checked; those that need no table of samples do not wait for pandas.
@@ -185,6 +186,10 @@ def _shape_problems(place: str, settings: Config) -> list[str]:
     problems = []
     if settings["mode"] == "2D" and settings["crop"] is None and not isinstance(settings["resize"], list):
         problems.append(f"{place}: all samples must get one shape: set crop, or resize to [height, width]")
+    if settings.get("order") == "bgr" and settings["channels"] != 3:
+        problems.append(f"{place}.order: bgr is an order of 3 channels: leave it out")
+    if settings.get("transform") and source_file(settings["transform"]) is None:
+        problems.append(f"{place}.transform: there is no module of Python '{settings['transform'].partition(':')[0]}'")
     ranges = [key for key in ("value_range", "window") if settings.get(key)]
     problems += [
         f"{place}.{key}: {settings[key]} does not rise: write the smaller number first"
@@ -231,11 +236,12 @@ def _patch_problems(config: Config, table: pd.DataFrame, path: Path) -> list[str
     return first_lines(elsewhere, str(path)) + first_lines(absent, str(path))
 
 
-def _sample_exists(mode: Mode) -> Callable[[Path], bool]:
+def _sample_exists(mode: Mode, used: dict[str, Reader]) -> Callable[[Path], bool]:
+    """Whether there is a sample's file; the readers of all that were asked for are put into `used`."""
     containers: dict[Path, bool] = {}
 
     def exists(path: Path) -> bool:
-        reader = reader_of(path, mode)
+        reader = used.setdefault((found := reader_of(path, mode)).name, found)
         if not reader.members:
             return reader.exists(path)
         # Looked at once, for all samples in it.
@@ -271,6 +277,7 @@ def _manifest_problems(config: Config) -> list[str]:
     models = config.get("models", {})
     complete = "input" in config and "region" in config
     training = {name: model["train"] for name, model in models.items() if model["train"]}
+    used: dict[str, Reader] = {}
     problems += manifest_problems(
         table,
         path,
@@ -279,7 +286,7 @@ def _manifest_problems(config: Config) -> list[str]:
         columns=list(dict.fromkeys(column for name in models if complete for column in file_columns(config, name))),
         results=results_folder(config) if "experiment" in config else None,
         optional=["mask"] if config.get("audit") and "mask" in table else [],
-        exists=_sample_exists(config["input"]["mode"]) if "input" in config else is_file,
+        exists=_sample_exists(config["input"]["mode"], used) if "input" in config else is_file,
         labels=labels_are(config) if models else "class",
         class_names=_readable_class_names(config),
         measured=measured_columns(config),
@@ -287,6 +294,12 @@ def _manifest_problems(config: Config) -> list[str]:
     if "label" in table and models:
         settled = settle_labels(table["label"].tolist(), labels_are(config), _readable_class_names(config))
         table = table.assign(label=settled.values)
+    problems += [
+        f"{path}: names files of {reader.title}, and the Python package {reader.package} is not installed: pip install "
+        f"'nip-saliency[{reader.extra}]'"
+        for reader in used.values()
+        if reader.package and find_package(reader.package) is None
+    ]
     if config.get("audit"):
         header = f"the header has: {', '.join(map(str, table.columns))}"
         grouped = [*(config["audit"]["columns"] or []), *config["audit"]["where"]]

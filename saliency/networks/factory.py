@@ -1,11 +1,8 @@
 """Calling the factory that a config names, and seeing that what it returns is a network that can be explained."""
 
 import re
-import sys
 from collections.abc import Sequence
-from importlib import import_module
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,6 +10,7 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 
 from saliency.exceptions import DataError, in_one_line
+from saliency.files.callables import load_callable
 
 # Where classes of layers lie whose weights are whole numbers.
 QUANTISED = (
@@ -58,7 +56,7 @@ def build_network(
     >>> build_network("torch.nn:LazyLinear", {"out_features": 2}, (3,)).weight.shape
     torch.Size([2, 3])
     """
-    build = _found(factory)
+    build = load_callable(factory, "factory")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         try:
@@ -69,23 +67,6 @@ def build_network(
         _materialise(factory, network, input_shape)
     # Jobs move it to where they compute.
     return network if all(value.device.type == "cpu" for _, value in _tensors(network)) else network.cpu()
-
-
-def _found(factory: str) -> Any:
-    module_name, _, attribute = factory.partition(":")
-    if str(Path.cwd()) not in sys.path:
-        sys.path.append(str(Path.cwd()))
-    try:
-        build: Any = import_module(module_name)
-        for name in attribute.split("."):
-            build = getattr(build, name)
-    except (ImportError, AttributeError) as error:
-        raise DataError(f"factory '{factory}' cannot be found: {error}") from error
-    except (Exception, SystemExit) as error:
-        raise DataError(
-            f"factory '{factory}' cannot be imported: {in_one_line(error)}: mend the module '{module_name}'"
-        ) from error
-    return build
 
 
 def _raised(factory: str, error: BaseException) -> str:

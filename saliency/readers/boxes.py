@@ -3,7 +3,7 @@
 import numpy as np
 
 from saliency.exceptions import InputError, Status
-from saliency.readers.images import Preprocessing, crop_box, pair, resized_size
+from saliency.readers.images import Preprocessing
 
 
 def parse_boxes(text: str) -> list[tuple[float, float, float, float]]:
@@ -71,8 +71,7 @@ def boxes_mask(text: str, size: tuple[int, int], preprocessing: Preprocessing) -
     >>> boxes_mask("2 0 6 4", (8, 4), Preprocessing(3, 2, 2, "bilinear")).tolist()
     [[True, True], [True, True]]
     """
-    resized = size if preprocessing.resize is None else resized_size(size, preprocessing.resize)
-    crop = (0, 0, *resized) if preprocessing.crop is None else crop_box(resized, pair(preprocessing.crop))
+    resized, crop = preprocessing.place(size)
     mask = np.zeros((crop[3] - crop[1], crop[2] - crop[0]), dtype=bool)
     for box in parse_boxes(text):
         spans = []

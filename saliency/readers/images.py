@@ -10,11 +10,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from saliency.exceptions import InputError, Status
+from saliency.exceptions import DataError, InputError, Status
 from saliency.readers.colours import Limits, Numbers, as_channels, bits_caution, check_array, in_colours, numbers_of
 from saliency.readers.files import LARGEST_IMAGE, REPLACE, words_of
 from saliency.readers.masks import chosen_labels, whole_labels
+from saliency.readers.placement import Size, crop_box, letterbox, pair, resized_size
 from saliency.readers.registered import reader_of
+from saliency.readers.transforms import transformed
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +42,12 @@ class Preprocessing:
         Values of a mask's pixels that belong to it; None for all but 0.
     value_range, window
         The numbers of a file that become 0 and 1; beyond a window, they become 0 or 1 as well.
+    transform
+        ``package.module:callable``, from the decoded image ``(c, h, w)`` in 0 … 1 to what is resized.
+    fit, pad_value
+        "crop", or "letterbox" to scale all of an image into `crop` (else `resize`) and pad it with a value.
+    order
+        "rgb", or "bgr" for networks that were trained on images of OpenCV.
     """
 
     channels: int
@@ -49,6 +57,10 @@ class Preprocessing:
     mask_values: Sequence[int] | None = None
     value_range: Sequence[float] | None = None
     window: Sequence[float] | None = None
+    transform: str | None = None
+    order: str = "rgb"
+    fit: str = "crop"
+    pad_value: float = 0
 
     @property
     def limits(self) -> Limits | None:
@@ -109,21 +121,53 @@ class Preprocessing:
             image = self.limits.scale(numbers_of(image, self.channels))
         elif isinstance(image, Numbers):
             image = image.values
+        if self.transform:
+            image = transformed(self._decoded(image), self.transform)
         if isinstance(image, Image.Image):
             converted, scale = in_colours(image, self.channels)
-            pixels = np.asarray(self._placed(converted, resampling), dtype=np.float32) / np.float32(scale)
+            pixels = np.asarray(
+                self._placed(converted, resampling, scale * self.pad_value), dtype=np.float32
+            ) / np.float32(scale)
             if scale != 1.0:
                 # Bicubic and Lanczos overshoot; Pillow clips 8-bit results by itself.
                 pixels = pixels.clip(0, 1)
             pixels = pixels[np.newaxis] if pixels.ndim == 2 else np.moveaxis(pixels, -1, 0)
         else:
             pixels = np.stack(
-                [np.asarray(self._placed(channel, resampling)) for channel in as_channels(image, self.channels)]
+                [
+                    np.asarray(self._placed(channel, resampling, self.pad_value))
+                    for channel in as_channels(image, self.channels)
+                ]
             )
-        return np.ascontiguousarray(np.broadcast_to(pixels, (self.channels, *pixels.shape[1:])))
+        pixels = np.broadcast_to(pixels, (self.channels, *pixels.shape[1:]))
+        return np.ascontiguousarray(pixels[::-1] if self.order == "bgr" else pixels)
 
-    def _placed(self, image: Image.Image, resampling: Image.Resampling) -> Image.Image:
+    def _decoded(self, image: Image.Image | np.ndarray) -> np.ndarray:
+        """An image before it is resized, ``(c, h, w)``, float32, as `to_input` scales it."""
+        if isinstance(image, np.ndarray):
+            return image.astype(np.float32)
+        converted, scale = in_colours(image, self.channels)
+        pixels = np.asarray(converted, dtype=np.float32) / np.float32(scale)
+        pixels = pixels[np.newaxis] if pixels.ndim == 2 else np.moveaxis(pixels, -1, 0)
+        return np.array(np.broadcast_to(pixels, (self.channels, *pixels.shape[1:])))
+
+    def place(self, size: Size) -> tuple[Size, tuple[int, int, int, int]]:
+        """Width and height of an image after resizing, and the box of it that the network sees."""
+        if self.fit == "letterbox":
+            target = self.resize if self.crop is None else self.crop
+            return letterbox(size, pair(size[::-1] if target is None else target))
+        resized = size if self.resize is None else resized_size(size, self.resize)
+        return resized, (0, 0, *resized) if self.crop is None else crop_box(resized, pair(self.crop))
+
+    def _placed(self, image: Image.Image, resampling: Image.Resampling, padding: float = 0) -> Image.Image:
         """The part of an image that the network sees, in its size."""
+        if self.fit == "letterbox":
+            size, box = self.place(image.size)
+            inner = image.resize(size, resampling)
+            fill = round(padding) if image.mode in ("L", "RGB", "RGBA") else padding
+            whole = Image.new(image.mode, (box[2] - box[0], box[3] - box[1]), (fill,) * max(1, len(image.getbands())))
+            whole.paste(inner, (-box[0], -box[1]))
+            return whole
         if self.resize is not None:
             width, height = resized_size(image.size, self.resize)
             if width * height > LARGEST_IMAGE:
@@ -136,11 +180,6 @@ class Preprocessing:
         if self.crop is not None:
             image = image.crop(crop_box(image.size, pair(self.crop)))
         return image
-
-
-def pair(size: int | Sequence[int]) -> tuple[int, int]:
-    """Height and width of a size that is one number for both."""
-    return (size, size) if isinstance(size, int) else (size[0], size[1])
 
 
 def read_image(path: Path, preprocessing: Preprocessing) -> np.ndarray:
@@ -201,7 +240,7 @@ def opened_image(path: Path, numbers: bool = False) -> Iterator[Opened]:
             if not isinstance(image, Image.Image):
                 check_array(image.values if isinstance(image, Numbers) else image)
             yield image
-    except InputError:
+    except (InputError, DataError):
         raise
     # Decoders raise what they like on broken files: OSError, SyntaxError, struct.error, IndexError, …
     except Exception as error:
@@ -228,32 +267,3 @@ def _labels(image: Opened, wanted: Sequence[int] | None) -> Image.Image:
     values = whole_labels(np.asarray(image) if isinstance(image, Image.Image) else image[0], wanted)
     # Without whole numbers, all but 0 belongs to the mask.
     return Image.fromarray((values if values.dtype.kind in "biu" else np.ceil(np.abs(values))).astype(np.int32))
-
-
-def resized_size(size: tuple[int, int], resize: int | Sequence[int]) -> tuple[int, int]:
-    """Width and height of an image after resizing, from those before."""
-    width, height = size
-    if not isinstance(resize, int):
-        return resize[1], resize[0]
-    if width <= height:
-        return resize, int(resize * height / width)
-    return int(resize * width / height), resize
-
-
-def crop_box(size: tuple[int, int], crop: tuple[int, int]) -> tuple[int, int, int, int]:
-    """Left, top, right and bottom of the central crop ``(height, width)`` of an image ``(width, height)``.
-
-    Raises
-    ------
-    InputError
-        If the image is smaller.
-    """
-    (width, height), (crop_height, crop_width) = size, crop
-    if crop_height > height or crop_width > width:
-        raise InputError(
-            Status.WRONG_SHAPE,
-            f"is {height} x {width} pixels after resizing, less than the crop of {crop_height} x {crop_width}: "
-            "set a larger resize or a smaller crop",
-        )
-    left, top = round((width - crop_width) / 2), round((height - crop_height) / 2)
-    return left, top, left + crop_width, top + crop_height

@@ -45,6 +45,9 @@ class Reader(ABC):
         whole.
     folders
         Whether it opens folders instead of files; a mode can have a default for each.
+    package, extra
+        What it imports to decode any of its files, where that does not come with this project; and this project's extra
+        that brings it.
     version
         Raise it when a change to the code changes what is read: shards with such files are then made again.
 
@@ -61,6 +64,8 @@ class Reader(ABC):
     suffixes: ClassVar[tuple[str, ...]] = ()
     members: ClassVar[bool] = False
     folders: ClassVar[bool] = False
+    package: ClassVar[str] = ""
+    extra: ClassVar[str] = ""
     version: ClassVar[int]
 
     def file(self, path: Path) -> Path:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from saliency.exceptions import InputError, Status
+from saliency.exceptions import DataError, InputError, Status
 from saliency.readers.files import REPLACE
 from saliency.readers.images import Preprocessing
 
@@ -67,7 +67,7 @@ def read_sample(
             arrays["region"] = preprocessing.read_mask(files)
             if not arrays["region"].any():
                 raise InputError(Status.EMPTY, "mask is empty where the network looks: correct it or remove the row")
-    except InputError:
+    except (InputError, DataError):
         raise
     # A header can ask of nibabel what nobody foresaw, long after its file was opened.
     except Exception as error:

@@ -20,6 +20,7 @@ from saliency.readers.masks import chosen_labels, whole_labels
 from saliency.readers.orientation import GUESSED, orientation_known
 from saliency.readers.registered import reader_of
 from saliency.readers.same_grid import check_same_grid
+from saliency.readers.transforms import transformed
 from saliency.readers.volume_grid import Affine, VolumeGrid
 
 log = logging.getLogger(__name__)
@@ -55,6 +56,8 @@ class VolumePreprocessing:
         Two numbers between 0 and 100.
     mask_values
         Values of a mask's voxels that belong to it; None for all but 0.
+    transform
+        ``package.module:callable``, from the channels ``(c, i, j, k)`` of a file to as many voxels.
     """
 
     channels: int | Sequence[str]
@@ -65,6 +68,7 @@ class VolumePreprocessing:
     intensity_over: str
     percentiles: Sequence[float]
     mask_values: Sequence[int] | None = None
+    transform: str | None = None
 
     def grid(self, image: SpatialImage) -> VolumeGrid:
         """Where the network's voxels lie in a file."""
@@ -104,6 +108,8 @@ class VolumePreprocessing:
         for column, image in images.items():
             with _naming(column, files):
                 found = _channels(image, self.channels)
+                if self.transform:
+                    found = list(transformed(np.stack(found), self.transform, same_shape=True))
                 check_same_grid(image, first, files[column])
                 self._check_background(found, files[column])
                 channels += found

@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from saliency.readers.images import Preprocessing, read_image, resized_size
+from saliency.readers.images import Preprocessing, read_image
+from saliency.readers.placement import resized_size
 from tests.benchmarks.markdown import markdown
 
 PREPROCESSING = Preprocessing(3, 256, 224, "bilinear")

@@ -79,7 +79,7 @@ def test_a_model_whose_channels_are_mixed_up(config, capsys):
     (line,) = [line for line in capsys.readouterr().out.splitlines() if "accuracy is" in line]
     # Class 1 keeps its channel.
     assert line.startswith("  accuracy is 32 % of 40 labelled samples")
-    assert "surer of the labels with the channels in reverse order (BGR) (accuracy 100 %): let the factory" in line
+    assert "surer of the labels with the channels in reverse order (BGR) (accuracy 100 %): set input.order: bgr" in line
 
 
 def test_labels_outside_the_classes(config, capsys, tmp_path):

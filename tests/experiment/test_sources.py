@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from saliency.experiment import validation
 from saliency.experiment.digests import Digests
 from saliency.experiment.plan import Plan
 from saliency.experiment.validation import complete_config
@@ -65,3 +66,18 @@ def test_folder_is_a_sample_where_a_reader_opens_folders(tmp_path, monkeypatch):
     after = digests(**volumes)
     for step in before:
         assert [one == two for one, two in zip(before[step], after[step], strict=True)] == [True, False], step
+
+
+def test_a_package_that_a_format_needs_is_missed_before_anything_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.nrrd", "b.nii"):
+        Path(name).write_bytes(b"abc")
+    Path("m.csv").write_text("id,path\na,a.nrrd\nb,b.nii\n")
+    volumes = {"input": {"mode": "3D", "crop": 8}}
+    assert build(**volumes)[1] == []
+    real = validation.find_package
+    monkeypatch.setattr(validation, "find_package", lambda name: None if name == "SimpleITK" else real(name))
+    assert build(**volumes)[1] == [
+        "m.csv: names files of NRRD and MetaImage (SimpleITK), and the Python package SimpleITK is not installed: "
+        "pip install 'nip-saliency[itk]'"
+    ]

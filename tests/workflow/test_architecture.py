@@ -18,7 +18,7 @@ PLACES = {
     "method": "saliency/methods/hirescam.py",
     "measure": "saliency/metrics/largest_share.py",
     "kind of finding": "saliency/audit/findings/rare.py",
-    "reader": "saliency/readers/formats/tables.py",
+    "reader": "saliency/readers/formats/table_images.py",
 }
 USED = """
 import json

@@ -13,7 +13,7 @@ class ChannelOrder(InputCause):
 
     name = "channel_order"
     title = "channel order"
-    remedy = "let the factory return the network behind a layer that reverses the channels"
+    remedy = "set input.order: bgr"
 
     @classmethod
     def variants(cls, samples: Labelled) -> Iterator[tuple[str, np.ndarray]]:

@@ -21,6 +21,19 @@ _MASK_VALUES = Key(
 )
 
 
+def _transform(shape: str, when: str) -> Key:
+    return Key(
+        "transform",
+        f"`package.module:callable` of your own, for what no key can say: it gets each decoded file as a float32 array "
+        f"`{shape}` and returns one, {when}. Boxes and masks do not go through it. The file in which it is written "
+        "counts: once edited, results are made again.",
+        None,
+        either(NULL, name(r"^[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_.]*\Z")),
+        "package.module:callable, or null",
+        added=True,
+    )
+
+
 def _normalisation(mean: list[float], std: list[float], before: str) -> tuple[Key, Key]:
     numbers, positive = f"a list of numbers, {_CHANNEL}", f"a list of positive numbers, {_CHANNEL}"
     return (
@@ -82,6 +95,24 @@ IMAGE_KEYS = (
         "two numbers, the smaller first, or null",
         added=True,
     ),
+    _transform("(c, h, w)", "in 0 … 1 where the file's values are scaled; it is resized and cropped afterwards"),
+    Key(
+        "fit",
+        "`crop` resizes and crops; `letterbox` scales all of a picture into `crop` (without one, into "
+        "`resize: [height, width]`) and pads what is left, so that `resize` does not count beside `crop`.",
+        "crop",
+        choice("crop", "letterbox"),
+        added=True,
+    ),
+    Key("pad_value", "What `fit: letterbox` pads with, 0 for black and 1 for white.", 0, number(), added=True),
+    Key(
+        "order",
+        "Of the channels: `rgb`, or `bgr` for networks that were trained on images of OpenCV. `mean` and `std` are in "
+        "this order, and figures show the channels as the network sees them.",
+        "rgb",
+        choice("rgb", "bgr"),
+        added=True,
+    ),
     *_normalisation(
         [0.485, 0.456, 0.406],
         [0.229, 0.224, 0.225],
@@ -135,6 +166,7 @@ VOLUME_KEYS = (
         list_of(number(0, 100), 2, 2),
         "two numbers from 0 to 100, the smaller first",
     ),
+    _transform("(c, i, j, k)", "of the same voxels; orientation, resampling and `intensity` come afterwards"),
     *_normalisation([0], [1], "What is subtracted after `intensity`"),
 )
 

@@ -26,6 +26,7 @@ class DicomImages(ImageReader):
     title = "DICOM: grey through slope, window and inversion, colours as RGB; of frames one, `file.dcm#3` (pydicom)"
     suffixes = (".dcm", ".dicom", ".ima")
     members = True
+    package, extra = "pydicom", "dicom"
     version = 1
 
     def open(self, path: Path) -> Image.Image | np.ndarray:

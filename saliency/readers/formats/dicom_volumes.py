@@ -23,6 +23,7 @@ class DicomFrames(VolumeReader):
     name = "dicom_frames"
     title = "DICOM: a multi-frame file (pydicom)"
     suffixes = (".dcm", ".dicom", ".ima")
+    package, extra = "pydicom", "dicom"
     version = 1
 
     def open(self, path: Path) -> SpatialImage:
@@ -44,6 +45,7 @@ class DicomSeries(VolumeReader):
     name = "dicom_series"
     title = "DICOM: a folder with the slices of one series, whatever their names (pydicom)"
     folders = True
+    package, extra = "pydicom", "dicom"
     version = 1
 
     def open(self, path: Path) -> SpatialImage:

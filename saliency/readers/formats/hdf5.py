@@ -23,6 +23,7 @@ class Hdf5Images(ImageReader):
     title = "rows of an array in HDF5, `file.h5::/images#7` (h5py)"
     suffixes = SUFFIXES
     members = True
+    package, extra = "h5py", "hdf5"
     version = 1
 
     def open(self, path: Path) -> Image.Image | np.ndarray:
@@ -39,6 +40,7 @@ class Hdf5Volumes(VolumeReader):
     title = "rows of an array in HDF5, `file.h5::/scans#7`; its attribute `affine` is 4 x 4, or one for each row (h5py)"
     suffixes = SUFFIXES
     members = True
+    package, extra = "h5py", "hdf5"
     version = 1
 
     def open(self, path: Path) -> SpatialImage:

@@ -18,6 +18,7 @@ class HeifImages(ImageReader):
     name = "heif"
     title = "HEIC and HEIF, photographs of phones (pillow-heif)"
     suffixes = (".heic", ".heif", ".hif")
+    package, extra = "pillow_heif", "heif"
     version = 1
 
     def open(self, path: Path) -> Image.Image:
