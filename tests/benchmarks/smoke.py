@@ -41,6 +41,7 @@ COMMANDS = {
     "process_settings": ["--batch", "1", "--repeats", "1"],
     "processors": ["--count", "1"],
     "profile_steps": ["--images", "PHOTOGRAPHS"],
+    "reading": ["--repeats", "1", "--side", "16"],
     "real_data": ["kangaroo", "--data", "DATA", "--folder", "OUTPUT"],
     "reduced_precision": ["--models", "resnet18", "--precisions", "bfloat16", "--batch", "1", "--repeats", "1"],
     "report": ["--samples", "20", "--repeats", "1"],
