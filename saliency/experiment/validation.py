@@ -196,6 +196,8 @@ def _shape_problems(place: str, settings: Config) -> list[str]:
         for key in ranges
         if settings[key][0] >= settings[key][1]
     ]
+    if settings["mode"] == "3D" and (settings["intensity"] == "window") != bool(settings["window"]):
+        problems.append(f"{place}: intensity: window and the key window need each other: set both, or none of them")
     if len(ranges) > 1:
         problems.append(f"{place}: has value_range and window: keep one of them")
     channels = settings["channels"]

@@ -48,12 +48,15 @@ class VolumePreprocessing:
     interpolation
         "nearest", "linear" or "cubic".
     intensity
-        "zscore", "percentile" (clipped to `percentiles` and scaled to 0 … 1), "minmax" (to 0 … 1) or "none".
+        "zscore", "percentile" (clipped to `percentiles` and scaled to 0 … 1), "minmax" (to 0 … 1), "window" (clipped to
+        `window` and scaled to 0 … 1) or "none".
     intensity_over
         Voxels whose statistics count: "nonzero", "all", or "mask" (column ``mask``). With "nonzero" and "mask" the
         other voxels become 0.
     percentiles
         Two numbers between 0 and 100.
+    window
+        Two numbers of a file.
     mask_values
         Values of a mask's voxels that belong to it; None for all but 0.
     transform
@@ -69,6 +72,7 @@ class VolumePreprocessing:
     percentiles: Sequence[float]
     mask_values: Sequence[int] | None = None
     transform: str | None = None
+    window: Sequence[float] | None = None
 
     def grid(self, image: SpatialImage) -> VolumeGrid:
         """Where the network's voxels lie in a file."""
@@ -147,7 +151,7 @@ class VolumePreprocessing:
             return chosen_labels(self.grid(first).to_resampled(labels, order=0), self.mask_values)
 
     def _check_background(self, channels: Sequence[np.ndarray], path: Path) -> None:
-        if self.intensity == "none" or self.intensity_over != "nonzero":
+        if self.intensity in ("none", "window") or self.intensity_over != "nonzero":
             return
         for values in channels:
             if caution := background_caution(values):
@@ -156,6 +160,10 @@ class VolumePreprocessing:
     def _scaled(self, values: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
         if self.intensity == "none":
             return values
+        if self.intensity == "window" and self.window:
+            low, high = self.window
+            scaled = ((values.clip(low, high) - low) / (high - low)).astype(np.float32)
+            return scaled if mask is None else np.where(mask, scaled, np.float32(0))
         if self.intensity_over == "nonzero":
             mask = values != 0
         counted = values if mask is None else values[mask]

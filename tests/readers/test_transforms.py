@@ -122,6 +122,8 @@ def test_what_does_not_fit_is_said_before_anything_runs(module, tmp_path):
         ({"order": "bgr", "channels": 1, "mean": [0], "std": [1]}, "input.order: bgr is an order of 3 channels"),
         ({"window": [9, 0]}, r"input.window: [9, 0] does not rise: write the smaller number first"),
         ({"window": [0, 9], "value_range": [0, 9]}, "input: has value_range and window: keep one of them"),
+        ({"mode": "3D", "crop": 8, "window": [0, 9]}, "input: intensity: window and the key window need each other"),
+        ({"mode": "3D", "crop": 8, "intensity": "window"}, "input: intensity: window and the key window need each"),
     ]:
         _, problems = planned(**settings)
         assert any(words in line for line in problems), (settings, problems)

@@ -22,6 +22,10 @@ EXPECTED = {
     ("percentile", "all"): (STEPS.clip(10.1, 90.9) - 10.1) / 80.8,
     ("percentile", "nonzero"): NONZERO * (STEPS.clip(11, 91) - 11) / 80,
     ("percentile", "mask"): MASK * (STEPS.clip(5, 45) - 5) / 40,
+    ("window", "all"): (STEPS.clip(10, 60) - 10) / 50,
+    # Voxels of 0 are as good as others.
+    ("window", "nonzero"): (STEPS.clip(-10, 40) + 10) / 50,
+    ("window", "mask"): MASK * (STEPS.clip(10, 60) - 10) / 50,
     ("none", "all"): STEPS,
 }
 
@@ -32,7 +36,8 @@ def test_intensity(tmp_path, intensity, over, mask_shape):
     files = {"path": write(tmp_path / "v.nii", STEPS.reshape(102, 1, 1).astype(np.int16))}
     if over == "mask":
         files["mask"] = write(tmp_path / "mask.nii", MASK.reshape(mask_shape).astype(np.uint8))
-    values, _ = preprocessing([104, 3, 3], intensity=intensity, intensity_over=over).read(files)
+    window = ([-10, 40] if over == "nonzero" else [10, 60]) if intensity == "window" else None
+    values, _ = preprocessing([104, 3, 3], intensity=intensity, intensity_over=over, window=window).read(files)
     expected = np.zeros((1, 104, 3, 3))
     expected[0, 1:103, 1, 1] = EXPECTED[intensity, over]
     assert values.dtype == np.float32

@@ -147,9 +147,19 @@ VOLUME_KEYS = (
     Key(
         "intensity",
         "How values are scaled, per volume and channel: `zscore`, `minmax` (to 0 … 1), `percentile` (clipped, then to "
-        "0 … 1), or `none`.",
+        "0 … 1), `window` (clipped to the key `window`, then to 0 … 1: as for CT), or `none`.",
         "zscore",
-        choice("zscore", "percentile", "minmax", "none"),
+        choice("zscore", "percentile", "minmax", "window", "none"),
+    ),
+    Key(
+        "window",
+        "The numbers of a file that `intensity: window` makes 0 and 1; those beyond become 0 and 1 as well: "
+        "`[-160, 240]` are the Hounsfield units of soft tissue. No statistics are taken, so that `intensity_over: "
+        "nonzero` leaves out nothing.",
+        None,
+        either(NULL, list_of(number(), 2, 2)),
+        "two numbers, the smaller first, or null",
+        added=True,
     ),
     Key(
         "intensity_over",
