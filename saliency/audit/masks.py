@@ -12,7 +12,7 @@ from saliency.exceptions import InputError
 from saliency.experiment.config import input_config
 from saliency.experiment.plan import Plan
 from saliency.readers.boxes import boxes_mask
-from saliency.readers.images import Preprocessing, image_size
+from saliency.readers.images import Preprocessing
 from saliency.readers.samples import preprocessing_of
 
 log = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ def read_masks(plan: Plan, model: str, rows: pd.DataFrame, spatial: Sequence[int
             if column == "mask":
                 masks[number] = preprocessing.read_mask(found)
             elif isinstance(preprocessing, Preprocessing):
-                masks[number] = boxes_mask(text, image_size(found["path"]), preprocessing)
+                masks[number] = boxes_mask(text, preprocessing.file_size(found["path"]), preprocessing)
         except InputError as error:
             log.warning(
                 "sample '%s', column %s: %s: it counts as one without a mask", rows["id"].iloc[number], column, error

@@ -85,7 +85,7 @@ class Preprocessing:
         InputError
             If the mask cannot be read, or does not have the photograph's size.
         """
-        size = image_size(files["path"])
+        size = self.file_size(files["path"])
         with opened_image(files["mask"], numbers=True) as mask:
             width, height = _size(mask)
             if (width, height) != size:
@@ -94,8 +94,30 @@ class Preprocessing:
                     f"mask has {height} x {width} pixels, but the image {size[1]} x {size[0]}: they have to lie on "
                     "each other",
                 )
-            labels = self._placed(_labels(mask, self.mask_values), Image.Resampling.NEAREST)
-            return chosen_labels(np.asarray(labels), self.mask_values)
+            # Chosen first: what a letterbox pads belongs to no label.
+            chosen = chosen_labels(np.asarray(_labels(mask, self.mask_values)), self.mask_values)
+            placed = self._placed(Image.fromarray(chosen.astype(np.uint8)), Image.Resampling.NEAREST)
+            return np.asarray(placed) != 0
+
+    def file_size(self, path: Path) -> Size:
+        """Width and height of an image, upright: those on which its mask and boxes lie.
+
+        Raises
+        ------
+        InputError
+            If it cannot be opened, or `transform` gives it another size, so that nobody knows where they lie.
+        """
+        size = image_size(path)
+        if self.transform:
+            with opened_image(path, numbers=self.limits is not None) as image:
+                changed = _size(self._changed(image))
+            if changed != size:
+                raise InputError(
+                    Status.WRONG_SHAPE,
+                    f"input.transform {self.transform} changes its size, so that its mask or boxes lie elsewhere: keep "
+                    "the size, or leave out mask and boxes",
+                )
+        return size
 
     def to_input(self, image: Opened) -> np.ndarray:
         """Resize and crop an image.
@@ -117,12 +139,7 @@ class Preprocessing:
             If it is too large, smaller than the crop, or has not as many channels.
         """
         resampling = Image.Resampling[self.interpolation.upper()]
-        if self.limits:
-            image = self.limits.scale(numbers_of(image, self.channels))
-        elif isinstance(image, Numbers):
-            image = image.values
-        if self.transform:
-            image = transformed(self._decoded(image), self.transform)
+        image = self._changed(image)
         if isinstance(image, Image.Image):
             converted, scale = in_colours(image, self.channels)
             pixels = np.asarray(
@@ -141,6 +158,14 @@ class Preprocessing:
             )
         pixels = np.broadcast_to(pixels, (self.channels, *pixels.shape[1:]))
         return np.ascontiguousarray(pixels[::-1] if self.order == "bgr" else pixels)
+
+    def _changed(self, image: Opened) -> Image.Image | np.ndarray:
+        """An image before it is resized: scaled, and changed by the user's function."""
+        if self.limits:
+            image = self.limits.scale(numbers_of(image, self.channels))
+        elif isinstance(image, Numbers):
+            image = image.values
+        return transformed(self._decoded(image), self.transform) if self.transform else image
 
     def _decoded(self, image: Image.Image | np.ndarray) -> np.ndarray:
         """An image before it is resized, ``(c, h, w)``, float32, as `to_input` scales it."""

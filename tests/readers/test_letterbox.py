@@ -52,3 +52,14 @@ def test_masks_and_boxes_go_where_the_picture_goes(tmp_path):
         for axis in (0, 1):
             edges = [np.flatnonzero(one.any(axis=axis))[[0, -1]] for one in (found, other)]
             assert np.abs(edges[0] - edges[1]).max() <= 1
+
+
+def test_what_is_padded_belongs_to_no_label(tmp_path):
+    labels = np.zeros((32, 64), dtype=np.uint8)
+    labels[:, 40:] = 1
+    for name in ("a", "m"):
+        Image.fromarray(labels).save(tmp_path / f"{name}.png")
+    found = letterboxed(1, mask_values=[0]).read_mask({"path": tmp_path / "a.png", "mask": tmp_path / "m.png"})
+    expected = np.zeros((64, 64), dtype=bool)
+    expected[16:48, :40] = True
+    np.testing.assert_array_equal(found, expected)

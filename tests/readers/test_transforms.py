@@ -58,6 +58,18 @@ def test_decoded_picture_goes_through_it_before_it_is_cropped(module, tmp_path):
     np.testing.assert_allclose(read_image(tmp_path / "a.png", windowed), expected, atol=1e-6)
 
 
+def test_masks_and_boxes_of_pictures_that_get_another_size_are_refused(module, tmp_path):
+    files = {"path": tmp_path / "a.png", "mask": tmp_path / "m.png"}
+    Image.fromarray(RGB[..., 0]).save(files["mask"])
+    kept = Preprocessing(3, None, None, "bilinear", transform=f"{module}:brighter")
+    assert kept.file_size(files["path"]) == (17, 12)
+    np.testing.assert_array_equal(kept.read_mask(files), RGB[..., 0] != 0)
+    halved = Preprocessing(3, None, None, "bilinear", transform=f"{module}:darker")
+    for place in (lambda: halved.read_mask(files), lambda: halved.file_size(files["path"])):
+        with pytest.raises(InputError, match=f"input.transform {module}:darker changes its size, so that its mask or"):
+            place()
+
+
 def test_channels_of_a_volume_go_through_it_before_intensities(module, tmp_path):
     data = noise(5, 7, 6)
     path = write(tmp_path / "v.nii", data, np.diag([-1.0, 1, 1, 1]))
