@@ -122,11 +122,10 @@ def accuracy(samples: Labelled, predict: Callable[[np.ndarray], np.ndarray], exp
         Share of samples that should be right.
     """
     end, found = time.monotonic() + SECONDS, []
-    for cause in causes().values():
-        for attempt in cause.attempts(samples, predict):
-            found.append((cause, attempt))
-            if time.monotonic() > end:
-                break
+    for cause, attempt in ((kind, one) for kind in causes().values() for one in kind.attempts(samples, predict)):
+        found.append((cause, attempt))
+        if time.monotonic() > end:
+            break
     best: dict[str, Suspicion] = {}
     before = _of_labels(samples.scores, samples.labels)
     for cause, attempt in found:

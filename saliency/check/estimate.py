@@ -11,7 +11,7 @@ import numpy as np
 import psutil
 
 from saliency.experiment.plan import Plan
-from saliency.experiment.resources import memory_mb
+from saliency.experiment.resources import largest_job
 from saliency.store.layout import described_specs
 
 
@@ -69,11 +69,9 @@ def estimate(plan: Plan, model: str, described: Mapping[str, Any], reading: floa
     count = len(plan.samples)
     specs = described_specs(plan, model, described).values()
     each = sum(prod(spec.shape) * np.dtype(spec.dtype).itemsize for spec in specs)
-    step = "fused" if plan.config["execution"] == "fused" else "predict"
-    steps = [step] if step == "fused" else [step, *(name for name in plan.methods)]
     return Estimate(
         seconds=count * (reading + maps * len(plan.targets)) / jobs,
-        memory=max(memory_mb(plan, name, model) for name in steps) * 1e6,
+        memory=largest_job(plan, model)[1] * 1e6,
         machine=psutil.virtual_memory().total,
         disk=count * each,
         cores=cores,

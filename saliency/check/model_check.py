@@ -18,9 +18,12 @@ from saliency.exceptions import DataError
 from saliency.experiment.config import Config, input_config, results_folder
 from saliency.experiment.descriptions import described_layer, read_descriptions
 from saliency.experiment.plan import Plan
+from saliency.experiment.resources import memory_cautions
+from saliency.methods.registered import method
 from saliency.methods.scores import MULTILABEL, REGRESSION
 from saliency.networks.describe import write_descriptions
 from saliency.readers.normalisation import normalised
+from saliency.steps.explain import is_uniform
 
 if TYPE_CHECKING:
     from saliency.networks.runner import Runner
@@ -30,6 +33,7 @@ log = logging.getLogger(__name__)
 DRAWN = 8
 # Probabilities below count as much.
 TINY = 1e-12
+UNKNOWN = "needs samples with one class each as their label, and scores of classes"
 
 
 def model_accuracy(plan: Plan, model: str, runner: Runner, drawn: Drawn) -> Accuracy | None:
@@ -105,16 +109,15 @@ class ModelCheck:
 
         self.config, self.model, self.plan = config, model, Plan(config)
         names = {"model": folder / f"{model}.model.json"}
-        if self.plan.leading and "features" in _needs(self.plan):
+        if any("features" in method(name).needs for name in self.plan.methods):
             names["target_layer"] = folder / f"{model}.target_layer.json"
         folder.mkdir(parents=True, exist_ok=True)
-        write_descriptions(config, model, names)
+        network = write_descriptions(config, model, names)
         self.described: Mapping[str, Any] = read_descriptions(names.values())
         self.drawn = draw(self.plan, model)
         self.warnings = [f"{len(self.drawn.problems)} of {self._count} samples cannot be read: {self.drawn.problems[0]}"
                          ] if self.drawn.problems else []  # fmt: skip
-        layer = described_layer(self.described)
-        runner = Runner(config, model, *layer)
+        runner = Runner(config, model, *described_layer(self.described), network)
         self.accuracy = model_accuracy(self.plan, model, runner, self.drawn)
         highest, classes = int(self.drawn.labels.max()), self.described["classes"]
         if highest >= classes:
@@ -128,8 +131,7 @@ class ModelCheck:
         self.figure: Path | None = None
         seconds = self._maps(runner, folder / f"{model}.png")
         self.estimate: Estimate = estimate(self.plan, model, self.described, self.drawn.seconds, seconds)
-        if self.estimate.memory > self.estimate.machine:
-            self.warnings.append("a job asks for more memory than this machine has: set a smaller shard_size")
+        self.warnings += memory_cautions(self.plan, self.estimate.machine / 1e6, [model])
 
     @property
     def _count(self) -> int:
@@ -138,7 +140,9 @@ class ModelCheck:
     @property
     def passed(self) -> bool:
         """Whether nothing speaks against a run."""
-        return not (self.accuracy and (self.accuracy.too_low or self.accuracy.suspicions))
+        if self.accuracy is None:
+            return not self.config["models"][self.model]["expect"]
+        return not (self.accuracy.too_low or self.accuracy.suspicions)
 
     def lines(self) -> list[str]:
         """What a user wants to know, one line each."""
@@ -154,7 +158,7 @@ class ModelCheck:
             grid, layout = " x ".join(map(str, found["feature_shape"])), found["layout"]
             prefix = f" after {layout['prefix']}" if layout["prefix"] else ""
             lines.append(f"target layer: {found['target_layer']}, {grid} ({layout['axes']}{prefix})")
-        lines.append(self.accuracy.line if self.accuracy else "accuracy: not known, no sample has a class as its label")
+        lines.append(self.accuracy.line if self.accuracy else f"accuracy: not known, {UNKNOWN}")
         if self.figure:
             lines.append(f"figure: {self.figure}")
         lines.append(f"run: {len(self.plan.samples)} samples, {len(self.plan.targets)} targets: {self.estimate.line}")
@@ -164,7 +168,7 @@ class ModelCheck:
         """Draw maps of a few samples; returns the seconds that a sample takes."""
         import torch
 
-        explainer = runner.explainer([name for name in self.plan.methods if not _parts(name)])
+        explainer = runner.explainer([name for name in self.plan.methods if not method(name).parts])
         size = min(self.config["batch_size"], len(self.drawn.inputs), DRAWN)
         batch = torch.from_numpy(runner.normalised(self.drawn.inputs[:size])).to(runner.device, runner.dtype)
         region = None if self.config["region"] != "mask" else torch.ones(size, *batch.shape[2:], dtype=torch.bool)
@@ -188,8 +192,7 @@ class ModelCheck:
         from saliency.methods.upsampling import upsample_array
 
         spatial = self.drawn.inputs.shape[2:]
-        flat = maps.reshape(len(maps), -1)
-        uniform = int((np.ptp(flat, axis=1) == 0).sum())
+        uniform = int(is_uniform(maps).sum())
         if uniform:
             self.warnings.append(f"{uniform} of {len(maps)} maps have one value everywhere")
         if maps.shape[1:] != spatial:
@@ -218,31 +221,16 @@ def inspect_model(config: Config, model: str, outputs: Mapping[str, str | Path])
     """
     from saliency.networks.runner import Runner
 
-    write_descriptions(config, model, outputs)
+    network = write_descriptions(config, model, outputs)
     if not config["models"][model]["expect"] or "model" not in outputs:
         return
     plan = Plan(config)
-    found = model_accuracy(plan, model, Runner(config, model), draw(plan, model))
+    found = model_accuracy(plan, model, Runner(config, model, built=network), draw(plan, model))
     if found is None:
-        raise DataError(
-            f"models.{model}: expect.accuracy needs samples with one class each as their label, and scores of classes: "
-            f"leave models.{model}.expect out"
-        )
+        raise DataError(f"models.{model}: expect.accuracy {UNKNOWN}: leave models.{model}.expect out")
     if found.too_low:
         raise DataError(f"models.{model}: {found.line}")
     log.log(logging.WARNING if found.suspicions else logging.INFO, "models.%s: %s", model, found.line)
-
-
-def _needs(plan: Plan) -> set[str]:
-    from saliency.methods.registered import method
-
-    return {need for name in plan.methods for need in method(name).needs}
-
-
-def _parts(name: str) -> bool:
-    from saliency.methods.registered import method
-
-    return bool(method(name).parts)
 
 
 def check_models(config: Config, tell: Callable[[str], None] = print) -> bool:

@@ -209,10 +209,8 @@ class Digests:
     # Steps on a model, or on one of its targets.
 
     def _inspect_model(self, model: str) -> str:
-        found, expected = (
-            self._of_model(model, self.config["execution"] == "fused"),
-            self.config["models"][model]["expect"],
-        )
+        found = self._of_model(model, self.config["execution"] == "fused")
+        expected = self.config["models"][model]["expect"]
         return digest(found, expected) if expected else found
 
     def _uncached_of_model(self, model: str, layer: bool) -> str:

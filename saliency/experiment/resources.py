@@ -5,6 +5,7 @@ for more.
 """
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -98,7 +99,16 @@ def minutes(plan: Plan, name: str, model: str) -> int:
     return BASE_MINUTES + math.ceil(seconds / 60)
 
 
-def memory_cautions(plan: Plan, available: float) -> list[str]:
+def largest_job(plan: Plan, model: str) -> tuple[str, int]:
+    """The job that asks for most memory on the way to a model's maps: its rule's name, and MB."""
+    names = ["fused"] if plan.config["execution"] == "fused" else ["predict", *plan.methods, "prepare"]
+    names += ["train"] if plan.config["models"][model]["train"] else []
+    needed = {name: memory_mb(plan, name, model) for name in names}
+    worst = max(names, key=lambda name: needed[name])
+    return worst, needed[worst]
+
+
+def memory_cautions(plan: Plan, available: float, models: Sequence[str] | None = None) -> list[str]:
     """Say of each model which of its jobs asks for more memory than there is; the largest, in one line.
 
     Parameters
@@ -107,21 +117,19 @@ def memory_cautions(plan: Plan, available: float) -> list[str]:
         The experiment.
     available
         Of this machine, in MB.
+    models
+        Names; None for all.
     """
     cautions = []
-    for model in plan.models:
-        names = ["fused"] if plan.config["execution"] == "fused" else ["predict", *plan.methods]
-        names += ["prepare"] * (plan.config["execution"] == "steps")
-        names += ["train"] if plan.config["models"][model]["train"] else []
-        needed = {name: memory_mb(plan, name, model) for name in names}
-        worst = max(names, key=lambda name: needed[name])
-        if needed[worst] <= available:
+    for model in plan.models if models is None else models:
+        worst, needed = largest_job(plan, model)
+        if needed <= available:
             continue
         batch = plan.config["batch_size"]
         smaller = [f"batch_size below {batch}"] if batch > 1 and worst != "prepare" else []
         smaller += [f"shard_size below {plan.largest_shard}"] if plan.largest_shard > 1 else []
         cautions.append(
-            f"models.{model}: a job of rule {worst} may take up to {needed[worst] / 1000:.0f} GB, and this machine has "
+            f"models.{model}: a job of rule {worst} may take up to {needed / 1000:.0f} GB, and this machine has "
             f"{available / 1000:.0f} GB: set {' or '.join(smaller) or 'a smaller input.crop'}, unless jobs run on "
             "larger machines"
         )

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def write_descriptions(config: Config, model: str, outputs: Mapping[str, str | Path]) -> None:
+def write_descriptions(config: Config, model: str, outputs: Mapping[str, str | Path]) -> nn.Module:
     """Run a network once on zeros and describe it.
 
     Parameters
@@ -35,6 +35,11 @@ def write_descriptions(config: Config, model: str, outputs: Mapping[str, str | P
     outputs
         Where to write `describe_network` (``model``) and `describe_target_layer` (``target_layer``); one of them, or
         both. The former also gets ``weights_left``, the names of tensors that the configured weights do not fill.
+
+    Returns
+    -------
+    Module
+        The network, as its factory built it, with its weights.
 
     Raises
     ------
@@ -62,6 +67,7 @@ def write_descriptions(config: Config, model: str, outputs: Mapping[str, str | P
         raise DataError(problem)
     for name, content in found.items():
         write_json(content, outputs[name])
+    return network
 
 
 def describe_network(config: Config, model: str, network: nn.Module, x: Tensor) -> dict[str, object]:

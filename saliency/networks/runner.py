@@ -45,12 +45,20 @@ class Runner:
         Of the methods that use one, as in `saliency.methods.method.Method`; None where it is not needed or to be found.
     layout
         Of that layer's output, where it is known.
+    built
+        The model's network, where it has been built already.
     """
 
     def __init__(
-        self, config: Config, model: str, target_layer: str | int | None = None, layout: Layout | None = None
+        self,
+        config: Config,
+        model: str,
+        target_layer: str | int | None = None,
+        layout: Layout | None = None,
+        built: nn.Module | None = None,
     ) -> None:
         self.config, self.model, self.target_layer, self.layout = config, model, target_layer, layout
+        self.built = built
         self.settings = config["models"][model]
 
     @property
@@ -78,7 +86,7 @@ class Runner:
     def network(self) -> nn.Module:
         """The network, on its device and in the configured precision."""
         torch.set_num_threads(self.config["threads"])
-        network = configured_model(self.config, self.model)
+        network = self.built or configured_model(self.config, self.model)
         if self.device == "cuda":
             use_reproducible_algorithms(tf32=self.config["reduced_precision"] == "tf32")
         network = in_precision(network, self.device, self.dtype)

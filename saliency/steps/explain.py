@@ -81,6 +81,18 @@ def _store_batch(
     shard.put(maps, name, rows, array)
 
 
+def is_uniform(maps: np.ndarray) -> np.ndarray:
+    """Which maps ``(n, *spatial)`` have one value everywhere, but for rounding, ``(n,)``.
+
+    Examples
+    --------
+    >>> is_uniform(np.array([[[0.5, 0.5]], [[0.0, 0.0]], [[0.5, 0.4]]])).tolist()
+    [True, True, False]
+    """
+    flat = maps.reshape(len(maps), -1)
+    return np.ptp(flat, axis=1) <= 1e-6 * np.abs(flat).max(axis=1)
+
+
 def refuse_uniform(shard: Shard, name: str, maps: np.ndarray) -> None:
     """End the job where none of a shard's maps on a feature map tells one place from another.
 
@@ -100,13 +112,10 @@ def refuse_uniform(shard: Shard, name: str, maps: np.ndarray) -> None:
     """
     if method(name.rpartition("/")[2]).grid != "features":
         return
-    flat = maps.reshape(len(maps), -1)
-    flat = flat[np.isfinite(flat).all(axis=1)]
-    lowest, highest = flat.min(axis=1, initial=np.inf), flat.max(axis=1, initial=-np.inf)
-    uniform = highest - lowest <= 1e-6 * np.abs(flat).max(axis=1, initial=0)
-    if len(flat) >= FEWEST_UNIFORM and uniform.all() and flat.any():
+    finite = maps[np.isfinite(maps.reshape(len(maps), -1)).all(axis=1)]
+    if len(finite) >= FEWEST_UNIFORM and is_uniform(finite).all() and finite.any():
         raise DataError(
-            f"models.{shard.model}: each of {len(flat)} maps of {name} has the same value everywhere: the output of "
+            f"models.{shard.model}: each of {len(finite)} maps of {name} has the same value everywhere: the output of "
             f"layer '{shard.target_layer}' does not tell one place from another; set target_layer to a layer before "
             "the pooling"
         )

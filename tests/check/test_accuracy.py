@@ -97,6 +97,12 @@ def test_a_network_that_guesses_has_no_cause(make):
         assert not accuracy(labelled(make, predict, [0.0], [1.0]), predict).suspicions
 
 
+def test_after_the_limit_no_further_cause_is_tried(monkeypatch):
+    monkeypatch.setattr("saliency.check.accuracy.SECONDS", -1)
+    make, predict, mean, std = MISTAKES["channel_order"]
+    assert len(accuracy(labelled(make, predict, mean, std), predict).tried) == 1
+
+
 def test_too_low_is_the_binomial_distribution():
     for right in range(65):
         p = sum(stats.binom.pmf(k, 64, 0.8) for k in range(right + 1))

@@ -92,6 +92,23 @@ def test_labels_outside_the_classes(config, capsys, tmp_path):
     assert "warning: there is a label 7, but the network has 3 classes: 0 … 2" in printed
 
 
+def test_an_expectation_that_cannot_be_judged(config, capsys, tmp_path):
+    """A run would stop at its start, and so the check does not pass."""
+    config(expect={"accuracy": 0.9})
+    (tmp_path / "samples.csv").write_text("id,path\na,0.png\n")
+    assert main(["check", "config.yaml"]) == 1
+    assert "accuracy: not known, needs samples with one class each as their label" in capsys.readouterr().out
+
+
+def test_networks_are_built_once(config, monkeypatch):
+    built, start = [], ByColour.__init__
+    monkeypatch.setattr(ByColour, "__init__", lambda self, *given: built.append(1) or start(self, *given))
+    config(expect={"accuracy": 0.9})
+    assert main(["check", "config.yaml"]) == 0
+    # Once more to see whether its weights are random.
+    assert len(built) == 2
+
+
 def test_a_run_begins_with_what_is_expected(config, tmp_path):
     for factory, stops in (("backwards", True), ("ByColour", False)):
         completed, problems = complete_config(config(factory, expect={"accuracy": 0.9}))

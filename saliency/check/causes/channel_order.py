@@ -13,7 +13,7 @@ class ChannelOrder(InputCause):
 
     name = "channel_order"
     title = "channel order"
-    remedy = "set input.order: bgr"
+    remedy = "set input.order: bgr (rgb, where it is bgr)"
 
     @classmethod
     def variants(cls, samples: Labelled) -> Iterator[tuple[str, np.ndarray]]:
