@@ -6,48 +6,34 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from saliency.readers.packages import needed
-from saliency.readers.reader import ImageReader, VolumeReader
+from saliency.readers.row_readers import RowImages, RowReader, RowVolumes
 
 if TYPE_CHECKING:
     import numpy as np
-    from nibabel.spatialimages import SpatialImage
-    from PIL import Image
-
-SUFFIXES = (".h5", ".hdf5", ".hdf")
 
 
-class Hdf5Images(ImageReader):
-    """Rows ``(h, w)``, ``(h, w, c)`` or ``(c, h, w)``."""
+class _Hdf5(RowReader):
+    suffixes = (".h5", ".hdf5", ".hdf")
+    package, extra = "h5py", "hdf5"
+    version = 1
+
+    def row(self, path: Path) -> tuple[np.ndarray, np.ndarray | None]:
+        """Open the file once in a process, and read a row."""
+        return _row(self.file(path), path)
+
+
+class Hdf5Images(_Hdf5, RowImages):
+    """Rows of pictures."""
 
     name = "hdf5_images"
     title = "rows of an array in HDF5, `file.h5::/images#7` (h5py)"
-    suffixes = SUFFIXES
-    members = True
-    package, extra = "h5py", "hdf5"
-    version = 1
-
-    def open(self, path: Path) -> Image.Image | np.ndarray:
-        """Read a row; 8 and 16 bits are scaled to 0 … 1, as those of photographs are."""
-        from saliency.readers.arrays import channels_first, picture_of
-
-        return picture_of(channels_first(_row(self.file(path), path)[0]))
 
 
-class Hdf5Volumes(VolumeReader):
-    """Rows ``(i, j, k)`` or ``(i, j, k, c)``; the array's attribute ``affine`` says where they lie."""
+class Hdf5Volumes(_Hdf5, RowVolumes):
+    """Rows of volumes."""
 
     name = "hdf5_volumes"
     title = "rows of an array in HDF5, `file.h5::/scans#7`; its attribute `affine` is 4 x 4, or one for each row (h5py)"
-    suffixes = SUFFIXES
-    members = True
-    package, extra = "h5py", "hdf5"
-    version = 1
-
-    def open(self, path: Path) -> SpatialImage:
-        """Read a row and its affine."""
-        from saliency.readers.containers import volume_of
-
-        return volume_of(*_row(self.file(path), path))
 
 
 def _opened(path: Path) -> Any:

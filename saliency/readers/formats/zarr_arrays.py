@@ -5,48 +5,34 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from saliency.readers.reader import ImageReader, VolumeReader
+from saliency.readers.row_readers import RowImages, RowReader, RowVolumes
 
 if TYPE_CHECKING:
     import numpy as np
-    from nibabel.spatialimages import SpatialImage
-    from PIL import Image
-
-SUFFIXES = (".zarr",)
 
 
-class ZarrImages(ImageReader):
-    """Rows ``(h, w)``, ``(h, w, c)`` or ``(c, h, w)``."""
+class _Zarr(RowReader):
+    suffixes = (".zarr",)
+    folders = True
+    version = 1
+
+    def row(self, path: Path) -> tuple[np.ndarray, np.ndarray | None]:
+        """Open the file once in a process, and read a row."""
+        return _row(self.file(path), path)
+
+
+class ZarrImages(_Zarr, RowImages):
+    """Rows of pictures."""
 
     name = "zarr_images"
     title = "rows of an array in Zarr, `store.zarr::images#7`, or of a store that is an array, `images.zarr#7`"
-    suffixes = SUFFIXES
-    folders = True
-    members = True
-    version = 1
-
-    def open(self, path: Path) -> Image.Image | np.ndarray:
-        """Read a row; 8 and 16 bits are scaled to 0 … 1, as those of photographs are."""
-        from saliency.readers.arrays import channels_first, picture_of
-
-        return picture_of(channels_first(_row(self.file(path), path)[0]))
 
 
-class ZarrVolumes(VolumeReader):
-    """Rows ``(i, j, k)`` or ``(i, j, k, c)``; the array's attribute ``affine`` says where they lie."""
+class ZarrVolumes(_Zarr, RowVolumes):
+    """Rows of volumes."""
 
     name = "zarr_volumes"
     title = "rows of an array in Zarr, `store.zarr::scans#7`; its attribute `affine` is 4 x 4, or one for each row"
-    suffixes = SUFFIXES
-    folders = True
-    members = True
-    version = 1
-
-    def open(self, path: Path) -> SpatialImage:
-        """Read a row and its affine."""
-        from saliency.readers.containers import volume_of
-
-        return volume_of(*_row(self.file(path), path))
 
 
 def _opened(path: Path) -> Any:
