@@ -163,6 +163,7 @@ def test_precision_is_compared_with_classes_that_are_there():
     assert precision.loc[2:, "p"].isna().all()
 
 
+@pytest.mark.slow
 def test_p_values_are_valid_where_groups_and_labels_say_nothing():
     """Of exact p-values, at most the share of a level lies below it; fewer where counts are small."""
     generator = np.random.default_rng(0)

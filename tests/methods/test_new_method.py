@@ -63,7 +63,7 @@ def project_of(folder, **changes):
 
 
 @pytest.mark.slow
-def test_new_method_runs_through_everything(extended, tmp_path):
+def test_new_method_runs_through_everything_and_its_settings_make_only_its_maps_again(extended, tmp_path):
     steps, fused = project_of(tmp_path / "steps"), project_of(tmp_path / "fused", execution="fused")
     extended.run(steps)
     extended.run(fused)
@@ -88,18 +88,13 @@ def test_new_method_runs_through_everything(extended, tmp_path):
     assert "similarity_channel_mean" in metrics.partition("\n")[0]
     assert "0 problem(s) found" in extended.python("-m", "saliency", "verify", str(steps.results))
 
-
-@pytest.mark.slow
-def test_changed_setting_and_version_make_only_its_maps_again(extended, tmp_path):
-    project = project_of(tmp_path / "project", targets=["predicted"])
-    extended.run(project)
-    before = file_digests(project.store)
-    project.write_config(shard_size=5, methods=METHODS, method_settings={"channel_mean": {"factor": 3}})
-    extended.run(project)
-    after = file_digests(project.store)
+    before = file_digests(steps.store)
+    steps.write_config(shard_size=5, methods=METHODS, method_settings={"channel_mean": {"factor": 3}})
+    extended.run(steps)
+    after = file_digests(steps.store)
     changed = {path for path in after if before.get(path) != after[path]}
     assert {path.rpartition("/c.")[0] for path in changed} == {"predicted/channel_mean"}
-    assert "Nothing to be done" in extended.run(project)
+    assert "Nothing to be done" in extended.run(steps)
 
 
 def test_unknown_methods_and_settings_are_named(extended, tmp_path):

@@ -43,7 +43,7 @@ def test_two_commands_from_a_folder_of_classes_to_predictions(tmp_path):
     said = subprocess.run(command, check=True, cwd=tmp_path, env=environment, capture_output=True, text=True).stdout
     following = said.splitlines()[-1].removeprefix("next: ")
     assert following.startswith("snakemake ")
-    quick = ["--config", "audit=null", "report=null", "targets=[0,predicted]"]
+    quick = ["--config", "audit=null", "report=null", "targets=[0,predicted]", "execution=fused"]
     run = [sys.executable, "-m", *shlex.split(following), *quick]
     done = subprocess.run(run, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-4000:]
@@ -63,9 +63,11 @@ def test_awkward_manifests_give_what_plain_ones_give(tmp_path):
     """Names for labels, any text for ids, semicolons and UTF-16: same maps, and figures with safe names."""
     models = {"tiny": {"factory": "tiny_network:Network"}}
     plain = Project.create(
-        tmp_path / "plain", models=models | {"tiny": models["tiny"] | {"class_names": list("abcde")}}
+        tmp_path / "plain",
+        models=models | {"tiny": models["tiny"] | {"class_names": list("abcde")}},
+        execution="fused",
     )
-    awkward = Project.create(tmp_path / "awkward", models=models)
+    awkward = Project.create(tmp_path / "awkward", models=models, execution="fused")
     ids = ["Patient 1", "O'Brien", "\u00c9tudes/3", "a/b", "\u60a3\u8005"]
     rows = [f"{name};.\\s{number}.png;{'abcde'[number]}" for number, name in enumerate(ids)]
     awkward.manifest.write_bytes("\n".join(["ID;Path;Label", *rows]).encode("utf-16"))

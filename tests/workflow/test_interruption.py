@@ -53,10 +53,10 @@ def test_job_whose_snakemake_was_killed_before_it_could_watch_does_nothing(tmp_p
 
 
 def test_killed_run_is_finished_by_the_next_and_equals_an_undisturbed_one(tmp_path):
-    undisturbed = Project.create(tmp_path / "undisturbed")
+    undisturbed = Project.create(tmp_path / "undisturbed", samples=4)
     killed = undisturbed.copy(tmp_path / "killed")
     undisturbed.run()
-    for shards in (1, 6, 13):
+    for shards in (1, 5, 10):
         process = subprocess.Popen(
             killed.command("--rerun-incomplete"),
             cwd=killed.folder,

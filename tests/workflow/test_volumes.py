@@ -16,6 +16,8 @@ from tests.helpers.networks import guided_oracle
 from tests.helpers.workflow_project import Project
 from tests.readers.test_volumes import ORIENTATIONS, in_orientation, preprocessing, scanner
 
+pytestmark = pytest.mark.slow
+
 NETWORK = '''
 import torch
 from torch import nn

@@ -4,7 +4,7 @@ from torch import nn
 
 from saliency import GradCAM, NeuralNetwork
 from saliency.methods.passes.target_layer import spatial_ndim
-from tests.helpers.networks import VGG16, SkipFromReluInput, efficientnet_lite0, torchvision_model
+from tests.helpers.networks import SkipFromReluInput, efficientnet_lite0, torchvision_model
 
 # What a practitioner would name: the last block or layer before global pooling.
 TARGET_LAYERS = {
@@ -25,9 +25,13 @@ TARGET_LAYERS = {
     "mnasnet1_0": ("layers.16", (3, 224, 224)),
     "regnet_y_400mf": ("trunk_output.block4", (3, 224, 224)),
 }
+# Passes of these take seconds.
+LARGE = ("vgg16", "inception_v3", "convnext_tiny", "r3d_18")
 
 
-@pytest.mark.parametrize("name", [VGG16 if name == "vgg16" else name for name in TARGET_LAYERS])
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name in LARGE else name for name in TARGET_LAYERS]
+)
 def test_default_target_layer(name):
     layer, shape = TARGET_LAYERS[name]
     model = efficientnet_lite0() if name == "efficientnet_lite0" else torchvision_model(name)
