@@ -45,6 +45,25 @@ class LogFile(logging.FileHandler):
             print(f"{self.baseFilename}: the log is incomplete: {sys.exc_info()[1]}", file=sys.stderr)
 
 
+def leave_scripts_folder() -> None:
+    """Take the folder of this job's script off the path, where its neighbours would hide the user's modules.
+
+    Snakemake appends it, and the one in which it keeps copies of scripts from elsewhere. With them, a factory
+    ``train:Network`` would be looked for in the workflow's script ``train.py``.
+    """
+    script = Path(sys.argv[0])
+    if script.parent.parts[-2:] != (".snakemake", "scripts"):
+        return
+    # The file is the script's source after a preamble, and its name the script's after a random part.
+    source, name = script.read_bytes(), script.name.partition(".")[2]
+
+    def neighbours(folder: str) -> bool:
+        original = Path(folder, name)
+        return original.is_file() and bool(text := original.read_bytes()) and source.endswith(text)
+
+    sys.path[:] = [folder for folder in sys.path if not neighbours(folder)]
+
+
 def _abandoned() -> bool:
     """Whether this is a job whose Snakemake was killed before the job could watch it."""
     if ".snakemake/scripts" not in sys.argv[0]:
@@ -80,6 +99,7 @@ def job_log(path: str | Path) -> Iterator[None]:
     if _abandoned():
         print("Snakemake was killed: its job ends", file=sys.stderr)
         raise SystemExit(1)
+    leave_scripts_folder()
     try:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         file = LogFile(path, mode="w", encoding="utf-8")
