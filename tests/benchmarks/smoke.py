@@ -37,6 +37,7 @@ COMMANDS = {
     "end_to_end": ["--images", "PHOTOGRAPHS", "--repeats", "1", "--shard-sizes", "4"],
     "first_convolutions": [],
     "imports": ["--scripts", "predict", "--repeats", "1"],
+    "pipeline": ["--counts", "4", "8", "--device-ms", "0", "--threads", "1", "--repeats", "1"],
     "planted": ["--images", "PHOTOGRAPHS", "--seeds", "0", "--kinds", "none", "--epochs", "1"],
     "process_settings": ["--batch", "1", "--repeats", "1"],
     "processors": ["--count", "1"],
