@@ -1,12 +1,16 @@
 """Files that are whole or not there: written beside their place, then renamed."""
 
 import errno
+import glob
 import json
 import os
 import re
+import shutil
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from saliency.exceptions import DataError
 
@@ -14,8 +18,123 @@ from saliency.exceptions import DataError
 TEMPORARY = re.compile(r"\..+\.[a-z0-9_]{8}\.tmp")
 
 
+class AtomicFile:
+    """A file that is written piece by piece beside its place, and appears there whole at the end.
+
+    It is never seen half-written: it is flushed to disk, then renamed. What was there before stays until then.
+
+    Parameters
+    ----------
+    path
+        Its place; the folder is made where there is none.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = AtomicFile(Path(folder, "new/c.0"))
+    ...     file.write(b"sha")
+    ...     file.write(b"rd")
+    ...     file.commit()
+    ...     Path(folder, "new/c.0").read_bytes()
+    b'shard'
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._size = 0
+        self._file: BinaryIO | None = None
+        self._temporary = Path()
+
+    def write(self, content: bytes) -> None:
+        """Add to it.
+
+        Raises
+        ------
+        DataError
+            If it cannot be written, for want of space or permission for example.
+        """
+        self._size += len(content)
+        with self._explained():
+            self._opened().write(content)
+
+    def commit(self) -> None:
+        """Put it in its place.
+
+        Raises
+        ------
+        DataError
+            As `write`; nothing but what was there before is there then.
+        """
+        with self._explained():
+            try:
+                self._rename()
+            except FileNotFoundError:
+                # A run that starts on the same results removes temporary files, also one that is being written.
+                self._write_again()
+                self._rename()
+            self._opened().close()
+            self._file = None
+
+    def discard(self) -> None:
+        """Leave nothing of it, if it is not in its place."""
+        if self._file is not None:
+            # The first error is the one to tell.
+            with suppress(OSError):
+                self._temporary.unlink()
+            with suppress(OSError):
+                self._file.close()
+            self._file = None
+
+    def _opened(self) -> BinaryIO:
+        if self._file is None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(prefix=f".{self.path.name}.", suffix=".tmp", dir=self.path.parent)
+            self._temporary = Path(name)
+            self._file = os.fdopen(handle, "w+b")
+        return self._file
+
+    def _write_again(self) -> None:
+        """Copy what was written, which is there as long as it is open."""
+        with self._opened() as before:
+            self._file = None
+            before.seek(0)
+            shutil.copyfileobj(before, self._opened())
+
+    def _rename(self) -> None:
+        file = self._opened()
+        file.flush()
+        os.fsync(file.fileno())
+        umask = os.umask(0)
+        os.umask(umask)
+        self._temporary.chmod(0o666 & ~umask)
+        self._temporary.replace(self.path)
+        _flush_folder(self.path.parent)
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException as error:
+            self.discard()
+            if not isinstance(error, OSError):
+                raise
+            what_to_do = {
+                errno.ENOSPC: "free space",
+                errno.EDQUOT: "free space",
+                errno.EFBIG: "raise the limit (ulimit -f)",
+                errno.EROFS: "make it writable",
+                errno.EACCES: "make it writable",
+                errno.EPERM: "make it writable",
+            }.get(error.errno or 0, "mend this")
+            raise DataError(
+                f"{self.path}: cannot write {self._size} bytes: {error.strerror}; {what_to_do} and run again: nothing "
+                "that is finished is lost"
+            ) from error
+
+
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file that is never seen half-written: beside its place first, flushed to disk, then renamed.
+    """Write a file in one step, as an `AtomicFile`.
 
     Parameters
     ----------
@@ -27,7 +146,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     Raises
     ------
     DataError
-        If it cannot be written, for want of space or permission for example. What was there before is still there.
+        If it cannot be written. What was there before is still there.
 
     Examples
     --------
@@ -37,45 +156,9 @@ def write_atomically(path: Path, content: bytes) -> None:
     ...     [path.name for path in Path(folder, "new").iterdir()]
     ['c.0']
     """
-    try:
-        try:
-            _write_and_rename(path, content)
-        except FileNotFoundError:
-            # A run that starts on the same results removes temporary files, also one that is being written.
-            _write_and_rename(path, content)
-    except OSError as error:
-        what_to_do = {
-            errno.ENOSPC: "free space",
-            errno.EDQUOT: "free space",
-            errno.EFBIG: "raise the limit (ulimit -f)",
-            errno.EROFS: "make it writable",
-            errno.EACCES: "make it writable",
-            errno.EPERM: "make it writable",
-        }.get(error.errno or 0, "mend this")
-        raise DataError(
-            f"{path}: cannot write {len(content)} bytes: {error.strerror}; {what_to_do} and run again: nothing that is "
-            "finished is lost"
-        ) from error
-
-
-def _write_and_rename(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(temporary).chmod(0o666 & ~umask)
-        Path(temporary).replace(path)
-        _flush_folder(path.parent)
-    except BaseException:
-        # The first error is the one to tell.
-        with suppress(OSError):
-            Path(temporary).unlink()
-        raise
+    file = AtomicFile(path)
+    file.write(content)
+    file.commit()
 
 
 def _flush_folder(folder: Path) -> None:
@@ -91,6 +174,15 @@ def _flush_folder(folder: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def remove_temporaries_of(path: Path) -> None:
+    """Remove what killed attempts to write a file have left beside its place.
+
+    An attempt that goes on meanwhile, of another run on the same results, writes its file again.
+    """
+    for found in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+        found.unlink(missing_ok=True)
 
 
 def remove_temporaries(root: Path) -> list[Path]:
