@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from saliency.experiment.columns import column_names, meant
 from saliency.experiment.config import Config
+from saliency.experiment.remote_files import store_cautions
 from saliency.files.one_line import MOST, one_line
 from saliency.files.table_files import numbered_rows
 
@@ -36,7 +37,8 @@ def cautions(config: Config) -> list[str]:
 
 def manifest_cautions(plan: Plan) -> list[str]:
     """List what was made of the manifest beyond what it says, and what it may say by another name, one line each."""
-    return [one_line(f"{plan.manifest}: {line}") for line in (*_read_columns(plan), *_read_labels(plan))]
+    in_stores = store_cautions(plan.config, plan.samples)
+    return [one_line(f"{plan.manifest}: {line}") for line in (*_read_columns(plan), *_read_labels(plan), *in_stores)]
 
 
 def _read_columns(plan: Plan) -> list[str]:

@@ -2,13 +2,13 @@
 
 from saliency.experiment.config import file_columns
 from saliency.experiment.plan import Plan
-from saliency.files.paths import SCHEME
+from saliency.files.paths import REMOTE, SCHEME
 
 
 def name_problem(plan: Plan, model: str, row: int, problem: str) -> str:
     """Say which sample and which files a problem is about, in one line."""
     names = [plan.columns[column][row] for column in file_columns(plan.config, model)]
-    files = (name if name.startswith(SCHEME) else str(plan.path(name)) for name in names)
+    files = (name if name.startswith((SCHEME, *REMOTE)) else str(plan.path(name)) for name in names)
     return f"sample '{plan.columns['id'][row]}': {', '.join(files)}: {problem}"
 
 

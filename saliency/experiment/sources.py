@@ -7,9 +7,12 @@ from saliency.experiment.config import file_columns
 from saliency.experiment.plan import Plan
 from saliency.files.members import split_member
 from saliency.files.paths import fingerprint, made_by_rule, resolve
+from saliency.files.remote import is_remote
+from saliency.files.stores import stored_fingerprint
 from saliency.files.weights_files import weights_files
 from saliency.readers.reader import Reader
 from saliency.readers.registered import reader_of
+from saliency.readers.remote import remote_file
 
 MADE = "made by a rule"
 
@@ -72,6 +75,9 @@ class Sources:
 
     def _read_fingerprint(self, reader: Reader, path: Path) -> str:
         """That of a file; of a part of one, which part as well: the file is looked at once for all samples in it."""
+        if is_remote(path):
+            file = remote_file(path, reader)
+            return stored_fingerprint(file) + str(path).removeprefix(str(file))
         if not reader.members:
             return reader.fingerprint(path)
         file, member = split_member(path)

@@ -12,14 +12,18 @@ from saliency.experiment.config import Config, file_columns, input_config, read_
 from saliency.experiment.given_values import settle_values
 from saliency.experiment.labels import class_names_of, settle_labels
 from saliency.experiment.outputs import EACH_LABEL, labels_are, output_problems, target_names
+from saliency.experiment.remote_files import store_problems
 from saliency.experiment.schema import config_validator, error_lines, input_validator
 from saliency.experiment.sizes import fill_sizes
 from saliency.files.callables import source_file
 from saliency.files.one_line import first_lines, one_line
 from saliency.files.paths import find_package, is_file, is_folder, made_by_rule, no_file, resolve
+from saliency.files.remote import is_remote
+from saliency.files.stores import MISSING, stored_fingerprint
 from saliency.files.weights_files import weights_files
 from saliency.readers.reader import Mode, Reader
 from saliency.readers.registered import reader_of
+from saliency.readers.remote import remote_file
 
 # Jobs get a config that has been checked; those that need no table of samples do not wait for pandas.
 if TYPE_CHECKING:
@@ -238,12 +242,17 @@ def _patch_problems(config: Config, table: pd.DataFrame, path: Path) -> list[str
     return first_lines(elsewhere, str(path)) + first_lines(absent, str(path))
 
 
-def _sample_exists(mode: Mode, used: dict[str, Reader]) -> Callable[[Path], bool]:
-    """Whether there is a sample's file; the readers of all that were asked for are put into `used`."""
+def _sample_exists(mode: Mode, used: dict[str, Reader], refused: frozenset[Path]) -> Callable[[Path], bool]:
+    """Whether there is a sample's file; the readers of all that were asked for are put into `used`.
+
+    Of what is refused in a store, something else is said.
+    """
     containers: dict[Path, bool] = {}
 
     def exists(path: Path) -> bool:
         reader = used.setdefault((found := reader_of(path, mode)).name, found)
+        if is_remote(path):
+            return path in refused or stored_fingerprint(remote_file(path, reader)) != MISSING
         if not reader.members:
             return reader.exists(path)
         # Looked at once, for all samples in it.
@@ -280,15 +289,21 @@ def _manifest_problems(config: Config) -> list[str]:
     complete = "input" in config and "region" in config
     training = {name: model["train"] for name, model in models.items() if model["train"]}
     used: dict[str, Reader] = {}
+    named = list(dict.fromkeys(column for name in models if complete for column in file_columns(config, name)))
+    optional = ["mask"] if config.get("audit") and "mask" in table else []
+    refused = frozenset[Path]()
+    if complete:
+        in_stores, refused = store_problems(table, path, [*named, *optional], config["input"]["mode"])
+        problems += in_stores
     problems += manifest_problems(
         table,
         path,
         labels_needed=any(target in config.get("targets", []) for target in ("label", EACH_LABEL)) or bool(training),
         files=config.get("on_error") != "skip",
-        columns=list(dict.fromkeys(column for name in models if complete for column in file_columns(config, name))),
+        columns=named,
         results=results_folder(config) if "experiment" in config else None,
-        optional=["mask"] if config.get("audit") and "mask" in table else [],
-        exists=_sample_exists(config["input"]["mode"], used) if "input" in config else is_file,
+        optional=optional,
+        exists=_sample_exists(config["input"]["mode"], used, refused) if "input" in config else is_file,
         labels=labels_are(config) if models else "class",
         class_names=_readable_class_names(config),
         measured=measured_columns(config),

@@ -1,4 +1,4 @@
-"""Files named in a config or manifest: relative paths and files inside installed packages."""
+"""Files named in a config or manifest: relative paths, files inside installed packages, and addresses in a store."""
 
 import hashlib
 import os
@@ -8,6 +8,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 SCHEME = "package://"
+# Of files in a store, which `saliency.files.remote` is about.
+REMOTE = ("http://", "https://", "s3://")
 _SPELLED = re.compile(r"^~|[$\\]")
 
 
@@ -19,7 +21,8 @@ def resolve(name: str, folder: Path) -> Path:
     name
         ``package://PACKAGE/FILE`` for a file inside an installed Python package (which is not imported), an absolute
         path, or a path relative to `folder`. Where there is no file of that very name, ``~`` is the home folder,
-        ``$NAME`` and ``${NAME}`` are environment variables, and backslashes are slashes.
+        ``$NAME`` and ``${NAME}`` are environment variables, and backslashes are slashes. An address in a store
+        (``https://…``, ``s3://…``) stays as it is; `saliency.files.remote` says what its path stands for.
     folder
         Where relative paths start.
 
@@ -42,6 +45,8 @@ def resolve(name: str, folder: Path) -> Path:
     >>> resolve(r"images\a.png", Path("data")).as_posix()
     'data/images/a.png'
     """
+    if name.startswith(REMOTE):
+        return Path(name)
     if not name.startswith(SCHEME):
         # Looking for a file takes longer than all else here, and few names have anything to spell out.
         return folder / (_spelled_out(name, folder) if _SPELLED.search(name) else name)
@@ -66,7 +71,7 @@ def no_file(name: str, folder: Path) -> str:
     >>> no_file("$NO_SUCH_FOLDER/a.png", Path())
     "there is no file '$NO_SUCH_FOLDER/a.png': the environment variable NO_SUCH_FOLDER is not set"
     """
-    unset = re.search(r"\$\{?(\w+)", str(resolve(name, folder)))
+    unset = None if name.startswith(REMOTE) else re.search(r"\$\{?(\w+)", str(resolve(name, folder)))
     return f"there is no file '{name}'" + (f": the environment variable {unset[1]} is not set" if unset else "")
 
 

@@ -16,6 +16,7 @@ from saliency.readers.files import LARGEST_IMAGE, REPLACE, words_of
 from saliency.readers.masks import chosen_labels, whole_labels
 from saliency.readers.placement import Size, crop_box, letterbox, pair, resized_size
 from saliency.readers.registered import reader_of
+from saliency.readers.remote import opened_on_disk
 from saliency.readers.transforms import transformed
 
 log = logging.getLogger(__name__)
@@ -255,13 +256,12 @@ def image_size(path: Path) -> tuple[int, int]:
 @contextmanager
 def opened_image(path: Path, numbers: bool = False) -> Iterator[Opened]:
     """Open an image, or the numbers in it; whatever fails inside the ``with`` block is an `InputError`."""
-    reader = reader_of(path, "2D")
-    reader.check(path)
+    reader, file = reader_of(path, "2D"), path
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), opened_on_disk(path, reader) as file:
             # Pillow warns from half the size on at which it refuses.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image: Opened = reader.numbers(path) if numbers else reader.open(path)
+            image: Opened = reader.numbers(file) if numbers else reader.open(file)
             if not isinstance(image, Image.Image):
                 check_array(image.values if isinstance(image, Numbers) else image)
             yield image
@@ -269,7 +269,7 @@ def opened_image(path: Path, numbers: bool = False) -> Iterator[Opened]:
         raise
     # Decoders raise what they like on broken files: OSError, SyntaxError, struct.error, IndexError, …
     except Exception as error:
-        raise InputError(Status.UNREADABLE, f"cannot be decoded ({words_of(error, path)}): {REPLACE}") from error
+        raise InputError(Status.UNREADABLE, f"cannot be decoded ({words_of(error, file)}): {REPLACE}") from error
 
 
 def _size(image: Opened) -> tuple[int, int]:

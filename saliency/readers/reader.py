@@ -45,6 +45,8 @@ class Reader(ABC):
         whole.
     folders
         Whether it opens folders instead of files; a mode can have a default for each.
+    accompanied
+        Endings of names of files that can have another one beside them, which belongs to them.
     package, extra
         What it imports to decode any of its files, where that does not come with this project; and this project's extra
         that brings it.
@@ -64,6 +66,7 @@ class Reader(ABC):
     suffixes: ClassVar[tuple[str, ...]] = ()
     members: ClassVar[bool] = False
     folders: ClassVar[bool] = False
+    accompanied: ClassVar[tuple[str, ...]] = ()
     package: ClassVar[str] = ""
     extra: ClassVar[str] = ""
     version: ClassVar[int]

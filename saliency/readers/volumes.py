@@ -2,8 +2,9 @@
 
 import logging
 import math
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from saliency.readers.files import REPLACE, words_of
 from saliency.readers.masks import chosen_labels, whole_labels
 from saliency.readers.orientation import GUESSED, orientation_known
 from saliency.readers.registered import reader_of
+from saliency.readers.remote import opened_on_disk
 from saliency.readers.same_grid import check_same_grid
 from saliency.readers.transforms import transformed
 from saliency.readers.volume_grid import Affine, VolumeGrid
@@ -205,18 +207,23 @@ def load_volume(path: Path) -> SpatialImage:
     ------
     InputError
         If it is missing, cannot be read, or holds RGB or complex values.
+    DataError
+        If it lies in a store, and cannot be fetched.
     """
     reader = reader_of(path, "3D")
-    reader.check(path)
-    try:
-        image = reader.open(path)
-    except InputError:
-        raise
-    # Readers raise what they like on broken headers.
-    except Exception as error:
-        raise InputError(
-            Status.UNREADABLE, f"cannot be read as a volume ({words_of(error, path)}): {REPLACE}"
-        ) from error
+    with ExitStack() as stack:
+        file = stack.enter_context(opened_on_disk(path, reader))
+        try:
+            image = reader.open(file)
+        except InputError:
+            raise
+        # Readers raise what they like on broken headers.
+        except Exception as error:
+            raise InputError(
+                Status.UNREADABLE, f"cannot be read as a volume ({words_of(error, file)}): {REPLACE}"
+            ) from error
+        # Its values are read from the file when they are asked for.
+        weakref.finalize(image, stack.pop_all().close)
     kind = np.dtype(image.get_data_dtype())
     if kind.names is not None or kind.kind == "c":
         what = "RGB" if kind.names is not None else "complex"

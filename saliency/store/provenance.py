@@ -10,7 +10,9 @@ from saliency.experiment.config import Config
 from saliency.experiment.descriptions import read_descriptions
 from saliency.experiment.digests import Digests
 from saliency.experiment.plan import Plan
+from saliency.experiment.remote_files import answers_file
 from saliency.files.paths import file_sha256
+from saliency.files.stores import recall
 
 PACKAGES = ("nip-saliency", "torch", "numpy", "zarr", "numcodecs", "pillow", "pandas", "snakemake")
 
@@ -44,6 +46,8 @@ def provenance(config: Config, descriptions: Sequence[Sequence[str | Path]]) -> 
         ``versions`` and ``platform``.
     """
     plan = Plan(config)
+    # As the run was planned, also where a file was replaced since.
+    recall(answers_file(config))
     of_models = zip(plan.models, zip(*descriptions, strict=True), strict=True)
     versions: dict[str, str | None] = {"python": platform.python_version()}
     for package in PACKAGES:

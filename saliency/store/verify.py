@@ -11,6 +11,7 @@ import pandas as pd
 
 from saliency.exceptions import DataError
 from saliency.experiment.plan import Plan
+from saliency.experiment.remote_files import ask_stores
 from saliency.experiment.validation import complete_config
 from saliency.files.atomic_files import temporaries
 from saliency.store.check import StoreCheck
@@ -107,6 +108,7 @@ def _digests_now(plan: Plan) -> dict[str, dict[str, str]] | None:
         log.warning("%s cannot be read, so shards that are out of date are not found", plan.manifest)
         return None
     try:
+        ask_stores(plan.config, plan.samples)
         return shard_digests(plan)
     except (KeyError, ValueError, OSError) as error:
         log.warning("digests cannot be computed, so shards that are out of date are not found: %r", error)

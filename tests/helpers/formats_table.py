@@ -43,6 +43,8 @@ they are; `input.value_range` and `input.window` say otherwise. The files of a s
 no corner is more than a tenth of a voxel from where it lies in the first file; a smaller difference is logged. A volume
 whose file does not say which way its axes run is read with a warning, and figures show neither left nor right.
 
+Files can also lie in S3 or on a web server ([docs/object-storage.md](object-storage.md#data-in-object-storage)).
+
 `python -m tests.helpers.formats_table > docs/formats.md` writes this page from one file of each kind.
 
 | file | mode | reader | what the network sees, or the words with which it is refused |

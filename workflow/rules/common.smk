@@ -11,11 +11,13 @@ from saliency.experiment.arrays import chunk_key, stored_array
 from saliency.experiment.cautions import cautions, manifest_cautions
 from saliency.experiment.digests import Digests
 from saliency.experiment.plan import Plan
+from saliency.experiment.remote_files import answers_file
 from saliency.experiment.resources import memory_cautions, memory_mb, minutes
 from saliency.experiment.selection import Selection
 from saliency.experiment.sources import Sources
 from saliency.experiment.validation import complete_config
 from saliency.files.file_names import file_name
+from saliency.files.stores import recall, remember
 from saliency.job import spare_long_lived_objects
 from saliency.methods.registered import method
 from saliency.report.asset_files import ASSETS, assets_fingerprint
@@ -40,6 +42,8 @@ completed, problems = complete_config(
 if problems:
     raise WorkflowError("\n".join([*problems, f"{len(problems)} problem(s) found"]))
 config.update(completed)
+# Files in stores are asked for once in a run.
+(remember if workflow.is_main_process else recall)(answers_file(config))
 
 PLAN = Plan(config)
 # Names of classes that the labels have, for all that is told which class is which by the config.

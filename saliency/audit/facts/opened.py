@@ -100,13 +100,15 @@ def opened_picture(path: Path) -> Iterator[Picture]:
     from PIL import Image, UnidentifiedImageError
 
     from saliency.readers.images import opened_image
+    from saliency.readers.registered import reader_of
+    from saliency.readers.remote import opened_on_disk
 
-    with opened_image(path) as image, ExitStack() as stack:
+    with opened_on_disk(path, reader_of(path, "2D")) as file, opened_image(file) as image, ExitStack() as stack:
         try:
-            header = stack.enter_context(Image.open(stack.enter_context(path.open("rb"))))
+            header = stack.enter_context(Image.open(stack.enter_context(file.open("rb"))))
         except (UnidentifiedImageError, OSError):  # no format of Pillow, or no file of its own
             header = None
-        picture = Picture(path, cast("Image.Image | np.ndarray", image), header)
+        picture = Picture(file, cast("Image.Image | np.ndarray", image), header)
         if not np.isfinite(picture.luminance).all():
             raise InputError(Status.NOT_FINITE, "holds NaN or infinite values: replace them, or remove the row")
         yield picture
@@ -116,12 +118,15 @@ def opened_picture(path: Path) -> Iterator[Picture]:
 def opened_volume(path: Path) -> Iterator[Volume]:
     """Open a volume; exceptions as in `opened_picture`."""
     from saliency.readers.files import REPLACE, words_of
+    from saliency.readers.registered import reader_of
+    from saliency.readers.remote import opened_on_disk
     from saliency.readers.volumes import load_volume
 
-    try:
-        yield Volume(path, load_volume(path))
-    except InputError:
-        raise
-    # Broken compression surfaces where values are read, as whatever nibabel raises.
-    except Exception as error:
-        raise InputError(Status.UNREADABLE, f"cannot be decoded ({words_of(error, path)}): {REPLACE}") from error
+    with opened_on_disk(path, reader_of(path, "3D")) as file:
+        try:
+            yield Volume(file, load_volume(file))
+        except InputError:
+            raise
+        # Broken compression surfaces where values are read, as whatever nibabel raises.
+        except Exception as error:
+            raise InputError(Status.UNREADABLE, f"cannot be decoded ({words_of(error, file)}): {REPLACE}") from error

@@ -24,6 +24,7 @@ class ItkVolumes(VolumeReader):
     name = "itk"
     title = "NRRD and MetaImage (SimpleITK)"
     suffixes = (".nrrd", ".nhdr", ".mha", ".mhd")
+    accompanied = DETACHED
     package, extra = "SimpleITK", "itk"
     version = 1
 

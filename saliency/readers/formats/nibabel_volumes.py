@@ -17,6 +17,7 @@ class NibabelVolumes(VolumeReader):
 
     name = "nibabel"
     title = "nibabel's formats: NIfTI, MGZ, Analyze, …"
+    accompanied = (".img", ".img.gz", ".hdr", ".hdr.gz", ".head", ".brik", ".brik.gz", ".par", ".rec")
     version = 1
 
     def open(self, path: Path) -> SpatialImage:

@@ -19,6 +19,7 @@ class NumpyVolumes(VolumeReader):
     name = "numpy_volumes"
     title = "NumPy's arrays, with the affine (four rows of four numbers) in `NAME.affine.txt` beside `NAME.npy`"
     suffixes = (".npy",)
+    accompanied = suffixes
     version = 1
 
     def fingerprint(self, path: Path) -> str:
