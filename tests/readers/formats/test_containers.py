@@ -108,8 +108,19 @@ def test_broken_and_compressed_containers(folder):
         read_image(folder / "text.h5::images#0", READ)
     with tarfile.open(folder / "z.tar", "w:gz") as tar:
         tar.add(folder / "0.png", "0.png")
-    with pytest.raises(InputError, match=r"is no tar file, or a compressed one .*: write it without compression"):
-        read_image(folder / "z.tar::0.png", READ)
+    for name in ("z.tar", "z.tar.gz", "Z.TGZ"):
+        (folder / name).write_bytes((folder / "z.tar").read_bytes())
+        with pytest.raises(
+            InputError, match=r"is a compressed tar file, .* with gunzip, and name"
+        ):
+            read_image(folder / f"{name}::0.png", READ)
+    for name, tool in {"z.tar.zst": "unzstd", "z.tar.xz": "unxz", "z.tbz2": "bunzip2"}.items():
+        (folder / name).write_bytes(b"something")
+        with pytest.raises(InputError, match=f"undo the compression with {tool}, and name"):
+            read_image(folder / f"{name}::0.png", READ)
+    (folder / "n.tar").write_bytes(b"something")
+    with pytest.raises(InputError, match=r"is no tar file \(.*\): replace it, or correct the path"):
+        read_image(folder / "n.tar::0.png", READ)
 
 
 def test_a_file_is_opened_once(folder, monkeypatch):
