@@ -47,6 +47,9 @@ class Reader(ABC):
         Whether it opens folders instead of files; a mode can have a default for each.
     accompanied
         Endings of names of files that can have another one beside them, which belongs to them.
+    mark
+        Where in a file which bytes stand, by which it is known where its name says nothing: without an ending, or with
+        one of digits.
     package, extra
         What it imports to decode any of its files, where that does not come with this project; and this project's extra
         that brings it.
@@ -67,6 +70,7 @@ class Reader(ABC):
     members: ClassVar[bool] = False
     folders: ClassVar[bool] = False
     accompanied: ClassVar[tuple[str, ...]] = ()
+    mark: ClassVar[tuple[int, bytes] | None] = None
     package: ClassVar[str] = ""
     extra: ClassVar[str] = ""
     version: ClassVar[int]

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Literal, overload
 
 from saliency.files.members import INSIDE, NUMBER, split_member
-from saliency.files.paths import is_folder
+from saliency.files.paths import is_file, is_folder
+from saliency.files.remote import is_remote
 from saliency.readers.reader import ImageReader, Mode, Reader, VolumeReader
 from saliency.registry.discovery import discover_classes
 
@@ -32,6 +33,8 @@ def reader_of(path: Path, mode: Literal["3D"]) -> VolumeReader: ...
 def reader_of(path: Path, mode: Mode) -> Reader:
     """Which reader opens a file: the one that claims the longest ending of its name, else the mode's default.
 
+    Of a name that says nothing, the file is asked for the mark of a format.
+
     Parameters
     ----------
     path
@@ -52,10 +55,10 @@ def reader_of(path: Path, mode: Mode) -> Reader:
     claims = _claims(mode)
     if INSIDE in (text := str(path)) or NUMBER in text:
         file, member = split_member(path)
-        reader = _claimant(claims, file.name) if member else None
+        reader = (_claimant(claims, file.name) or _marked(mode, file)) if member else None
         if reader and reader.members:
             return reader
-    if reader := _claimant(claims, path.name):
+    if reader := _claimant(claims, path.name) or _marked(mode, path):
         return reader
     return claims[OTHER_FOLDERS if OTHER_FOLDERS in claims and is_folder(path) else OTHER_FILES]
 
@@ -68,6 +71,26 @@ def _claimant(claims: dict[str, Reader], name: str) -> Reader | None:
         if dot + rest in claims:
             return claims[dot + rest]
     return None
+
+
+def _marked(mode: Mode, path: Path) -> Reader | None:
+    """The reader whose mark a file bears that has a name without an ending, or with one of digits as in a UID."""
+    ending = path.suffix[1:]
+    if (ending and not ending.isdecimal()) or is_remote(path) or not is_file(path):
+        return None
+    for reader in dict.fromkeys(_claims(mode).values()):
+        if reader.mark and _bears(path, *reader.mark):
+            return reader
+    return None
+
+
+def _bears(path: Path, at: int, mark: bytes) -> bool:
+    try:
+        with path.open("rb") as file:
+            file.seek(at)
+            return file.read(len(mark)) == mark
+    except OSError:
+        return False
 
 
 @cache

@@ -132,6 +132,7 @@ FORMATS = (
     Format("NumPy, (h, w, 3)", "a.npy", lambda p: np.save(p, RGB), "as the same picture in PNG"),
     Format("NumPy, shape that does not tell its channels", "b.npy", lambda p: np.save(p, np.zeros((3, 9, 3)))),
     Format("DICOM, one picture", "a.dcm", dicom, "through slope, window and inversion (MONOCHROME1)"),
+    Format("DICOM without an ending", "IM0001", dicom, "as DICOM, one picture"),
     Format("DICOM, frame of several", "b.dcm#1", lambda p: dicom(p.with_name("b.dcm"), np.stack([GREY, GREY]), 8),
            "that frame"),
     Format("DICOM, several frames, none named", "c.dcm", lambda p: dicom(p, np.stack([GREY, GREY]), 8)),

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from saliency.readers.colours import Limits, Numbers
 
 EXTRA = "dicom"
+# By which DICOM is known, whatever the name of its file (PS3.10 7.1).
+PREAMBLE = (128, b"DICM")
 
 
 class DicomImages(ImageReader):
@@ -26,6 +28,7 @@ class DicomImages(ImageReader):
     title = "DICOM: grey through slope, window and inversion, colours as RGB; of frames one, `file.dcm#3` (pydicom)"
     suffixes = (".dcm", ".dicom", ".ima")
     members = True
+    mark = PREAMBLE
     package, extra = "pydicom", "dicom"
     version = 1
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from saliency.exceptions import InputError, Status
-from saliency.readers.formats.dicom_images import EXTRA, attribute, rescaled, stored
+from saliency.readers.formats.dicom_images import EXTRA, PREAMBLE, attribute, rescaled, stored
 from saliency.readers.packages import needed
 from saliency.readers.reader import VolumeReader
 
@@ -23,6 +23,7 @@ class DicomFrames(VolumeReader):
     name = "dicom_frames"
     title = "DICOM: a multi-frame file (pydicom)"
     suffixes = (".dcm", ".dicom", ".ima")
+    mark = PREAMBLE
     package, extra = "pydicom", "dicom"
     version = 1
 

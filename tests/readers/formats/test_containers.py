@@ -110,9 +110,7 @@ def test_broken_and_compressed_containers(folder):
         tar.add(folder / "0.png", "0.png")
     for name in ("z.tar", "z.tar.gz", "Z.TGZ"):
         (folder / name).write_bytes((folder / "z.tar").read_bytes())
-        with pytest.raises(
-            InputError, match=r"is a compressed tar file, .* with gunzip, and name"
-        ):
+        with pytest.raises(InputError, match=r"is a compressed tar file, .* with gunzip, and name"):
             read_image(folder / f"{name}::0.png", READ)
     for name, tool in {"z.tar.zst": "unzstd", "z.tar.xz": "unxz", "z.tbz2": "bunzip2"}.items():
         (folder / name).write_bytes(b"something")

@@ -3,12 +3,14 @@
 import numpy as np
 import pydicom
 import pytest
+from PIL import Image
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRLittleEndian, RLELossless, generate_uid
 
 from saliency.exceptions import InputError, Status
 from saliency.readers.images import Preprocessing, image_size, read_image
+from saliency.readers.registered import reader_of
 
 VALUES = np.random.default_rng(0).integers(0, 4096, (9, 14)).astype(np.uint16)
 
@@ -65,6 +67,18 @@ def test_slope_window_and_inversion(tmp_path, photometric, channels):
     np.testing.assert_allclose(
         read(path, channels, value_range=[-1024, 7166]), 1 - whole if inverted else whole, atol=1e-6
     )
+
+
+def test_without_an_ending_a_file_is_known_by_its_preamble(tmp_path):
+    expected = read(dicom(tmp_path / "a.dcm"))
+    for name in ("IM000001", "1.2.840.10008.5.1"):
+        np.testing.assert_array_equal(read(dicom(tmp_path / name)), expected)
+    dicom(tmp_path / "IM2", np.stack([VALUES, VALUES // 2]))
+    np.testing.assert_allclose(read(tmp_path / "IM2#1"), VALUES // 2 / 4095, atol=1e-6)
+    assert reader_of(tmp_path / "IM2", "3D").name == "dicom_frames"
+    Image.fromarray(VALUES).save(tmp_path / "picture", "PNG")
+    np.testing.assert_allclose(read(tmp_path / "picture"), VALUES / 65535, atol=1e-6)
+    assert reader_of(tmp_path / "absent", "2D").name == reader_of(tmp_path, "2D").name == "pillow"
 
 
 def test_other_kinds_of_window(tmp_path):
