@@ -2,8 +2,10 @@
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
+from itertools import islice
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import psutil
@@ -30,6 +32,22 @@ from saliency.networks.precision import in_precision
 from saliency.readers.normalisation import normalised
 
 log = logging.getLogger(__name__)
+Found = TypeVar("Found")
+
+
+class Seen(NamedTuple):
+    """What a network gets of one sample.
+
+    Attributes
+    ----------
+    values
+        ``(c, *spatial)``, normalised.
+    region
+        ``(*spatial)``, bool, where the scores of a dense model are summed over masks, else None.
+    """
+
+    values: np.ndarray
+    region: np.ndarray | None
 
 
 class Runner:
@@ -114,16 +132,20 @@ class Runner:
         settings = input_config(self.config, self.model)
         return normalised(inputs, settings["mean"], settings["std"])
 
-    def for_each_batch(
+    def seen(self, inputs: np.ndarray, region: np.ndarray | None = None) -> Seen:
+        """What the network gets of one sample: of ``inputs`` ``(c, *spatial)``, and of ``region`` ``(*spatial)``."""
+        return Seen(self.normalised(inputs[np.newaxis])[0], None if region is None else region > 0)
+
+    def batches(
         self,
         what: str,
-        inputs: np.ndarray,
-        regions: np.ndarray | None,
-        work: Callable[[slice, Tensor, Tensor | None], None],
+        samples: Iterable[Seen],
+        count: int,
+        work: Callable[[slice, Tensor, Tensor | None], Found],
         progress: Callable[[int], None],
         one_of_many: bool = False,
-    ) -> None:
-        """Call `work` for one batch after the other.
+    ) -> Iterator[tuple[slice, Found]]:
+        """Call `work` for one batch after the other; rows, and what it returned.
 
         A batch for which memory does not suffice is halved and tried again, and the log says so. What is computed for
         a sample does not depend on the other samples of its batch; but libraries choose their algorithms by the size of
@@ -133,10 +155,10 @@ class Runner:
         ----------
         what
             The step, for the log.
-        inputs
-            ``(n, c, *spatial)``, NaN for failed samples.
-        regions
-            ``(n, *spatial)``, positive inside, where the scores of a dense model are summed over masks, else None.
+        samples
+            What `seen` gives, NaN for failed samples; taken when they are needed.
+        count
+            How many there are.
         work
             Takes rows, their normalised samples ``[b, c, *spatial]``, in which failed samples are 0, and their regions
             ``[b, *spatial]`` or None. It may be called again for rows of which it has done a part.
@@ -153,30 +175,33 @@ class Runner:
         """
         begin, size, started = 0, self.config["batch_size"], time.perf_counter()
         start_up = time.time() - psutil.Process().create_time()
-        while begin < len(inputs):
-            rows = slice(begin, min(begin + size, len(inputs)))
+        left, held = iter(samples), list[Seen]()
+        while begin < count:
+            rows = slice(begin, min(begin + size, count))
+            number = rows.stop - begin
+            held += islice(left, max(0, number - len(held)))
             try:
-                batch = torch.from_numpy(self.normalised(inputs[rows])).nan_to_num().to(self.device)
-                region = None if regions is None else torch.from_numpy(regions[rows] > 0).to(self.device)
+                batch, region = self._batch(held[:number])
                 if self.settings["allow_random"]:
                     # Each step draws the same numbers for a batch, in each run.
                     torch.manual_seed(begin)
                 with reduced_precision(self.device, self.config["reduced_precision"]):
-                    work(rows, batch, region)
+                    found = work(rows, batch, region)
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
-                tried = rows.stop - begin
-                if tried == 1:
+                if number == 1:
                     words = next(iter(str(error).splitlines()), type(error).__name__)
                     raise DataError(
                         f"{what}: memory does not suffice for a single sample ({words}): use a device or machine with "
                         "more of it, or a smaller input"
                     ) from error
-                size = tried // 2
-                log.warning("%s: out of memory with %d samples at once: going on with %d", what, tried, size)
+                size = number // 2
+                log.warning("%s: out of memory with %d samples at once: going on with %d", what, number, size)
             else:
+                del held[:number]
                 begin = rows.stop
+                yield rows, found
                 progress(begin)
         seconds = time.perf_counter() - started
         if one_of_many and start_up > seconds:
@@ -186,3 +211,16 @@ class Runner:
                 seconds,
                 start_up,
             )
+
+    def _batch(self, samples: Sequence[Seen]) -> tuple[Tensor, Tensor | None]:
+        """Samples and regions on the device."""
+        values = self._stacked([sample.values for sample in samples], self.dtype)
+        regions = [sample.region for sample in samples if sample.region is not None]
+        region = self._stacked(regions, torch.bool).to(self.device, non_blocking=True) if regions else None
+        return values.nan_to_num_().to(self.device, non_blocking=True), region
+
+    def _stacked(self, arrays: Sequence[np.ndarray], dtype: torch.dtype) -> Tensor:
+        """One tensor of them. From memory that is pinned, a GPU copies by itself while the host goes on."""
+        stacked = torch.empty((len(arrays), *arrays[0].shape), dtype=dtype, pin_memory=self.device != "cpu")
+        np.stack(arrays, out=stacked.numpy())
+        return stacked

@@ -258,9 +258,8 @@ def opened_image(path: Path, numbers: bool = False) -> Iterator[Opened]:
     """Open an image, or the numbers in it; whatever fails inside the ``with`` block is an `InputError`."""
     reader, file = reader_of(path, "2D"), path
     try:
-        with warnings.catch_warnings(), opened_on_disk(path, reader) as file:
-            # Pillow warns from half the size on at which it refuses.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        _spare_warnings_of_size()
+        with opened_on_disk(path, reader) as file:
             image: Opened = reader.numbers(file) if numbers else reader.open(file)
             if not isinstance(image, Image.Image):
                 check_array(image.values if isinstance(image, Numbers) else image)
@@ -270,6 +269,16 @@ def opened_image(path: Path, numbers: bool = False) -> Iterator[Opened]:
     # Decoders raise what they like on broken files: OSError, SyntaxError, struct.error, IndexError, …
     except Exception as error:
         raise InputError(Status.UNREADABLE, f"cannot be decoded ({words_of(error, file)}): {REPLACE}") from error
+
+
+def _spare_warnings_of_size() -> None:
+    """Leave out Pillow's warnings of large images, which begin at half the size at which it refuses.
+
+    They stay out: to put filters back while other threads read would put back what is not theirs.
+    """
+    wanted = ("ignore", None, Image.DecompressionBombWarning, None, 0)
+    if wanted not in warnings.filters:
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
 
 
 def _size(image: Opened) -> tuple[int, int]:

@@ -1,9 +1,14 @@
 """A function of the user's between decoding a sample and resizing it."""
 
+import threading
+
 import numpy as np
 
 from saliency.exceptions import InputError, Status, in_one_line
 from saliency.files.callables import load_callable
+
+# Samples are read in several threads, of which a user's function need not know.
+_ONE_AT_A_TIME = threading.Lock()
 
 
 def transformed(values: np.ndarray, transform: str | None, same_shape: bool = False) -> np.ndarray:
@@ -34,7 +39,8 @@ def transformed(values: np.ndarray, transform: str | None, same_shape: bool = Fa
         return values
     function = load_callable(transform, "input.transform")
     try:
-        found = np.asarray(function(values))
+        with _ONE_AT_A_TIME:
+            found = np.asarray(function(values))
     except Exception as error:
         raise InputError(
             Status.UNREADABLE, f"input.transform {transform} raised {in_one_line(error)}: mend it or remove the row"

@@ -18,7 +18,7 @@ from saliency.experiment.config import Config
 from saliency.experiment.descriptions import described_layer, read_descriptions
 from saliency.experiment.messages import name_problem
 from saliency.experiment.plan import Plan
-from saliency.store.codec import read_shard, write_shard
+from saliency.store.codec import ShardReader, read_shard, write_shard
 from saliency.store.layout import described_specs
 
 log = logging.getLogger(__name__)
@@ -109,23 +109,22 @@ class Shard:
         """Number of samples."""
         return len(self.rows)
 
+    @property
+    def held(self) -> int:
+        """How many samples are read before they are needed: the next batch, and one for each core that reads."""
+        return max(self.config["batch_size"], 1 + self.config["threads"])
+
     def read(self, array: str) -> np.ndarray:
         """Values of this shard, ``(samples, …)``."""
         return read_shard(self.files[array], len(self), self.specs[array])
 
-    def read_regions(self) -> np.ndarray | None:
-        """Values of ``region``, None where scores are summed over predicted regions."""
-        return self.read("region") if "region" in self.specs else None
+    def reader(self, array: str) -> ShardReader:
+        """Reads values of this shard sample by sample."""
+        return ShardReader(self.files[array], len(self), self.specs[array])
 
     def write(self, array: str, values: np.ndarray) -> None:
         """Put this shard's file in place."""
         write_shard(self.files[array], values, self.specs[array])
-
-    def put(self, arrays: dict[str, np.ndarray], name: str, rows: slice, values: np.ndarray) -> None:
-        """Put some rows of an array of this shard in their place in `arrays`."""
-        if name not in arrays:
-            arrays[name] = np.empty((len(self), *values.shape[1:]), dtype=values.dtype)
-        arrays[name][rows] = values
 
     def warn(self, position: int, problem: str) -> None:
         """Log what is wrong with a sample of this shard."""

@@ -225,17 +225,18 @@ def test_memory_that_does_not_hold_one_sample_and_other_errors_end_the_job(job):
     made = job(
         models={"tiny": {"factory": "tests.steps.test_steps:Limited", "kwargs": {"error": "device"}}}, batch_size=5
     )
-    inputs, runner = np.zeros((5, 3, 30, 30), dtype=np.float32), Runner(made.config, "tiny")
+    runner = Runner(made.config, "tiny")
+    samples = [runner.seen(np.zeros((3, 30, 30), dtype=np.float32))] * 5
 
     def fail(rows, batch, region):
         raise torch.OutOfMemoryError("CUDA out of memory.\nTried")
 
     with pytest.raises(DataError, match=r"predict: memory does not suffice for a single sample \(CUDA out of memory"):
-        runner.for_each_batch("predict", inputs, None, fail, lambda done: None)
+        list(runner.batches("predict", samples, 5, fail, lambda done: None))
     with pytest.raises(
         DataError, match=r"predict: memory does not suffice for a single sample \(Unable to allocate 8.00 PiB"
     ):
-        runner.for_each_batch("predict", inputs, None, lambda rows, batch, region: np.ones(2**50), lambda done: None)
+        list(runner.batches("predict", samples, 5, lambda rows, batch, region: np.ones(2**50), lambda done: None))
     other = job(
         models={"tiny": {"factory": "tests.steps.test_steps:Limited", "kwargs": {"error": "shapes differ"}}},
         shard_size=5,

@@ -14,8 +14,7 @@ from PIL import Image
 from saliency import open_maps
 from saliency.exceptions import DataError, InputError, Status
 from saliency.readers.images import Preprocessing, read_image
-from saliency.steps.prepare import decoded
-from saliency.store.shard import Shard
+from saliency.steps.prepare import prepare
 from tests.helpers.bad_inputs import (
     PHOTO,
     REFUSED,
@@ -29,6 +28,7 @@ from tests.helpers.bad_inputs import (
     run,
     table_row,
 )
+from tests.helpers.shards import stored_shard
 from tests.helpers.workflow_project import Project
 
 DOCUMENT = (ROOT / "docs" / "bad-inputs.md").read_text(encoding="utf-8")
@@ -109,9 +109,10 @@ def test_refused(kind, undisturbed, tmp_path, monkeypatch, caplog):
 )
 def test_used(kind, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    prepared = decoded(Shard(make_dataset(kind), "net", 0, {}))
-    assert prepared["status"].tolist() == [0, 0, 0]
-    found = prepared["inputs"][1]
+    job = stored_shard(make_dataset(kind), "net", 0, tmp_path / "store")
+    prepare(job)
+    assert job.read("status").tolist() == [0, 0, 0]
+    found = job.read("inputs")[1]
     expected = kind.pixels(Path("data", kind.name))
     spatial = expected.shape[1:]
     corner = [round((have - want) / 2) for have, want in zip(spatial, found.shape[1:], strict=True)]

@@ -8,6 +8,7 @@ rule prepare:
     priority: 10
     conda:
         "../envs/saliency.yaml"
+    threads: config["threads"]
     resources:
         mem_mb=memory("prepare"),
         runtime=runtime("prepare"),

@@ -153,14 +153,14 @@ class Predictions:
     def scores_of(self, pictures: np.ndarray) -> np.ndarray:
         """Scores ``(n, classes)`` of changed pictures."""
         runner = self.samples.runner
-        found: list[np.ndarray] = []
 
-        def work(rows: slice, batch: torch.Tensor, _: torch.Tensor | None) -> None:
-            # A batch for which memory does not suffice begins again.
+        def work(rows: slice, batch: torch.Tensor, _: torch.Tensor | None) -> np.ndarray:
             scores = predict(runner.network, batch, runner.ignore_lastlayer, runner.reader)
-            found[rows.start :] = scores.float().cpu().numpy()
+            return scores.float().cpu().numpy()
 
-        runner.for_each_batch(self.samples.check, pictures, None, work, lambda _: None)
+        samples = map(runner.seen, pictures)
+        batches = runner.batches(self.samples.check, samples, len(pictures), work, lambda _: None)
+        found = [of_sample for _, scores in batches for of_sample in scores]
         self.evaluations += len(pictures)
         return np.array(found)
 
