@@ -12,6 +12,7 @@ from saliency.experiment.config import Config, file_columns, input_config, read_
 from saliency.experiment.given_values import settle_values
 from saliency.experiment.labels import class_names_of, settle_labels
 from saliency.experiment.outputs import EACH_LABEL, labels_are, output_problems, target_names
+from saliency.experiment.presets import fill_presets
 from saliency.experiment.remote_files import store_problems
 from saliency.experiment.schema import config_validator, error_lines, input_validator
 from saliency.experiment.sizes import fill_sizes
@@ -54,9 +55,10 @@ def complete_config(
         One line each: which key, what is wrong, what to do. Empty if all is well.
     """
     config = copy.deepcopy(config)
+    preset_problems = fill_presets(config, keep=check)
     settle_values(config, config_validator(), command_line or {})
     errors = list(config_validator().iter_errors(config))
-    problems = [
+    problems = preset_problems + [
         line for error in sorted(errors, key=lambda error: list(map(str, error.path))) for line in error_lines(error)
     ]
     broken = {str(error.path[0]) for error in errors if error.path}

@@ -49,7 +49,21 @@ MODE = Key(
     choice("2D", "3D"),
 )
 
+PRESET = Key(
+    "preset",
+    "The preprocessing that torchvision or timm publish beside weights: `torchvision:ResNet50_Weights.IMAGENET1K_V2`, "
+    "`timm:vit_base_patch16_224.augreg_in21k`. It fills in `channels`, `resize`, `crop`, `interpolation`, `mean`, "
+    "`std`, `fit` and `order`; those that stand beside it win. Results depend on these numbers, not on the name: "
+    "the file `presets.json` among the results has them, read once for each version of the package. What a preset does "
+    "that no key says is refused.",
+    None,
+    either(NULL, name(r"^[a-z]+:\S+\Z")),
+    "torchvision:WEIGHTS, timm:MODEL, or null",
+    added=True,
+)
+
 IMAGE_KEYS = (
+    PRESET,
     Key(
         "channels",
         "`3` for RGB, `1` for greyscale; another number takes the channels of a file as they are, which must be as "
@@ -184,12 +198,12 @@ INPUT_KEYS = {"2D": IMAGE_KEYS, "3D": VOLUME_KEYS}
 
 
 def told_input(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """What digests are told of an ``input``: keys that came later only where they are set."""
+    """What digests are told of an ``input``: keys that came later only where they are set, of a preset its numbers."""
     keys = {key.name: key for key in INPUT_KEYS[settings["mode"]]}
     return {
         name: value
         for name, value in settings.items()
-        if not (name in keys and keys[name].added and value == keys[name].default)
+        if name != PRESET.name and not (name in keys and keys[name].added and value == keys[name].default)
     }
 
 
