@@ -69,7 +69,9 @@ def _dataset(path: Path, file: Path) -> tuple[Any, int]:
 
 def stored(data: Any, frame: int) -> np.ndarray:
     """Values of one frame, ``(h, w)`` or ``(h, w, 3)``."""
-    found: np.ndarray = needed("pydicom.pixels", EXTRA).pixel_array(data, index=frame)
+    pixels = needed("pydicom.pixels", EXTRA)
+    needed("saliency.readers.jpeg12", EXTRA).add_decoder()
+    found: np.ndarray = pixels.pixel_array(data, index=frame)
     return found
 
 

@@ -1,10 +1,12 @@
 """Single pictures of DICOM, against the standard's formulas computed by hand."""
 
+import imagecodecs
 import numpy as np
 import pydicom
 import pytest
 from PIL import Image
 from pydicom.dataset import FileDataset, FileMetaDataset
+from pydicom.encaps import encapsulate
 from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRLittleEndian, RLELossless, generate_uid
 
@@ -122,6 +124,27 @@ def test_run_length_encoding_is_decoded(tmp_path):
     data.compress(RLELossless)
     data.save_as(tmp_path / "c.dcm")
     np.testing.assert_array_equal(read(tmp_path / "c.dcm"), read(tmp_path / "a.dcm"))
+
+
+ENCODED = {
+    "JPEGLosslessSV1": (lambda values: imagecodecs.ljpeg_encode(values, bitspersample=12), 0),
+    "JPEGLSLossless": (imagecodecs.jpegls_encode, 0),
+    "JPEG2000Lossless": (
+        lambda values: imagecodecs.jpeg2k_encode(values, reversible=True, codecformat="j2k", bitspersample=12), 0,
+    ),
+    # Of the cosine transform at its best quality.
+    "JPEGExtended12Bit": (lambda values: imagecodecs.jpeg8_encode(values, level=100, bitspersample=12), 3 / 4095),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("syntax", ENCODED)
+def test_compressed_pictures_of_12_bits_are_decoded(tmp_path, syntax):
+    encode, tolerance = ENCODED[syntax]
+    data = pydicom.dcmread(dicom(tmp_path / "a.dcm"))
+    data.PixelData = encapsulate([encode(VALUES)])
+    data.file_meta.TransferSyntaxUID = getattr(pydicom.uid, syntax)
+    data.save_as(tmp_path / "c.dcm")
+    np.testing.assert_allclose(read(tmp_path / "c.dcm"), VALUES / 4095, atol=tolerance + 1e-6)
 
 
 def test_what_is_no_picture(tmp_path):
