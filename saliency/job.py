@@ -4,6 +4,7 @@ import atexit
 import gc
 import logging
 import os
+import signal
 import sys
 import threading
 from collections.abc import Iterator
@@ -88,12 +89,18 @@ def _end_with_parent(parent: int, finished: threading.Event) -> None:
             os._exit(1)
 
 
+def _end(number: int, _: object) -> None:
+    """End as after an error, so that no temporary file of what is being written stays."""
+    raise SystemExit(128 + number)
+
+
 @contextmanager
 def job_log(path: str | Path) -> Iterator[None]:
     """Send log records and warnings to `path` and to standard error for as long as a job runs.
 
     A `DataError` is logged as its message, anything else with its traceback; both end the process with status 1. The
-    process also ends when the one that started it is killed.
+    process also ends when the one that started it is killed, and on SIGTERM; of what is being written, nothing is left
+    after SIGTERM.
     """
     parent = os.getppid()
     if _abandoned():
@@ -118,6 +125,7 @@ def job_log(path: str | Path) -> Iterator[None]:
     log = logging.getLogger("saliency")
     finished = threading.Event()
     threading.Thread(target=_end_with_parent, args=(parent, finished), daemon=True).start()
+    before = signal.signal(signal.SIGTERM, _end)
     try:
         yield
     except DataError as error:
@@ -129,4 +137,5 @@ def job_log(path: str | Path) -> Iterator[None]:
         raise SystemExit(1) from None
     finally:
         finished.set()
+        signal.signal(signal.SIGTERM, before)
         logging.captureWarnings(False)

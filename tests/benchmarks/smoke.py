@@ -47,6 +47,7 @@ COMMANDS = {
     "reduced_precision": ["--models", "resnet18", "--precisions", "bfloat16", "--batch", "1", "--repeats", "1"],
     "report": ["--samples", "20", "--repeats", "1"],
     "scale": ["--counts", "5", "--output", "OUTPUT"],
+    "shard_memory": ["--photographs", "2", "--volumes", "1"],
     "shortcut": ["--seeds", "0", "1", "--shares", "0.9", "--positions", "centre"],
     "speed": ["--models", "resnet18", "--batches", "1", "--repeats", "1", "--output", "OUTPUT"],
 }
