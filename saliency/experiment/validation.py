@@ -192,6 +192,11 @@ def _shape_problems(place: str, settings: Config) -> list[str]:
     problems = []
     if settings["mode"] == "2D" and settings["crop"] is None and not isinstance(settings["resize"], list):
         problems.append(f"{place}: all samples must get one shape: set crop, or resize to [height, width]")
+    if settings["mode"] == "3D":
+        if settings["crop"] is None and settings["resize"] is None:
+            problems.append(f"{place}: all samples must get one shape: set crop, or resize")
+        if settings["resize"] is not None and settings["voxel_size"] is not None:
+            problems.append(f"{place}: has resize and voxel_size, which both say how large voxels become: keep one")
     if settings.get("order") == "bgr" and settings["channels"] != 3:
         problems.append(f"{place}.order: bgr is an order of 3 channels: leave it out")
     if settings.get("transform") and source_file(settings["transform"]) is None:

@@ -47,7 +47,12 @@ class VolumeGrid:
 
     @classmethod
     def of(
-        cls, shape: Sequence[int], affine: Affine, voxel_size: Sequence[float] | None, wanted: Sequence[int]
+        cls,
+        shape: Sequence[int],
+        affine: Affine,
+        voxel_size: Sequence[float] | None,
+        wanted: Sequence[int] | None,
+        resize: Sequence[int] | None = None,
     ) -> "VolumeGrid":
         """Lay the network's grid into a file's grid, centre on centre.
 
@@ -58,7 +63,9 @@ class VolumeGrid:
         voxel_size
             In mm along the RAS axes, or None to keep the file's.
         wanted
-            Shape that the network sees.
+            Shape that the network sees; None for that of the resampled volume.
+        resize
+            Number of voxels along the RAS axes, in place of `voxel_size`: the volume keeps its edges.
 
         Raises
         ------
@@ -71,8 +78,10 @@ class VolumeGrid:
             )
         canonical = _canonical_grid(shape, affine)
         resampled_shape, resampled_affine = canonical.shape, canonical.affine
-        if voxel_size is not None:
-            extent = np.array(canonical.shape) * voxel_sizes(canonical.affine)
+        extent = np.array(canonical.shape) * voxel_sizes(canonical.affine)
+        if resize is not None:
+            resampled_shape, voxel_size = tuple(resize), extent / resize
+        elif voxel_size is not None:
             # Rounded first, or the noise of a float32 header would decide between two shapes where the length is half.
             resampled_shape = tuple(int(n) for n in np.maximum(1, np.round((extent / voxel_size).round(3))))
             if max(resampled_shape) > LONGEST_AXIS or math.prod(resampled_shape) > LARGEST_VOLUME:
@@ -81,10 +90,12 @@ class VolumeGrid:
                     f"has voxels of {_by(voxel_sizes(affine))} mm, of which resampling would make "
                     f"{_by(resampled_shape)}: correct its header, or set a larger voxel_size",
                 )
+        if voxel_size is not None:
             # nibabel's `rescale_affine` rounds both centres to voxels, which moves the grid by up to one voxel.
             axes = canonical.affine[:3, :3] * (voxel_size / voxel_sizes(canonical.affine))
             centre = apply_affine(canonical.affine, (np.array(canonical.shape) - 1) / 2)
             resampled_affine = from_matvec(axes, centre - axes @ ((np.array(resampled_shape) - 1) / 2))
+        wanted = resampled_shape if wanted is None else wanted
         offset = tuple((have - want) // 2 for have, want in zip(resampled_shape, wanted, strict=True))
         return cls(tuple(shape), affine, resampled_shape, resampled_affine, offset, tuple(wanted))
 

@@ -46,7 +46,8 @@ class VolumePreprocessing:
     voxel_size
         In mm: one number, three along the RAS axes, or None to keep each file's.
     crop
-        Shape that the network sees: one number or three; larger volumes are cropped and smaller ones padded.
+        Shape that the network sees: one number or three; larger volumes are cropped and smaller ones padded. None for
+        `resize`.
     interpolation
         "nearest", "linear" or "cubic".
     intensity
@@ -59,6 +60,8 @@ class VolumePreprocessing:
         Two numbers between 0 and 100.
     window
         Two numbers of a file.
+    resize
+        Shape to which all of a volume is resampled, one number or three, in place of `voxel_size`; None without.
     mask_values
         Values of a mask's voxels that belong to it; None for all but 0.
     transform
@@ -67,7 +70,7 @@ class VolumePreprocessing:
 
     channels: int | Sequence[str]
     voxel_size: float | Sequence[float] | None
-    crop: int | Sequence[int]
+    crop: int | Sequence[int] | None
     interpolation: str
     intensity: str
     intensity_over: str
@@ -75,12 +78,13 @@ class VolumePreprocessing:
     mask_values: Sequence[int] | None = None
     transform: str | None = None
     window: Sequence[float] | None = None
+    resize: int | Sequence[int] | None = None
 
     def grid(self, image: SpatialImage) -> VolumeGrid:
         """Where the network's voxels lie in a file."""
         size = [self.voxel_size] * 3 if isinstance(self.voxel_size, int | float) else self.voxel_size
-        crop = [self.crop] * 3 if isinstance(self.crop, int) else self.crop
-        return VolumeGrid.of(image.shape[:3], image.affine, size, crop)
+        crop, resize = ([wanted] * 3 if isinstance(wanted, int) else wanted for wanted in (self.crop, self.resize))
+        return VolumeGrid.of(image.shape[:3], image.affine, size, crop, resize)
 
     def read(self, files: Mapping[str, Path]) -> tuple[np.ndarray, Affine]:
         """Read a sample.

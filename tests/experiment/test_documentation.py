@@ -129,7 +129,8 @@ def test_wrong_markers_are_refused(text, problems):
 def test_table_says_default_bounds_and_meaning():
     rows = {line.split("`")[1]: line for line in tables()["audit.clusters"].splitlines()[2:]}
     assert rows["max_clusters"] == "| `max_clusters` | `8` | integer ≥ 1 | Largest number of clusters. |"
-    assert "| required | integer ≥ 1, or list of 3 integers ≥ 1 |" in tables()["input 3D"]
+    assert "| `crop` | `null` | `null`, integer ≥ 1, or list of 3 integers ≥ 1 |" in tables()["input 3D"]
+    assert "| `accuracy` | required | number > 0 and ≤ 1 |" in tables()["models.MODEL.expect"]
 
 
 def test_settings_of_methods_are_in_a_table(monkeypatch):
@@ -153,7 +154,7 @@ def test_schema_for_editors_is_a_schema_that_means_the_same():
     assert editor.is_valid(COMPLETE)
     for path in sorted((ROOT / "config").glob("*.yaml")):
         assert editor.is_valid(yaml.safe_load(path.read_text(encoding="utf-8"))), path
-    wrong = [{"experiment": "a/b"}, {"input": {"mode": "3D"}}, {"input": {"mode": "3D", "crop": 8, "resize": 8}},
+    wrong = [{"experiment": "a/b"}, {"input": {"mode": "4D"}}, {"input": {"mode": "3D", "crop": 8, "fit": "crop"}},
              {"audit": {"tolerence": 1}}, {"methods": ["gradcm"]}, {"method_settings": {"gradcm": {}}}]  # fmt: skip
     for changes in wrong:
         assert not editor.is_valid(COMPLETE | changes), changes

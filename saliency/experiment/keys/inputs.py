@@ -151,11 +151,21 @@ VOLUME_KEYS = (
         "millimetres, one number or three (right, front, up), or null",
     ),
     Key(
+        "resize",
+        "Voxels to resample all of a volume to, one number or three (right, front, up), whatever their size becomes: "
+        "edges stay on edges, as with torch's `interpolate`. In place of `voxel_size`; `null` leaves it out.",
+        None,
+        either(NULL, integer(1), _THREE_SIZES),
+        "a number of voxels, three (right, front, up), or null",
+        added=True,
+    ),
+    Key(
         "crop",
         "Voxels that the network sees, one number or three; larger volumes are cropped around the centre, smaller ones "
-        "padded with 0.",
-        schema=either(integer(1), _THREE_SIZES),
-        hint="a number of voxels, or three (right, front, up)",
+        "padded with 0. With `null`, it sees what `resize` makes; one of both must be set.",
+        None,
+        either(NULL, integer(1), _THREE_SIZES),
+        "a number of voxels, three (right, front, up), or null",
     ),
     Key("interpolation", "How resampling computes values.", "linear", choice("nearest", "linear", "cubic")),
     Key(
