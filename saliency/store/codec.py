@@ -133,8 +133,9 @@ class ShardWriter:
     """
 
     def __init__(self, path: Path, samples: int, spec: ArraySpec) -> None:
-        if not 0 < samples <= spec.shard_size:
-            raise ValueError(f"{samples} samples do not fit shards of {spec.shard_size}")
+        # Zarr writes nothing at all where there are no values.
+        if not 0 < samples <= spec.shard_size or 0 in spec.shape:
+            raise ValueError(f"{samples} samples of {spec.shape} do not fit shards of {spec.shard_size}")
         self.samples, self.spec = samples, spec
         remove_temporaries_of(path)
         self._file = AtomicFile(path)
