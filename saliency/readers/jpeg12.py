@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from pydicom.pixels.decoders import JPEGExtended12BitDecoder
+from pydicom.pixels.decoders.base import JPEGExtended12BitDecoder
 from pydicom.uid import JPEGExtended12Bit
 
 from saliency.files.paths import find_package
