@@ -12,6 +12,7 @@ import psutil
 
 from saliency.experiment.plan import Plan
 from saliency.experiment.resources import largest_job
+from saliency.files.in_words import in_bytes
 from saliency.store.layout import described_specs
 
 
@@ -43,8 +44,8 @@ class Estimate:
     def line(self) -> str:
         """In words."""
         return (
-            f"about {_duration(self.seconds)} for reading and maps on {self.cores} cores, {_size(self.memory)} of "
-            f"memory a job (this machine has {_size(self.machine)}), at most {_size(self.disk)} on disk"
+            f"about {_duration(self.seconds)} for reading and maps on {self.cores} cores, {in_bytes(self.memory)} of "
+            f"memory a job (this machine has {in_bytes(self.machine)}), at most {in_bytes(self.disk)} on disk"
         )
 
 
@@ -89,14 +90,3 @@ def _duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
-def _size(size: float) -> str:
-    """Bytes.
-
-    Examples
-    --------
-    >>> _size(2_500_000), _size(3.2e9)
-    ('2 MB', '3.2 GB')
-    """
-    return f"{size / 1e6:.0f} MB" if size < 1e9 else f"{size / 1e9:.1f} GB"

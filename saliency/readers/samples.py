@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from saliency.exceptions import DataError, InputError, Status
+from saliency.exceptions import DataError, InputError, Status, in_one_line
 from saliency.readers.files import REPLACE
 from saliency.readers.images import Preprocessing
 
@@ -71,6 +71,5 @@ def read_sample(
         raise
     # A header can ask of nibabel what nobody foresaw, long after its file was opened.
     except Exception as error:
-        words = " ".join(f"{type(error).__name__}: {error}".split())
-        raise InputError(Status.UNREADABLE, f"cannot be used ({words}): {REPLACE}") from error
+        raise InputError(Status.UNREADABLE, f"cannot be used ({in_one_line(error)}): {REPLACE}") from error
     return arrays

@@ -11,19 +11,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from saliency.files.in_words import number
+
 # A number or a text; None and NaN where the file has no such fact.
 Value = float | str | None
-
-
-def number(value: float) -> str:
-    """Write a number with three digits, or without decimals.
-
-    Examples
-    --------
-    >>> number(0.12345), number(1234.5), number(7.0)
-    ('0.123', '1234', '7')
-    """
-    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 @dataclass(frozen=True)

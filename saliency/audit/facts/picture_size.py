@@ -1,7 +1,8 @@
 """How large a photograph is, upright."""
 
-from saliency.audit.facts.fact import Fact, FactGroup, Value, number
+from saliency.audit.facts.fact import Fact, FactGroup, Value
 from saliency.audit.facts.opened import Picture
+from saliency.files.in_words import number
 
 
 def pixels(count: float) -> str:

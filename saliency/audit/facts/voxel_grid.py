@@ -4,8 +4,9 @@ import math
 
 import numpy as np
 
-from saliency.audit.facts.fact import Fact, FactGroup, Value, number
+from saliency.audit.facts.fact import Fact, FactGroup, Value
 from saliency.audit.facts.opened import Volume
+from saliency.files.in_words import number
 
 AXES = ("i", "j", "k")
 
