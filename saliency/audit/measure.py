@@ -3,6 +3,8 @@
 import io
 import logging
 from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +21,7 @@ from saliency.metrics.registered import measure_keys
 from saliency.metrics.table import measure_shard
 from saliency.steps.multilabel import SEVERAL
 from saliency.steps.predictions import read_predictions
+from saliency.store.codec import ShardReader
 from saliency.store.shard import Shard
 
 log = logging.getLogger(__name__)
@@ -62,20 +65,47 @@ def measure(shard: Shard, table: Path, grids: Path) -> None:
     """
     plan, settings = shard.plan, shard.config["audit"]
     spatial = shard.specs["inputs"].shape[1:]
-    maps = {target: {name: shard.read(f"{target}/{name}") for name in plan.measured} for target in plan.targets}
-    masks = read_masks(plan, shard.model, shard.rows, spatial)
-    found = measure_shard(maps, masks, spatial, {name: settings[name] for name in measure_keys()})
+    with ExitStack() as stack:
+        maps = {
+            target: {name: stack.enter_context(shard.reader(f"{target}/{name}")) for name in plan.measured}
+            for target in plan.targets
+        }
+        masks = None if plan.mask_column is None else _Masks(shard, spatial)
+        found = measure_shard(maps, masks, spatial, {name: settings[name] for name in measure_keys()})
+        leading = plan.measured[0]
+        grid, finer = pooling_grids(shard.specs[f"{plan.targets[0]}/{leading}"].shape, spatial, settings["grid"])
+        pooled = {target: _pooled(of_target[leading], grid) for target, of_target in maps.items()}
+        inputs = _pooled(stack.enter_context(shard.reader("inputs")), finer)
     classes = {target: shard.read(f"{target}/class") for target in maps}
     rows = found.pop("row").to_numpy()
     explained = [int(classes[target][row]) for target, row in zip(found["target"], rows, strict=True)]
     found.insert(0, "id", shard.rows["id"].to_numpy()[rows])
     found.insert(2, "class", explained)
     write_parquet(found, table)
-    leading = plan.measured[0]
-    grid, finer = pooling_grids(shard.specs[f"{plan.targets[0]}/{leading}"].shape, spatial, settings["grid"])
-    pooled = {target: pool(of_target[leading], grid) for target, of_target in maps.items()}
-    write_grids({"inputs": pool(shard.read("inputs"), finer), **pooled}, grids)
+    write_grids({"inputs": inputs, **pooled}, grids)
     log.info("%d samples, %d targets", len(shard), len(maps))
+
+
+@dataclass(frozen=True)
+class _Masks:
+    """Masks of a shard's samples, which are read when they are asked for."""
+
+    shard: Shard
+    spatial: Sequence[int]
+
+    def __len__(self) -> int:
+        return len(self.shard)
+
+    def __getitem__(self, rows: slice) -> np.ndarray:
+        shard = self.shard
+        found = read_masks(shard.plan, shard.model, shard.rows.iloc[rows], self.spatial)
+        assert found is not None, "the manifest has no masks"
+        return found
+
+
+def _pooled(samples: ShardReader, grid: Sequence[int]) -> np.ndarray:
+    """`saliency.audit.grid.pool`, of a few samples at a time."""
+    return np.concatenate([pool(block, grid) for block in samples.blocks()])
 
 
 def write_parquet(table: pd.DataFrame, output: Path) -> None:

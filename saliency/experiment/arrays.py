@@ -8,6 +8,8 @@ from saliency.methods.registered import methods
 
 # Axes that stand for all spatial axes of the input, and of the target layer's feature map.
 SPATIAL, FEATURES = "spatial", "feature"
+# Samples smaller than this share one compressed chunk per shard; larger ones are chunks of their own, read one by one.
+CHUNK_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True)

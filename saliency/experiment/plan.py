@@ -90,6 +90,11 @@ class Plan:
         return min(self.shard_size, len(self.samples))
 
     @property
+    def held(self) -> int:
+        """How many samples a job reads before they are needed: the next batch, and one for each core that reads."""
+        return max(self.config["batch_size"], 1 + self.config["threads"])
+
+    @property
     def arrays(self) -> list[str]:
         """Path in the store of each array of a model."""
         return array_paths(self.ndim, self.config["region"] == "mask", self.targets, self.methods)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from saliency.experiment.arrays import CHUNK_BYTES
 from saliency.experiment.checks import checks
 from saliency.experiment.plan import Plan
 from saliency.experiment.selection import Selection
@@ -26,6 +27,8 @@ NETWORK_MB = 300
 # (`python -m tests.benchmarks.audit_scale 1000 10000`).
 TABLE_MB = 0.01
 TABLE_SECONDS = 0.002
+# MB for each sample of a shard, of the arrays that are small enough to be whole in memory: scores, classes, Grad-CAM.
+WHOLE_MB = 0.015
 # Core seconds to draw one sample.
 FIGURE_SECONDS = 5
 # To look at some samples where an accuracy is expected; more than `saliency.check.accuracy.SECONDS`.
@@ -55,7 +58,13 @@ def memory_mb(plan: Plan, name: str, model: str) -> int:
     sample_mb = plan.sample_values(model) * np.dtype(plan.config["precision"]).itemsize / 1e6
     copies = cost.shard_copies + cost.copies_per_target * len(plan.targets)
     samples = plan.largest_shard * (len(plan.labelled_shards(model)) if name == "train" else 1)
-    needed = BASE_MB + cost.torch * TORCH_MB + copies * sample_mb * samples
+    at_hand = samples if cost.whole_shards else min(samples, plan.config["batch_size"] + plan.held)
+    needed = BASE_MB + cost.torch * TORCH_MB + copies * sample_mb * at_hand
+    if copies:
+        needed += WHOLE_MB * plan.largest_shard
+        if sample_mb * 1e6 < CHUNK_BYTES:
+            # Such arrays are one chunk of a file, which is made in the end.
+            needed += (4 + cost.copies_per_target * len(plan.targets)) * sample_mb * plan.largest_shard
     if cost.whole_manifest:
         needed += TABLE_MB * len(plan.samples)
     if name in checks():
@@ -126,8 +135,9 @@ def memory_cautions(plan: Plan, available: float, models: Sequence[str] | None =
         if needed <= available:
             continue
         batch = plan.config["batch_size"]
-        smaller = [f"batch_size below {batch}"] if batch > 1 and worst != "prepare" else []
-        smaller += [f"shard_size below {plan.largest_shard}"] if plan.largest_shard > 1 else []
+        smaller = [f"batch_size below {batch}"] if batch > 1 else []
+        if step(worst).whole_shards and plan.largest_shard > 1:
+            smaller += [f"shard_size below {plan.largest_shard}"]
         cautions.append(
             f"models.{model}: a job of rule {worst} may take up to {needed / 1000:.0f} GB, and this machine has "
             f"{available / 1000:.0f} GB: set {' or '.join(smaller) or 'a smaller input.crop'}, unless jobs run on "

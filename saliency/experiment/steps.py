@@ -22,9 +22,12 @@ class Step:
         Raise it when a change to its code changes its results: they are then made again. Methods, readers, measures and
         findings have versions of their own.
     shard_copies
-        Arrays of a shard's size that a job holds, encoding included.
+        Copies of each sample that a job holds at a time, of those at hand: two batches of the shard, one that is worked
+        on and one that is read ahead. What is computed of them and waits to be encoded and written counts as well.
     copies_per_target
         Further ones for each target.
+    whole_shards
+        Whether all samples of a shard are at hand at once.
     batch_copies
         What a forward pass keeps, as a multiple of its batch; 0 where no network is built.
     seconds
@@ -40,6 +43,7 @@ class Step:
     version: int = 1
     shard_copies: int = 0
     copies_per_target: int = 0
+    whole_shards: bool = False
     batch_copies: int = 0
     seconds: float = 0
     whole_manifest: bool = False
@@ -55,11 +59,11 @@ STEPS = {
         Step("inspect_model", batch_copies=300),
         Step("find_target_layer", version=2, batch_copies=300),
         Step("zarr_metadata", version=2),
-        Step("train", shard_copies=3, batch_copies=300, seconds=10),
+        Step("train", shard_copies=3, whole_shards=True, batch_copies=300, seconds=10),
         Step("prepare", shard_copies=3, seconds=5),
         Step("predict", version=3, shard_copies=3, batch_copies=150, seconds=10),
         Step("target_class"),
-        Step("fused", shard_copies=4, copies_per_target=2, batch_copies=300, seconds=30),
+        Step("fused", shard_copies=4, copies_per_target=6, batch_copies=300, seconds=30),
         Step("predictions", whole_manifest=True, torch=False),
         Step("errors"),
         Step("provenance"),
@@ -100,4 +104,5 @@ def step(name: str) -> Step:
     if name not in (others := [*methods(), *checks()]):
         raise ValueError(f"there is no step '{name}': choose from {', '.join([*STEPS, *others])}")
     kind = methods()[name] if name in methods() else checks()[name]
-    return Step(name, kind.version, kind.cost.shard_copies, 0, kind.cost.batch_copies, kind.cost.seconds)
+    cost, whole = kind.cost, name in checks()
+    return Step(name, kind.version, cost.shard_copies, 0, whole, cost.batch_copies, cost.seconds)

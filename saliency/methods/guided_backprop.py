@@ -52,7 +52,7 @@ class GuidedBackprop(Method):
     channels = True
     signed = True
     needs = frozenset({"guided_gradient"})
-    cost = Cost(shard_copies=4, batch_copies=300, seconds=30)
+    cost = Cost(shard_copies=6, batch_copies=300, seconds=30)
 
     def __init__(
         self,

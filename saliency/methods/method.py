@@ -28,7 +28,7 @@ class Cost:
     Attributes
     ----------
     shard_copies
-        Arrays of a shard's size that it holds, encoding included.
+        Copies of each sample that it holds at a time, as of `saliency.experiment.steps.Step`.
     batch_copies
         What a forward pass keeps, as a multiple of its batch; 0 where no network runs.
     seconds

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -47,9 +47,17 @@ def measure_columns(ndim: int, methods: Iterable[str]) -> list[str]:
     return list(column_titles(ndim, methods))
 
 
+class Sliced(Protocol):
+    """An array of samples, or what reads them when it is sliced."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: slice, /) -> np.ndarray: ...
+
+
 def measure_shard(
-    maps_by_target: Mapping[str, Mapping[str, np.ndarray]],
-    masks: np.ndarray | None,
+    maps_by_target: Mapping[str, Mapping[str, Sliced]],
+    masks: Sliced | None,
     spatial: tuple[int, ...],
     settings: Mapping[str, Any] | None = None,
 ) -> pd.DataFrame:

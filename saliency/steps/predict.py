@@ -59,7 +59,7 @@ def stored_samples(shard: Shard, runner: Runner, workers: Workers) -> Iterator[S
         def read(row: int) -> Seen:
             return runner.seen(inputs[row], None if regions is None else regions[row])
 
-        yield from workers.ahead(read, range(len(shard)), shard.held)
+        yield from workers.ahead(read, range(len(shard)), shard.plan.held)
 
 
 def predict_shard(shard: Shard) -> None:

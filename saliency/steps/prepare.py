@@ -84,7 +84,7 @@ def decoded(
         return Decoded(status, problem, make(arrays), packed)
 
     files = shard.plan.files(shard.rows, shard.model)
-    for number, sample in enumerate(output.workers.ahead(decode, files, shard.held)):
+    for number, sample in enumerate(output.workers.ahead(decode, files, shard.plan.held)):
         if sample.problem:
             shard.warn(number, sample.problem)
         for name, packed in sample.packed.items():

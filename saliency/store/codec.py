@@ -22,10 +22,9 @@ from zarr.codecs import BloscCodec, Crc32cCodec
 from zarr.storage import MemoryStore
 
 from saliency.exceptions import ShardError
+from saliency.experiment.arrays import CHUNK_BYTES
 from saliency.files.atomic_files import AtomicFile, remove_temporaries_of
 
-# Samples smaller than this share one compressed chunk per shard; larger ones are chunks of their own, read one by one.
-CHUNK_BYTES = 64 * 1024
 # Decoded at once by `read_blocks`.
 BLOCK_BYTES = 16 * 1024 * 1024
 # Offset of a chunk that a shard's index says is not there.
@@ -235,8 +234,10 @@ class ShardReader:
     def __len__(self) -> int:
         return self.samples
 
-    def __getitem__(self, row: int) -> np.ndarray:
-        """One sample, ``spec.shape``."""
+    def __getitem__(self, row: int | slice) -> np.ndarray:
+        """One sample, ``spec.shape``, or some, ``(n, *spec.shape)``."""
+        if isinstance(row, slice):
+            return self.take(range(self.samples)[row])
         if not self.spec.sharded:
             values: np.ndarray = self._values[row]
             return values
@@ -244,12 +245,18 @@ class ShardReader:
             offset, length = self._index[row].tolist()
             return self._decoded(offset, length, self.spec.shape)
 
-    def take(self, rows: Sequence[int] | np.ndarray) -> np.ndarray:
-        """Some samples, ``(n, *spec.shape)``."""
+    def take(self, rows: Sequence[int]) -> np.ndarray:
+        """Some samples in any order, ``(n, *spec.shape)``."""
         found = np.empty((len(rows), *self.spec.shape), dtype=self.spec.dtype)
         for place, row in enumerate(rows):
             found[place] = self[row]
         return found
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        """All samples, a few large ones at a time."""
+        step = max(1, BLOCK_BYTES // self.spec.sample_bytes) if self.spec.sharded else self.samples
+        for begin in range(0, self.samples, step):
+            yield self[begin : begin + step]
 
     def __enter__(self) -> Self:
         return self
@@ -340,15 +347,13 @@ def read_shard(path: Path, samples: int, spec: ArraySpec, rows: Sequence[int] | 
         As of `ShardReader`.
     """
     with ShardReader(path, samples, spec) as reader:
-        return reader.take(range(samples) if rows is None else rows)
+        return reader[:] if rows is None else reader.take(rows)
 
 
 def read_blocks(path: Path, samples: int, spec: ArraySpec) -> Iterator[np.ndarray]:
     """Decode one shard as `read_shard`, a few large samples at a time."""
-    step = max(1, BLOCK_BYTES // spec.sample_bytes) if spec.sharded else samples
     with ShardReader(path, samples, spec) as reader:
-        for begin in range(0, samples, step):
-            yield reader.take(range(begin, min(begin + step, samples)))
+        yield from reader.blocks()
 
 
 def _encoded(values: np.ndarray) -> bytes:

@@ -109,11 +109,6 @@ class Shard:
         """Number of samples."""
         return len(self.rows)
 
-    @property
-    def held(self) -> int:
-        """How many samples are read before they are needed: the next batch, and one for each core that reads."""
-        return max(self.config["batch_size"], 1 + self.config["threads"])
-
     def read(self, array: str) -> np.ndarray:
         """Values of this shard, ``(samples, …)``."""
         return read_shard(self.files[array], len(self), self.specs[array])
