@@ -96,6 +96,7 @@ def volume_of(values: np.ndarray, affine: np.ndarray | None) -> SpatialImage:
         values = values.astype(np.float32)
     image = nib.Nifti1Image(values, np.eye(4) if affine is None else affine)
     if affine is None:
-        image.set_sform(None, code=0)
-        image.set_qform(None, code=0)
+        # NiBabel would take the first axis to run to the left, as of a NIfTI without directions, and turn it.
+        image.set_sform(None, code=0, update_affine=False)
+        image.set_qform(None, code=0, update_affine=False)
     return image

@@ -13,6 +13,7 @@ from saliency.exceptions import InputError
 from saliency.experiment.config import Config, input_config
 from saliency.experiment.plan import Plan
 from saliency.files.atomic_files import write_atomically
+from saliency.readers.orientation import orientation_known
 from saliency.readers.samples import preprocessing_of
 from saliency.readers.volume_grid import VolumeGrid
 from saliency.readers.volumes import VolumePreprocessing, load_volume
@@ -86,6 +87,10 @@ def save_map(values: np.ndarray, grid: VolumeGrid, source: SpatialImage, output:
     wide = isinstance(source, nib.Nifti2Pair | nib.Nifti2Image)
     kind: type[nib.Nifti1Image] = nib.Nifti2Image if wide else nib.Nifti1Image
     image = kind(data, source.affine, header)
+    if not orientation_known(source):
+        # A code would say that the directions are known.
+        image.set_sform(None, code=0)
+        image.set_qform(None, code=0)
     image.set_data_dtype(np.float32)
     # The file's own display range would show the map as black or white.
     image.header["cal_min"], image.header["cal_max"] = 0, 0

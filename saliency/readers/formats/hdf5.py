@@ -34,6 +34,7 @@ class Hdf5Volumes(_Hdf5, RowVolumes):
 
     name = "hdf5_volumes"
     title = "rows of an array in HDF5, `file.h5::/scans#7`; its attribute `affine` is 4 x 4, or one for each row (h5py)"
+    version = 2
 
 
 def _opened(path: Path) -> Any:

@@ -20,7 +20,7 @@ class NumpyVolumes(VolumeReader):
     title = "NumPy's arrays, with the affine (four rows of four numbers) in `NAME.affine.txt` beside `NAME.npy`"
     suffixes = (".npy",)
     accompanied = suffixes
-    version = 1
+    version = 2
 
     def fingerprint(self, path: Path) -> str:
         """Also that of the affine."""

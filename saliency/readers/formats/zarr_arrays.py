@@ -33,6 +33,7 @@ class ZarrVolumes(_Zarr, RowVolumes):
 
     name = "zarr_volumes"
     title = "rows of an array in Zarr, `store.zarr::scans#7`; its attribute `affine` is 4 x 4, or one for each row"
+    version = 2
 
 
 def _opened(path: Path) -> Any:

@@ -19,6 +19,7 @@ from saliency.readers import containers
 from saliency.readers.images import Preprocessing, read_image
 from saliency.readers.registered import reader_of
 from saliency.readers.volumes import load_volume, sides_known
+from saliency.steps.export import save_map
 from tests.readers.test_volumes import preprocessing, scanner
 
 RNG = np.random.default_rng(0)
@@ -181,3 +182,21 @@ def test_many_rows_are_planned_in_seconds(folder, monkeypatch, name):
     digests = Digests(plan)
     assert len({digests.of("prepare", "net", shard) for shard in plan.shards}) == len(plan.shards)
     assert time.process_time() - began < 5
+
+
+@pytest.mark.parametrize("name", ["bare.npy", "bare.h5::scans#1", "bare.zarr::scans#1"])
+def test_volume_without_an_affine_is_seen_as_it_is_stored(tmp_path, name):
+    np.save(tmp_path / "bare.npy", SCANS[1])
+    with h5py.File(tmp_path / "bare.h5", "w") as file:
+        file["scans"] = SCANS
+    zarr.create_group(tmp_path / "bare.zarr").create_array("scans", data=SCANS)
+    values, affine = preprocessing([5, 7, 6]).read({"path": tmp_path / name})
+    np.testing.assert_array_equal(values[0], SCANS[1])
+    np.testing.assert_array_equal(affine, np.eye(4))
+    assert not sides_known(tmp_path / name)
+    # Its maps lie on the array, and say as little of directions.
+    source = load_volume(tmp_path / name)
+    save_map(values, preprocessing([5, 7, 6]).grid(source), source, tmp_path / "map.nii")
+    exported = nib.load(tmp_path / "map.nii")
+    np.testing.assert_array_equal(exported.get_fdata(), SCANS[1])
+    assert [int(exported.header[code]) for code in ("sform_code", "qform_code")] == [0, 0]
