@@ -13,6 +13,7 @@ import pandas as pd
 
 from saliency.experiment.arrays import array_paths, shard_key
 from saliency.experiment.config import Config, file_columns, input_shape, results_folder
+from saliency.experiment.dataset_rows import with_rows
 from saliency.experiment.labels import Labels, class_names_of, plain_labels, settle_labels, with_class_names
 from saliency.experiment.manifest import read_manifest
 from saliency.experiment.outputs import label_classes, labels_are, target_names
@@ -58,7 +59,7 @@ class Plan:
 
     def __init__(self, config: Config, root: Path = Path()) -> None:
         self.root, self.manifest = root, resolve(config["manifest"], root)
-        self.samples, _ = read_manifest(self.manifest)
+        self.samples = with_rows(read_manifest(self.manifest)[0], config)
         self.labels_are = labels_are(config)
         self.written_labels: Labels | None = None
         if "label" in self.samples and not plain_labels(self.samples["label"], self.labels_are):

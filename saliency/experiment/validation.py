@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from saliency.experiment.config import Config, file_columns, input_config, read_class_names, results_folder
+from saliency.experiment.dataset_rows import fill_dataset, row_problems, with_rows
 from saliency.experiment.given_values import settle_values
 from saliency.experiment.labels import class_names_of, settle_labels
 from saliency.experiment.outputs import EACH_LABEL, labels_are, output_problems, target_names
@@ -55,10 +56,10 @@ def complete_config(
         One line each: which key, what is wrong, what to do. Empty if all is well.
     """
     config = copy.deepcopy(config)
-    preset_problems = fill_presets(config, keep=check)
+    filled = [*fill_dataset(config), *fill_presets(config, keep=check)]
     settle_values(config, config_validator(), command_line or {})
     errors = list(config_validator().iter_errors(config))
-    problems = preset_problems + [
+    problems = filled + [
         line for error in sorted(errors, key=lambda error: list(map(str, error.path))) for line in error_lines(error)
     ]
     broken = {str(error.path[0]) for error in errors if error.path}
@@ -292,6 +293,9 @@ def _manifest_problems(config: Config) -> list[str]:
     table, problems = read_manifest(path)
     if problems and table.empty:
         return problems
+    if wrong := row_problems(table, config):
+        return [*problems, *(f"{path}: {line}" for line in wrong)]
+    table = with_rows(table, config)
     models = config.get("models", {})
     complete = "input" in config and "region" in config
     training = {name: model["train"] for name, model in models.items() if model["train"]}

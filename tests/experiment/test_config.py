@@ -62,9 +62,10 @@ def test_shipped_config_has_no_problems_and_gets_defaults(monkeypatch):
     assert completed == {
         "experiment": "photographs",
         "manifest": "config/photographs.csv",
-        "input": {"mode": "2D", "preset": None, "channels": 3, "resize": 256, "crop": 224, "interpolation": "bicubic",
-                  "mask_values": None, "value_range": None, "window": None, "transform": None, "order": "rgb",
-                  "fit": "crop", "pad_value": 0, "mean": [0.49804], "std": [0.50196]},
+        "input": {"mode": "2D", "dataset": None, "preset": None, "channels": 3, "resize": 256, "crop": 224,
+                  "interpolation": "bicubic", "mask_values": None, "value_range": None, "window": None,
+                  "transform": None, "order": "rgb", "fit": "crop", "pad_value": 0, "mean": [0.49804],
+                  "std": [0.50196]},
         "models": {},
         "targets": ["predicted", "runner_up"],
         "methods": ["guided_backprop", "gradcam", "guided_gradcam"],
@@ -279,9 +280,9 @@ def test_model_overrides_the_input(config):
     assert found == []
     assert completed["input"]["crop"] == 224
     assert input_config(completed, "net") == {
-        "mode": "2D", "preset": None, "resize": 256, "interpolation": "bilinear", "channels": 1, "mask_values": None,
-        "mean": [0.5], "value_range": None, "window": None, "transform": None, "order": "rgb", "fit": "crop",
-        "pad_value": 0, "std": [0.5], "crop": 7
+        "mode": "2D", "dataset": None, "preset": None, "resize": 256, "interpolation": "bilinear", "channels": 1,
+        "mask_values": None, "mean": [0.5], "value_range": None, "window": None, "transform": None, "order": "rgb",
+        "fit": "crop", "pad_value": 0, "std": [0.5], "crop": 7
     }  # fmt: skip
 
 

@@ -21,6 +21,9 @@ _MASK_VALUES = Key(
 )
 
 
+_CALLABLE = name(r"^[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_.]*\Z")
+
+
 def _transform(shape: str, when: str) -> Key:
     return Key(
         "transform",
@@ -28,7 +31,7 @@ def _transform(shape: str, when: str) -> Key:
         f"`{shape}` and returns one, {when}. Boxes and masks do not go through it. The file in which it is written "
         "counts: once edited, results are made again.",
         None,
-        either(NULL, name(r"^[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_.]*\Z")),
+        either(NULL, _CALLABLE),
         "package.module:callable, or null",
         added=True,
     )
@@ -49,6 +52,21 @@ MODE = Key(
     choice("2D", "3D"),
 )
 
+DATASET = Key(
+    "dataset",
+    "`package.module:callable` that returns a torch `Dataset` of your own (or is one), for what no key can say. Sample "
+    "N of the manifest, which then has no `path`, is its row N, from 0 on, or that in the column `index`. A row is a "
+    "tensor with channels first, or a tuple that begins with one; labels and masks are the manifest's. Tensors are "
+    "taken as they are: unless the config says otherwise, `resize` is `null`, `mean` 0, `std` 1 and `intensity` "
+    "`none`; `crop` must be set. Let it return them before normalisation, and set `mean` and `std`, so that figures "
+    "show pictures. The file in which it is written counts: once edited, results are made again; what it reads does "
+    "not.",
+    None,
+    either(NULL, _CALLABLE),
+    "package.module:callable, or null",
+    added=True,
+)
+
 PRESET = Key(
     "preset",
     "The preprocessing that torchvision or timm publish beside weights: `torchvision:ResNet50_Weights.IMAGENET1K_V2`, "
@@ -63,6 +81,7 @@ PRESET = Key(
 )
 
 IMAGE_KEYS = (
+    DATASET,
     PRESET,
     Key(
         "channels",
@@ -135,6 +154,7 @@ IMAGE_KEYS = (
 )
 
 VOLUME_KEYS = (
+    DATASET,
     Key(
         "channels",
         "Number of channels in the file of the column `path` (more than one: a 4D file), or a list of names such as "
