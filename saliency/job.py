@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 
 from saliency.exceptions import DataError
+from saliency.files.made_with import processor, say_made_with, versions
 
 
 def spare_long_lived_objects() -> None:
@@ -126,6 +127,7 @@ def job_log(path: str | Path) -> Iterator[None]:
     finished = threading.Event()
     threading.Thread(target=_end_with_parent, args=(parent, finished), daemon=True).start()
     before = signal.signal(signal.SIGTERM, _end)
+    say_made_with(processor=processor(), **versions())
     try:
         yield
     except DataError as error:

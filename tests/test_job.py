@@ -1,12 +1,15 @@
-"""A job's process: what it imports is left alone, and what it leaves behind is not."""
+"""A job's process: what it imports is left alone, what it leaves behind is not, and its log says with what it ran."""
 
+import platform
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
 from saliency.files.callables import load_callable
+from saliency.files.made_with import read_made_with
 from saliency.job import leave_scripts_folder
 from tests.helpers.workflow_project import ROOT
 
@@ -32,6 +35,9 @@ with job_log("job.log"):
 def test_collector_passes_over_imports_at_exit_and_still_frees_what_a_job_makes(tmp_path):
     done = subprocess.run([sys.executable, "-c", JOB], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["True", "True"]
+    facts = read_made_with(tmp_path / "job.log")
+    assert facts["torch"] == version("torch")
+    assert facts["processor"].split()[0] == platform.machine()
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "workflow" / "scripts").glob("*.py")))

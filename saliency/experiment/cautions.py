@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from saliency.experiment.columns import column_names, meant
@@ -12,6 +13,24 @@ from saliency.files.table_files import numbered_rows
 
 if TYPE_CHECKING:
     from saliency.experiment.plan import Plan
+
+
+_TOLD: set[str] = set()
+
+
+def not_told(lines: Iterable[str]) -> list[str]:
+    """Those of some lines that this process has not been asked about before.
+
+    Snakemake parses a module once more for each of its rules that another workflow changes.
+
+    Examples
+    --------
+    >>> not_told(["a first time", "another"]), not_told(["a first time"])
+    (['a first time', 'another'], [])
+    """
+    new = [line for line in lines if line not in _TOLD]
+    _TOLD.update(new)
+    return new
 
 
 def cautions(config: Config) -> list[str]:

@@ -1,5 +1,6 @@
 """Access to the completed config."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +45,27 @@ def input_shape(config: Config, model: str) -> tuple[int, ...]:
 
 
 def results_folder(config: Config) -> Path:
-    """Where everything of an experiment is written."""
-    return Path("results") / config["experiment"]
+    """Where everything of an experiment is written.
+
+    Examples
+    --------
+    >>> results_folder({"experiment": "wolves"}).as_posix()
+    'results/wolves'
+    """
+    # Given where another workflow uses this one as a module, with a prefix.
+    return Path(config.get("results", f"results/{config['experiment']}"))
+
+
+def made_places(config: Config, root: Path = Path()) -> tuple[str, ...]:
+    """Where rules make files: the experiment's results, and what the config says that other workflows make.
+
+    Examples
+    --------
+    >>> made_places({"experiment": "wolves", "made_by_rules": ["data/cut/", "net.pt"]})
+    ('results/wolves', 'data/cut', 'net.pt')
+    """
+    results = [str(results_folder(config))] if "experiment" in config else []
+    return tuple(os.path.normpath(root / place) for place in [*results, *config.get("made_by_rules", [])])
 
 
 def read_class_names(names: list[str] | str | None, root: Path = Path()) -> list[str]:

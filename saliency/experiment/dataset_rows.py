@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from saliency.experiment.config import Config
 from saliency.experiment.keys.inputs import DATASET, MODE
-from saliency.files.callables import source_file
+from saliency.files.code_versions import source_file
 from saliency.readers.formats.torch_datasets import SUFFIX
 
 if TYPE_CHECKING:

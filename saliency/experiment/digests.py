@@ -23,7 +23,7 @@ from saliency.experiment.report_size import report_side
 from saliency.experiment.selection import Selection
 from saliency.experiment.sources import Sources
 from saliency.experiment.steps import step
-from saliency.files.callables import source_fingerprint
+from saliency.files.code_versions import code_of, counted
 from saliency.files.paths import fingerprint, resolve
 from saliency.methods.registered import method, methods
 from saliency.metrics.registered import measure_keys, measures
@@ -151,7 +151,7 @@ class Digests:
         unused = ["mean", "std"] + ([] if "mask" in columns else ["mask_values"])
         settings = {key: value for key, value in told_input(inputs).items() if key not in unused}
         layout = [self.config["region"], plan.shard_size, self.config["precision"]]
-        source = [source_fingerprint(inputs["transform"])] if inputs.get("transform") else []
+        source = [code_of(inputs["transform"], plan.root)] if inputs.get("transform") else []
         return digest("prepare", step("prepare").version, plan.values("id", shard), files, settings, *layout, *source)
 
     def _predict(self, model: str, shard: int, _: str | None) -> str:
@@ -223,11 +223,20 @@ class Digests:
             {key: settings[key] for key in keys} | self._reading(model),
             self.sources.weights_fingerprint(resolve(weights, self.plan.root)) if weights else None,
             self._train(model) if settings["train"] else None,
-            weights,
+            # Where a module's prefix puts what is trained changes nothing.
+            f"results/{self.config['experiment']}/{model}/weights.safetensors" if settings["train"] else weights,
             told_input(input_config(self.config, model)),
             self.config["precision"],
-            *([] if settings["train"] else self._taken(model)),
+            *([] if settings["train"] else [*self._taken(model), *self._code(model)]),
         )
+
+    def _code(self, model: str) -> list[Any]:
+        """What the network's code is known by, where results of before do not have it already."""
+        settings = self.config["models"][model]
+        if settings["code"] is not None:
+            return [settings["code"]] if settings["code"] else []
+        code = counted(code_of(settings["factory"], self.plan.root))
+        return [code] if code else []
 
     def _taken(self, model: str) -> list[Any]:
         """What is taken of a checkpoint, if it is not what is found there."""
@@ -265,6 +274,7 @@ class Digests:
             normalisation,
             self.config["threads"],
             *([start, frozen] if start or frozen else []),
+            *self._code(model),
         )
 
     def _every(self, name: str, model: str, target: str | None = None) -> list[str]:

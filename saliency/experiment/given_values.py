@@ -26,7 +26,7 @@ def settle_values(config: Config, validator: Draft202012Validator, command_line:
     validator
         Of the config; it says what fits.
     command_line
-        The part of the config that was given as ``--config``.
+        What was given as ``--config``, for this workflow or for another that uses it as a module.
 
     Examples
     --------
@@ -39,7 +39,7 @@ def settle_values(config: Config, validator: Draft202012Validator, command_line:
     for name, holder in (("models", config), ("where", config.get("audit"))):
         if isinstance(holder, dict) and isinstance(holder.get(name), dict):
             holder[name] = {_as_text(key): value for key, value in holder[name].items()}
-    leaves = list(_leaves(command_line))
+    leaves = list(_leaves_of(config, command_line))
     for leaf in leaves:
         value = _get(config, leaf)
         if value == "null" or (leaf[0] == "models" and "kwargs" in leaf):
@@ -54,6 +54,19 @@ def settle_values(config: Config, validator: Draft202012Validator, command_line:
         fits = next((value for value in said if validator.evolve(schema=error.schema).is_valid(value)), None)
         if fits is not None:
             _set(config, path, fits)
+
+
+def _leaves_of(config: Config, given: Mapping[str, Any]) -> Iterator[_Path]:
+    """Keys of the config that were given on the command line, there or in a section that became the config."""
+    for leaf in _leaves(given):
+        yield from (inner for start in range(len(leaf)) if _same(config, inner := leaf[start:], _get(given, leaf)))
+
+
+def _same(config: Any, path: _Path, value: Any) -> bool:
+    try:
+        return bool(_get(config, path) == value)
+    except (KeyError, TypeError, IndexError):
+        return False
 
 
 def _leaves(given: Mapping[str, Any], path: _Path = ()) -> Iterator[_Path]:

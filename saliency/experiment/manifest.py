@@ -77,7 +77,7 @@ def manifest_problems(
     labels_needed: bool = False,
     files: bool = True,
     columns: Sequence[str] = ("path",),
-    results: Path | None = None,
+    made: Sequence[str] = (),
     optional: Sequence[str] = (),
     exists: Callable[[Path], bool] = is_file,
     labels: str = "class",
@@ -98,8 +98,8 @@ def manifest_problems(
         Whether each file must exist.
     columns
         Columns that name files.
-    results
-        The experiment's results folder: files in it are made by rules and need not exist.
+    made
+        Places where rules make files, which need not exist.
     optional
         Columns that name files, and may be empty.
     exists
@@ -148,7 +148,7 @@ def manifest_problems(
         if labels_needed and labels == "class" and not any(settled.values):
             problems.append(f"{path}: column label: is empty in all rows, but the config asks for labels: fill it in")
     if files:
-        wrong += _absent_files(table, path, [*columns, *optional], results, exists)
+        wrong += _absent_files(table, path, [*columns, *optional], made, exists)
     for column, found in wrong:
         of_kind = [one_line(f"{path}: line {lines[row]}, column {column}: {what}") for row, what in found]
         problems += first_lines(of_kind, f"{path}: column {column}")
@@ -183,7 +183,7 @@ def _steers(letter: str) -> bool:
 
 
 def _absent_files(
-    table: pd.DataFrame, path: Path, columns: Sequence[str], results: Path | None, exists: Callable[[Path], bool]
+    table: pd.DataFrame, path: Path, columns: Sequence[str], made: Sequence[str], exists: Callable[[Path], bool]
 ) -> list[tuple[str, list[tuple[int, str]]]]:
     absent = []
     for column in dict.fromkeys(columns):
@@ -191,7 +191,7 @@ def _absent_files(
         for row, name in enumerate(table[column]):
             try:
                 file = resolve(name, path.parent)
-                if name and not (results and made_by_rule(file, results)) and not exists(file):
+                if name and not made_by_rule(file, made) and not exists(file):
                     found.append((row, no_file(name, path.parent)))
             except FileNotFoundError as error:
                 found.append((row, str(error)))

@@ -27,7 +27,7 @@ KEPT = "presets.json"
 _ALWAYS = {"fit": "crop", "order": "rgb"}
 
 
-def fill_presets(config: Config, keep: bool) -> list[str]:
+def fill_presets(config: Config, keep: bool, results: str | None = None) -> list[str]:
     """Put numbers where a config names a preset; keys beside ``preset`` stay as they are.
 
     Parameters
@@ -36,6 +36,8 @@ def fill_presets(config: Config, keep: bool) -> list[str]:
         As given, before defaults are filled in; changed in place.
     keep
         Whether what had to be read from a package is written to the results folder.
+    results
+        That folder, None for ``results/EXPERIMENT``.
 
     Returns
     -------
@@ -49,7 +51,7 @@ def fill_presets(config: Config, keep: bool) -> list[str]:
         if not isinstance(preset, str) or _mode(config) != "2D":
             continue
         try:
-            numbers = _numbers(preset, _kept_file(config), keep)
+            numbers = _numbers(preset, _kept_file(config, results), keep)
         except DataError as error:
             problems.append(f"{place}.{PRESET.name}: '{preset}': {error}")
             continue
@@ -71,10 +73,12 @@ def _mode(config: Config) -> Any:
     return settings.get(MODE.name, MODE.default) if isinstance(settings, dict) else MODE.default
 
 
-def _kept_file(config: Config) -> Path | None:
+def _kept_file(config: Config, results: str | None) -> Path | None:
     """None where the experiment's name is none, which is reported as any other value."""
     name, key = config.get("experiment"), next(key for key in experiment_keys() if key.name == "experiment")
     fits = isinstance(name, str) and re.search(key.schema["pattern"], name)
+    if results is not None:
+        return Path(results) / KEPT
     return results_folder(config) / KEPT if fits else None
 
 

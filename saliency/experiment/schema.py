@@ -42,6 +42,18 @@ def config_validator() -> Draft202012Validator:
     return _validator_with_defaults(config_schema())
 
 
+def foreign_keys(config: Config) -> list[str]:
+    """Keys at the top of a config that belong to another workflow: none of this one's, nor like one.
+
+    Examples
+    --------
+    >>> foreign_keys({"experiment": "wolves", "samples": "units.tsv", "thread": 2})
+    ['samples']
+    """
+    known = config_schema()["properties"]
+    return [key for key in config if key not in known and not difflib.get_close_matches(str(key), known, n=1)]
+
+
 @cache
 def input_validator(mode: str) -> Draft202012Validator:
     """Validator of what a model makes of the experiment's ``input``, in the mode "2D" or "3D"."""

@@ -1,9 +1,8 @@
 """Files that an experiment is made from: those that rules make, and what a file that the user keeps is known by."""
 
-import os
 from pathlib import Path
 
-from saliency.experiment.config import file_columns
+from saliency.experiment.config import file_columns, made_places
 from saliency.experiment.plan import Plan
 from saliency.files.members import split_member
 from saliency.files.paths import fingerprint, made_by_rule, resolve
@@ -29,12 +28,22 @@ class Sources:
     def __init__(self, plan: Plan) -> None:
         self.plan, self.config = plan, plan.config
         self._of_containers: dict[tuple[str, Path], str] = {}
+        self._places = made_places(self.config, plan.root)
 
     def _made(self, path: Path) -> Path | None:
-        return made_by_rule(path, Path(os.path.normpath(self.plan.root / self.plan.results)))
+        return made_by_rule(path, self._places)
 
     def _made_of(self, names: list[str]) -> list[str]:
-        return [str(made) for name in names if (made := self._made(self.plan.path(name)))]
+        made = [path for name in names if name and self._made(path := self.plan.path(name))]
+        # Of samples in a file, rules make the file.
+        files = (reader_of(path, self.config["input"]["mode"]).file(path) for path in made)
+        return list(dict.fromkeys(str(self._made(file)) for file in files))
+
+    @property
+    def made_manifest(self) -> list[str]:
+        """The manifest if a rule makes it."""
+        made = self._made(self.plan.manifest)
+        return [str(made)] if made else []
 
     def made_files(self, model: str, shard: int) -> list[str]:
         """Files of a shard's samples that rules make; the others are known by their fingerprints."""

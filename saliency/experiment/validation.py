@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from saliency.experiment.config import Config, file_columns, input_config, read_class_names, results_folder
+from saliency.experiment.config import (
+    Config,
+    file_columns,
+    input_config,
+    made_places,
+    read_class_names,
+    results_folder,
+)
 from saliency.experiment.dataset_rows import fill_dataset, row_problems, with_rows
 from saliency.experiment.given_values import settle_values
 from saliency.experiment.labels import class_names_of, settle_labels
@@ -17,7 +24,7 @@ from saliency.experiment.presets import fill_presets
 from saliency.experiment.remote_files import store_problems
 from saliency.experiment.schema import config_validator, error_lines, input_validator
 from saliency.experiment.sizes import fill_sizes
-from saliency.files.callables import source_file
+from saliency.files.code_versions import source_file
 from saliency.files.one_line import first_lines, one_line
 from saliency.files.paths import find_package, is_file, is_folder, made_by_rule, no_file, resolve
 from saliency.files.remote import is_remote
@@ -33,7 +40,11 @@ if TYPE_CHECKING:
 
 
 def complete_config(
-    config: Config, check: bool = True, name: str = "config", command_line: Mapping[str, Any] | None = None
+    config: Config,
+    check: bool = True,
+    name: str = "config",
+    command_line: Mapping[str, Any] | None = None,
+    results: str | None = None,
 ) -> tuple[Config, list[str]]:
     """Fill in the defaults of `saliency.experiment.keys` and list everything that is wrong, the manifest included.
 
@@ -46,7 +57,10 @@ def complete_config(
     name
         What messages call the config.
     command_line
-        The part of it that Snakemake got as ``--config``, whose lists and mappings hold texts only.
+        What Snakemake got as ``--config``, whose lists and mappings hold texts only; keys of other workflows may be
+        among it.
+    results
+        Where everything is written, None for ``results/EXPERIMENT``.
 
     Returns
     -------
@@ -56,12 +70,14 @@ def complete_config(
         One line each: which key, what is wrong, what to do. Empty if all is well.
     """
     config = copy.deepcopy(config)
-    filled = [*fill_dataset(config), *fill_presets(config, keep=check)]
+    filled = [*fill_dataset(config), *fill_presets(config, keep=check, results=results)]
     settle_values(config, config_validator(), command_line or {})
     errors = list(config_validator().iter_errors(config))
     problems = filled + [
         line for error in sorted(errors, key=lambda error: list(map(str, error.path))) for line in error_lines(error)
     ]
+    if results is not None:
+        config["results"] = results
     broken = {str(error.path[0]) for error in errors if error.path}
     known = {key: value for key, value in config.items() if key not in broken}
     problems += _training_problems(known)
@@ -82,6 +98,15 @@ def complete_config(
     return config, [one_line(f"{name}: {line}") for line in problems] + table_problems
 
 
+def awaited_manifest(config: Config) -> Path | None:
+    """The manifest as rules write it, if one makes it and has not yet: nothing can be planned before."""
+    try:
+        made = made_by_rule(resolve(config["manifest"], Path()), made_places(config))
+    except FileNotFoundError:
+        return None
+    return None if made is None or is_file(made) else made
+
+
 def _training_problems(config: Config) -> list[str]:
     """Give models that are trained here the path of their weights; list what stands in the way."""
     problems = []
@@ -99,19 +124,19 @@ def _training_problems(config: Config) -> list[str]:
     return problems
 
 
-def _file_problem(place: str, name: str, results: Path | None = None) -> list[str]:
+def _file_problem(place: str, name: str, made: Sequence[str] = ()) -> list[str]:
     try:
         path = resolve(name, Path())
-        if results and made_by_rule(path, results):
+        if made_by_rule(path, made):
             return []
         return [] if is_file(path) else [f"{place}: {no_file(name, Path())}"]
     except FileNotFoundError as error:
         return [f"{place}: {error}"]
 
 
-def _weights_problems(place: str, name: str, results: Path | None) -> list[str]:
+def _weights_problems(place: str, name: str, made: Sequence[str]) -> list[str]:
     """Of a checkpoint, which may have parts beside it."""
-    return _file_problem(place, name, results) or [
+    return _file_problem(place, name, made) or [
         f"{place}: there is no file '{part.name}', a part of the checkpoint '{name}'"
         for part in weights_files(resolve(name, Path()))[1:]
         if not is_file(part)
@@ -137,11 +162,10 @@ def _model_problems(config: Config) -> list[str]:
             json.dumps(model["kwargs"], sort_keys=True, allow_nan=False)
         except (TypeError, ValueError) as error:
             problems.append(f"{place}.kwargs: must be what JSON can hold: {error}")
-        results = results_folder(config) if "experiment" in config else None
         pretrained = model["train"]["pretrained"] if model["train"] else None
         for key, weights in (("weights", model["weights"]), ("train.pretrained", pretrained)):
             if weights is not None:
-                problems += _weights_problems(f"{place}.{key}", weights, results)
+                problems += _weights_problems(f"{place}.{key}", weights, made_places(config))
         read, about = (pretrained, "train.pretrained") if model["train"] else (model["weights"], "weights")
         if read is None:
             problems += [
@@ -239,7 +263,7 @@ def _patch_problems(config: Config, table: pd.DataFrame, path: Path) -> list[str
         f"{path}: sample '{sample}', column {column}: '{name}' must lie in {results_folder(config)}, where patches go"
         for column in ("path", "mask")
         for sample, name in zip(table["id"], table[column], strict=True)
-        if not made_by_rule(path.parent / name, results_folder(config))
+        if not made_by_rule(path.parent / name, [str(results_folder(config))])
     ]
     absent = [
         f"{path}: sample '{sample}', column volume: there is no file '{name}' in {settings[kind]}"
@@ -290,6 +314,8 @@ def _manifest_problems(config: Config) -> list[str]:
         path = resolve(config["manifest"], Path())
     except FileNotFoundError as error:
         return [f"manifest: {error}"]
+    if awaited_manifest(config):
+        return []
     table, problems = read_manifest(path)
     if problems and table.empty:
         return problems
@@ -312,7 +338,7 @@ def _manifest_problems(config: Config) -> list[str]:
         labels_needed=any(target in config.get("targets", []) for target in ("label", EACH_LABEL)) or bool(training),
         files=config.get("on_error") != "skip",
         columns=named,
-        results=results_folder(config) if "experiment" in config else None,
+        made=made_places(config),
         optional=optional,
         exists=_sample_exists(config["input"]["mode"], used, refused) if "input" in config else is_file,
         labels=labels_are(config) if models else "class",

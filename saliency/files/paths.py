@@ -3,6 +3,7 @@
 import hashlib
 import os
 import re
+from collections.abc import Sequence
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from pathlib import Path
@@ -90,17 +91,24 @@ def find_package(name: str) -> ModuleSpec | None:
         return None
 
 
-def made_by_rule(path: Path, results: Path) -> Path | None:
-    """The path as rules write it, if it lies in the results folder: a rule makes that file, it need not exist yet.
+def made_by_rule(path: Path, places: Sequence[str]) -> Path | None:
+    """The path as rules write it, if it is or lies in a place where rules make files: it need not exist yet.
+
+    Parameters
+    ----------
+    path
+        A file that a config or manifest names.
+    places
+        As `saliency.experiment.config.made_places` gives them.
 
     Examples
     --------
-    >>> made_by_rule(Path("config/../results/a/x.nii"), Path("results/a")).as_posix()
+    >>> made_by_rule(Path("config/../results/a/x.nii"), ["results/a"]).as_posix()
     'results/a/x.nii'
-    >>> made_by_rule(Path("data/x.nii"), Path("results/a"))
+    >>> made_by_rule(Path("data/x.nii"), ["results/a"])
     """
-    plain, folder = os.path.normpath(path), str(results)
-    return Path(plain) if plain == folder or plain.startswith(folder + os.sep) else None
+    plain = os.path.normpath(path)
+    return Path(plain) if any(plain == place or plain.startswith(place + os.sep) for place in places) else None
 
 
 def is_file(path: Path) -> bool:

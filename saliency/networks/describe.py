@@ -13,6 +13,7 @@ from saliency.files.atomic_files import write_json
 from saliency.files.paths import resolve
 from saliency.files.weights_files import weights_sha256
 from saliency.networks.behaviour import describe_behaviour
+from saliency.networks.parameters import parameters_sha256
 from saliency.networks.random_weights import describe_random_weights
 
 # Those that read descriptions do not wait for torch.
@@ -34,7 +35,8 @@ def write_descriptions(config: Config, model: str, outputs: Mapping[str, str | P
         Model name.
     outputs
         Where to write `describe_network` (``model``) and `describe_target_layer` (``target_layer``); one of them, or
-        both. The former also gets ``weights_left``, the names of tensors that the configured weights do not fill.
+        both. The former also gets ``weights_left``, the names of tensors that the configured weights do not fill, and
+        ``parameters_sha256``, of the network as it was built.
 
     Returns
     -------
@@ -53,10 +55,12 @@ def write_descriptions(config: Config, model: str, outputs: Mapping[str, str | P
     from saliency.networks.load import configured_model_and_left
 
     describe: dict[str, Callable[[Config, str, nn.Module, Tensor], dict[str, Any]]] = {
-        "model": lambda *given: describe_network(*given) | {"weights_left": left},
+        "model": lambda *given: describe_network(*given) | {"weights_left": left, "parameters_sha256": parameters},
         "target_layer": describe_target_layer,
     }
     network, left = configured_model_and_left(config, model)
+    # Before it runs: some networks count or keep things in buffers.
+    parameters = parameters_sha256(network)
     zeros = torch.zeros(1, *input_shape(config, model))
     try:
         found = {name: describe[name](config, model, network, zeros) for name in outputs}

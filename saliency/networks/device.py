@@ -33,6 +33,17 @@ def choose_device(wanted: str) -> str:
     return wanted
 
 
+def device_name(device: str) -> str:
+    """What a device is called in logs: "cpu", or the GPU's name.
+
+    Examples
+    --------
+    >>> device_name("cpu")
+    'cpu'
+    """
+    return torch.cuda.get_device_name() if device == "cuda" else device
+
+
 def use_reproducible_algorithms(tf32: bool) -> None:
     """Let GPUs compute the same bits each time, as the CPU does.
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from saliency.exceptions import DataError
 from saliency.experiment.config import Config, input_config, input_shape
+from saliency.files.made_with import say_made_with
 from saliency.methods.method import Method
 from saliency.methods.passes.explainer import Explainer
 from saliency.methods.passes.layout import Layout
@@ -21,6 +22,7 @@ from saliency.methods.passes.score_reader import ScoreReader
 from saliency.methods.registered import method
 from saliency.networks.device import (
     choose_device,
+    device_name,
     is_out_of_memory,
     keep_freed_memory,
     reduced_precision,
@@ -28,6 +30,7 @@ from saliency.networks.device import (
 )
 from saliency.networks.load import configured_model
 from saliency.networks.memory_format import arrange_channels_last
+from saliency.networks.parameters import network_id
 from saliency.networks.precision import in_precision
 from saliency.readers.normalisation import normalised
 
@@ -104,7 +107,10 @@ class Runner:
     def network(self) -> nn.Module:
         """The network, on its device and in the configured precision."""
         torch.set_num_threads(self.config["threads"])
-        network = self.built or configured_model(self.config, self.model)
+        network = self.built
+        if network is None:
+            network = configured_model(self.config, self.model)
+            say_made_with(network=network_id(self.config, self.model, network), device=device_name(self.device))
         if self.device == "cuda":
             use_reproducible_algorithms(tf32=self.config["reduced_precision"] == "tf32")
         network = in_precision(network, self.device, self.dtype)

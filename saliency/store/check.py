@@ -11,11 +11,12 @@ import numpy as np
 import zarr
 
 from saliency.exceptions import DataError, ShardError, Status
-from saliency.experiment.arrays import chunk_key
+from saliency.experiment.arrays import chunk_key, stored_array
 from saliency.experiment.config import Config
 from saliency.experiment.descriptions import read_descriptions
 from saliency.experiment.plan import Plan
 from saliency.files.atomic_files import TEMPORARY
+from saliency.files.made_with import differences, read_made_with
 from saliency.files.paths import file_sha256
 from saliency.store.codec import ArraySpec, read_blocks, read_shard
 from saliency.store.layout import described_specs, store_metadata
@@ -78,6 +79,7 @@ class StoreCheck:
                 told = time.monotonic()
                 log.info("%s: shard %d of %d", self.model, number + 1, shards)
         self._check_list(shards)
+        self._check_makers(shards)
 
     def _add(self, name: str, kind: str, what: str) -> None:
         self.problems.append(Problem(self.root / name, kind, what))
@@ -174,7 +176,11 @@ class StoreCheck:
             key = self._key(name, number)
             if self.now is not None and key in self.listed and self.now.get(key) != self.listed[key]:
                 self.counts[name].out_of_date += 1
-                what = "its samples, their files or its settings changed" if key in self.now else "has no samples now"
+                what = (
+                    "its samples, their files, its settings or its network's code changed"
+                    if key in self.now
+                    else "has no samples now"
+                )
                 self._add(key, "out of date", what)
             else:
                 self.counts[name].ok += 1
@@ -259,6 +265,25 @@ class StoreCheck:
                 continue
             if name not in expected and name not in self.listed:
                 self._add(name, "not listed", "belongs to no sample or no array of the experiment")
+
+    def _check_makers(self, shards: int) -> None:
+        """Compare what the logs of the jobs that made the shards say of versions, processors and networks."""
+        if self.plan is None:
+            return
+        logs = self.experiment / "logs" / self.model
+        fused = self.config["execution"] == "fused"
+        names = {"fused"} if fused else {_job(path) for path in self.plan.arrays}
+        paths = (logs / name / f"{number}.log" for name in sorted(names) for number in range(shards))
+        jobs = {path: facts for path in paths if (facts := read_made_with(path))}
+        for name, path, said in differences(jobs):
+            what = f"shards of {self.model} were made with another {name} than others: {said}; this job with the rarest"
+            self.problems.append(Problem(path, "mixed", what))
+
+
+def _job(path: str) -> str:
+    """Where the logs of the jobs lie that make an array, among those of its model."""
+    target, step = path.rpartition("/")[0], stored_array(path).step
+    return f"{target}/{step}" if target else step
 
 
 def _spec_of(metadata: Mapping[str, Any]) -> ArraySpec:

@@ -9,6 +9,7 @@ ADVICE = {
     "unreadable": "let it be read",
     "out of date": "run the workflow to make it again",
     "temporary": "left by a job that was killed: delete it (--delete-bad)",
+    "mixed": "delete the shards of one kind and run the workflow, unless the difference does not matter to you",
     "not listed": "delete it if you do not need it",
 }
 

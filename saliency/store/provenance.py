@@ -1,8 +1,8 @@
 """What the results of a run follow from."""
 
+import os
 import platform
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from saliency.experiment.arrays import stored_array
@@ -11,6 +11,8 @@ from saliency.experiment.descriptions import read_descriptions
 from saliency.experiment.digests import Digests
 from saliency.experiment.plan import Plan
 from saliency.experiment.remote_files import answers_file
+from saliency.files.code_versions import code_of
+from saliency.files.made_with import versions
 from saliency.files.paths import file_sha256
 from saliency.files.stores import recall
 
@@ -42,24 +44,22 @@ def provenance(config: Config, descriptions: Sequence[Sequence[str | Path]]) -> 
     Returns
     -------
     dict
-        ``config``, ``models`` (weights' SHA-256, target layer, …), ``digests`` of each shard, ``manifest_sha256``,
-        ``versions`` and ``platform``.
+        ``config``, ``models`` (weights' SHA-256, target layer, …), ``code`` of their networks, ``digests`` of each
+        shard, ``manifest_sha256``, ``versions`` and ``platform``; ``root``, from the results to where Snakemake ran, if
+        the results do not lie in ``results/EXPERIMENT`` there.
     """
     plan = Plan(config)
     # As the run was planned, also where a file was replaced since.
     recall(answers_file(config))
     of_models = zip(plan.models, zip(*descriptions, strict=True), strict=True)
-    versions: dict[str, str | None] = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            versions[package] = None
+    elsewhere = {"root": os.path.relpath(plan.root, plan.results)} if "results" in config else {}
     return {
         "config": config,
+        **elsewhere,
         "manifest_sha256": file_sha256(plan.manifest),
         "models": {model: read_descriptions(paths) for model, paths in of_models},
+        "code": {model: code_of(config["models"][model]["factory"], plan.root) for model in plan.models},
         "digests": shard_digests(plan),
-        "versions": versions,
+        "versions": {"python": platform.python_version(), **versions(PACKAGES)},
         "platform": platform.platform(),
     }

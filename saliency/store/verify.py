@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,6 +15,7 @@ from saliency.experiment.plan import Plan
 from saliency.experiment.remote_files import ask_stores
 from saliency.experiment.validation import complete_config
 from saliency.files.atomic_files import temporaries
+from saliency.files.code_versions import MISSING, code_of
 from saliency.store.check import StoreCheck
 from saliency.store.layout import described_specs
 from saliency.store.problems import Count, Problem
@@ -88,7 +90,7 @@ def _read_record(experiment: Path) -> tuple[dict[str, Any], Plan | None, list[Pr
         record = json.loads(path.read_text(encoding="utf-8"))
         # An earlier version did not know all keys. Paths in a config start at the folder in which Snakemake ran.
         completed, _ = complete_config(record["config"], check=False)
-        plan = Plan(completed, experiment.resolve().parents[1])
+        plan = Plan(completed, Path(os.path.normpath(experiment.resolve() / record.get("root", "../.."))))
         if not all(NAME.fullmatch(name) for name in [*plan.models, *plan.targets]):
             raise ValueError("it holds names that no config can have")
         for model in plan.models:
@@ -107,6 +109,13 @@ def _digests_now(plan: Plan) -> dict[str, dict[str, str]] | None:
     if plan.samples.empty:
         log.warning("%s cannot be read, so shards that are out of date are not found", plan.manifest)
         return None
+    for name, settings in plan.config["models"].items():
+        if settings["code"] is None and MISSING in code_of(settings["factory"], plan.root).values():
+            log.warning(
+                "models.%s: the module of '%s' is not here, so shards that are out of date are not found",
+                *(name, settings["factory"]),
+            )
+            return None
     try:
         ask_stores(plan.config, plan.samples)
         return shard_digests(plan)

@@ -81,6 +81,7 @@ def test_shipped_config_has_no_problems_and_gets_defaults(monkeypatch):
         "max_failed": None,
         "execution": "steps",
         "region": "predicted",
+        "made_by_rules": [],
         "digits": None,
         "textures": None,
         "patches": None,
@@ -346,6 +347,9 @@ def test_command_line_means_what_it_says(config):
     assert (net["kwargs"], net["weights"]) == ({"bias": False, "sizes": [1, 2]}, None)
     # In a file, quotation marks mean a text.
     assert complete_config(merged)[1] != []
+    # Another workflow that uses this one as a module has the config in a section, and keys of its own.
+    others = {"saliency": given_there, "samples": "1", "threads": {"of": "another"}}
+    assert complete_config(merged, command_line=others) == (completed, [])
 
 
 VALUES = st.recursive(

@@ -11,6 +11,7 @@ from saliency.experiment.plan import Plan
 from saliency.experiment.resources import memory_mb, minutes
 from saliency.experiment.steps import STEPS
 from saliency.experiment.validation import complete_config
+from saliency.files import code_versions
 
 # Of version 0.1.0, for the experiment below: an update must not recompute shards. Maps of a target layer are made anew,
 # since layers of tokens and with channels last were read as if they had channels first.
@@ -136,3 +137,48 @@ def test_what_is_expected_of_a_model_makes_nothing_but_its_description_again(pla
     for step in ("prepare", "predict", "gradcam"):
         target = "label" if step == "gradcam" else None
         assert one.of(step, "net", 1, target) == other.of(step, "net", 1, target)
+
+
+NETWORK_STEPS = ("inspect_model", "find_target_layer", "train", "predict", "target_class", "guided_backprop", "gradcam")
+
+
+def test_code_of_the_network_counts_in_its_steps_and_a_version_of_your_own_instead(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("own_network.py").write_text("import own_blocks\n")
+    Path("own_blocks.py").write_text("")
+
+    def found(**keys):
+        steps = {}
+        for settings in ({}, {"train": {"epochs": 2}}):
+            digests = Digests(build({"factory": "own_network:Network"} | settings | keys))
+            for step in ("prepare", "zarr_metadata", *NETWORK_STEPS):
+                of_model = step in ("inspect_model", "find_target_layer", "train", "zarr_metadata")
+                if settings or step != "train":
+                    target = "predicted" if step in NETWORK_STEPS[-3:] else None
+                    steps[step, bool(settings)] = digests.of(step, "net", None if of_model else 1, target)
+        return steps
+
+    before = found()
+    assert found() == before
+    Path("own_blocks.py").write_text("# edited")
+    edited = found()
+    assert {step for step, _ in before if edited[step, True] == before[step, True]} == {"prepare"}
+    assert [step for step in before if edited[step] == before[step]] == [("prepare", False), ("prepare", True)]
+    named, nothing = found(code="1"), found(code="")
+    Path("own_network.py").write_text("# edited")
+    assert found() != edited
+    assert (found(code="1"), found(code="")) == (named, nothing)
+    assert named != nothing != before
+    # As before code counted.
+    monkeypatch.setattr(Digests, "_code", lambda *_: [])
+    assert found() == nothing
+
+
+def test_an_upgraded_package_counts(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("w.pt").write_bytes(b"abc")
+    before = Digests(build({})).of("predict", "net", 0)
+    monkeypatch.setattr(code_versions, "version", lambda _: "99.0")
+    after = Digests(build({}))
+    assert after.of("predict", "net", 0) != before
+    assert Digests(build({"code": ""})).of("predict", "net", 0) == before

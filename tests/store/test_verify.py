@@ -422,3 +422,32 @@ def test_help_names_the_exit_status(capsys):
     assert caught.value.code == 0
     assert "Exit status: 0 if all is well" in capsys.readouterr().out
     assert (ROOT / "saliency" / "__main__.py").is_file()
+
+
+def test_shards_of_another_network_version_or_processor_are_named(project):
+    logs = project.results / "logs" / "tiny"
+    for folder, number, torch, network in [
+        ("fused", 0, "2.9", "abc"),
+        ("fused", 1, "2.9", "abc"),
+        ("fused", 2, "2.8", "abc"),
+        ("fused", 4, "2.9", "def"),
+        # Of no shard that there is now, and of another kind of execution.
+        ("fused", 5, "1.0", "ghi"),
+        ("predict", 0, "1.0", "ghi"),
+    ]:
+        path = logs / folder / f"{number}.log"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(
+            f'2026-01-01 00:00:00 INFO made with {{"processor": "x86_64 avx2", "torch": "{torch}"}}\n'
+            "2026-01-01 00:00:01 INFO made with care\n"
+            f'2026-01-01 00:00:02 INFO made with {{"network": "{network}"}}\n'
+        )
+    _, problems = verify(project.results)
+    assert [str(problem).partition("results/test/")[2].removesuffix(" to you") for problem in problems] == [
+        f"logs/tiny/fused/{number}.log: mixed: shards of tiny were made with another {name} than others: {said}; this "
+        "job with the rarest; delete the shards of one kind and run the workflow, unless the difference does not matter"
+        for name, number, said in [
+            ("network", 4, "abc (3 jobs), def (1 job)"),
+            ("torch", 2, "2.9 (3 jobs), 2.8 (1 job)"),
+        ]
+    ]

@@ -19,6 +19,7 @@ from torch.nn import functional
 
 from saliency import open_maps
 from saliency.networks.load import load_model
+from saliency.store.verify import verify
 from tests.helpers.networks import guided_oracle
 from tests.helpers.workflow_project import Project, jobs
 
@@ -158,6 +159,23 @@ def test_changed_layer_runs_gradcam_and_what_follows(project):
 
 def shard_jobs(planned: Counter[str]) -> set[int]:
     return {int(message.split("shard ")[1].split()[0]) for message in planned if "shard" in message}
+
+
+def test_edited_code_runs_the_steps_of_the_network_and_mixed_networks_are_named(project):
+    (project.folder / "blocks.py").write_text("")
+    network = project.folder / "tiny_network.py"
+    network.write_text("import blocks\n" + network.read_text())
+    planned = project.planned()
+    # All of the first run but reading.
+    assert sum(planned.values()) == 3 * 5 + 8
+    assert not any(message.startswith("Read") for message in planned)
+    # As a run does that does not look at params: one shard by the edited network, the others by the one before.
+    wanted = "results/test/tiny.zarr/logits/c.0.0"
+    (project.folder / wanted).unlink()
+    project.run("--rerun-triggers", "mtime", "--", wanted)
+    (mixed,) = [problem for problem in verify(project.results)[1] if problem.kind == "mixed"]
+    assert mixed.path.relative_to(project.results).as_posix() == "logs/tiny/predict/0.log"
+    assert "another network than others" in mixed.what
 
 
 def test_appended_rows_run_the_last_shard_and_new_ones(project):

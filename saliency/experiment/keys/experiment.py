@@ -7,7 +7,7 @@ from saliency.experiment.keys.inputs import INPUT
 from saliency.experiment.keys.methods import method_settings_key, methods_key
 from saliency.experiment.keys.models import MODELS
 from saliency.experiment.keys.outputs import EXPORT, PLOTS, REPORT
-from saliency.experiment.keys.sources import DIGITS, PATCHES, TEXTURES
+from saliency.experiment.keys.sources import DIGITS, MADE_BY_RULES, PATCHES, TEXTURES
 from saliency.registry.fits import NULL, choice, either, integer, list_of, name, number
 from saliency.registry.key import Key
 
@@ -128,4 +128,4 @@ COMPUTATION_KEYS = (
 def experiment_keys() -> tuple[Key, ...]:
     """All keys at the top of a config."""
     how = (methods_key(), method_settings_key(), *COMPUTATION_KEYS)
-    return (*SUBJECT_KEYS, *how, PATCHES, DIGITS, TEXTURES, audit_key(), REPORT, EXPORT, PLOTS)
+    return (*SUBJECT_KEYS, *how, MADE_BY_RULES, PATCHES, DIGITS, TEXTURES, audit_key(), REPORT, EXPORT, PLOTS)

@@ -28,8 +28,8 @@ def _transform(shape: str, when: str) -> Key:
     return Key(
         "transform",
         f"`package.module:callable` of your own, for what no key can say: it gets each decoded file as a float32 array "
-        f"`{shape}` and returns one, {when}. Boxes and masks do not go through it. The file in which it is written "
-        "counts: once edited, results are made again.",
+        f"`{shape}` and returns one, {when}. Boxes and masks do not go through it. Its file counts, and those of your "
+        "own modules that it imports: once edited, results are made again.",
         None,
         either(NULL, _CALLABLE),
         "package.module:callable, or null",
@@ -59,8 +59,8 @@ DATASET = Key(
     "tensor with channels first, or a tuple that begins with one; labels and masks are the manifest's. Tensors are "
     "taken as they are: unless the config says otherwise, `resize` is `null`, `mean` 0, `std` 1 and `intensity` "
     "`none`; `crop` must be set. Let it return them before normalisation, and set `mean` and `std`, so that figures "
-    "show pictures. The file in which it is written counts: once edited, results are made again; what it reads does "
-    "not.",
+    "show pictures. Its file counts, and those of your own modules that it imports: once edited, results are made "
+    "again. What it reads does not count.",
     None,
     either(NULL, _CALLABLE),
     "package.module:callable, or null",

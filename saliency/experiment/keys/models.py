@@ -67,6 +67,16 @@ MODEL_KEYS = (
     ),
     Key("kwargs", "The factory's keyword arguments.", {}, MAPPING),
     Key(
+        "code",
+        "What the version of the factory's code is, so that results are made again when it changes. `null` takes the "
+        "source of its module and of your own modules that this imports, or the version of its package. A text counts "
+        "instead: change it when results should be made again. With `''`, no change of code does that "
+        "([more](../README.md#when-code-changes)).",
+        None,
+        {"type": ["string", "null"]},
+        "a text that you change when results should be made again, or null",
+    ),
+    Key(
         "weights",
         "`.safetensors`, a checkpoint that `torch.load(weights_only=True)` reads, or the index of one in parts "
         "(`model.safetensors.index.json`); `package://…` works too. The state dict in it that fits the network is "

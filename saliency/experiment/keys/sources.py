@@ -1,6 +1,6 @@
 """Keys of files that rules make before anything is explained: patches of volumes, the pictures of demos."""
 
-from saliency.registry.fits import OPTIONAL_MAPPING, integer, number
+from saliency.registry.fits import OPTIONAL_MAPPING, TEXT, integer, list_of, number
 from saliency.registry.key import Key
 
 _FOLDER = {"type": "string", "minLength": 1}
@@ -19,6 +19,16 @@ DIGIT_KEYS = (
 )
 
 TEXTURE_KEYS = (Key("logo", "Side of the logo in pixels.", 26, integer(4, 98)),)
+
+MADE_BY_RULES = Key(
+    "made_by_rules",
+    "Files that the config and the manifest name, or folders of such files, which rules of your own make where your "
+    "workflow uses this one as a module ([more](../docs/module.md)). They are inputs of the jobs that read them: they "
+    "need not exist at the start, and are waited for.",
+    [],
+    list_of(TEXT, unique=True),
+    "a list of files and folders that other rules make, such as [data/slices/, checkpoints/net.pt]",
+)
 
 PATCHES = Key(
     "patches",

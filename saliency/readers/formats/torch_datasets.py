@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from saliency.exceptions import DataError, InputError, Status, in_one_line
-from saliency.files.callables import load_callable, source_fingerprint
+from saliency.files.callables import load_callable
+from saliency.files.code_versions import code_of
 from saliency.files.members import split_member
 from saliency.readers.reader import ImageReader, Reader, VolumeReader
 
@@ -27,9 +29,9 @@ class _DatasetRows(Reader):
         return True
 
     def fingerprint(self, path: Path) -> str:
-        """Of the file in which the dataset is written; what it reads is not known."""
+        """Of the code of the dataset; what it reads is not known."""
         name = _name(self.file(path))
-        return f"{name} {source_fingerprint(name)}"
+        return f"{name} {json.dumps(code_of(name))}"
 
     def check(self, path: Path) -> None:
         """There is no file to be looked at."""
