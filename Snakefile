@@ -7,4 +7,4 @@ include: "workflow/Snakefile"
 
 
 # An included file does not set the default target.
-workflow.default_target = "all"
+workflow.default_target = workflow.modifier.modify_rulename("all")

@@ -1,62 +1,32 @@
-from importlib.metadata import distributions
-from pathlib import Path
-
 import psutil
-from snakemake.exceptions import WorkflowError
 
 from saliency.audit.checks.registered import checks
 from saliency.audit.facts.registered import fact_versions
 from saliency.audit.findings.registered import finding_versions
 from saliency.experiment.arrays import chunk_key, stored_array
-from saliency.experiment.cautions import cautions, manifest_cautions
+from saliency.experiment.cautions import manifest_cautions
 from saliency.experiment.digests import Digests
 from saliency.experiment.plan import Plan
-from saliency.experiment.remote_files import answers_file
 from saliency.experiment.resources import memory_cautions, memory_mb, minutes
 from saliency.experiment.selection import Selection
 from saliency.experiment.sources import Sources
-from saliency.experiment.validation import complete_config
 from saliency.files.file_names import file_name
-from saliency.files.stores import recall, remember
-from saliency.job import spare_long_lived_objects
 from saliency.methods.registered import method
 from saliency.report.asset_files import ASSETS, assets_fingerprint
 
-# Google PAIR publishes a package whose import name is the same. Planning has this folder on its path, jobs do not.
-if next(distributions(name="saliency"), None):
-    raise WorkflowError(
-        "the Python package 'saliency' (of Google PAIR) is installed, and would hide this project's in jobs: "
-        "pip uninstall saliency, then install this project again"
-    )
-
-# What is planned stays until the end, and so does what Snakemake has imported.
-spare_long_lived_objects()
-
-# Jobs parse this file again; what was checked once is not checked in each of them.
-completed, problems = complete_config(
-    config,
-    check=workflow.is_main_process,
-    name=", ".join(map(str, workflow.configfiles)),
-    command_line=workflow.config_settings.config,
-)
-if problems:
-    raise WorkflowError("\n".join([*problems, f"{len(problems)} problem(s) found"]))
-config.update(completed)
-# Files in stores are asked for once in a run.
-(remember if workflow.is_main_process else recall)(answers_file(config))
-
 PLAN = Plan(config)
 # Names of classes that the labels have, for all that is told which class is which by the config.
-config.update(PLAN.config)
+config = PLAN.config
 if workflow.is_main_process:
     machine_mb = psutil.virtual_memory().total / 1e6
-    for caution in manifest_cautions(PLAN) + memory_cautions(PLAN, machine_mb):
+    for caution in not_told(
+        manifest_cautions(PLAN) + memory_cautions(PLAN, machine_mb)
+    ):
         logger.warning(caution)
 
 SELECTION = Selection(PLAN)
 SOURCES = Sources(PLAN)
 DIGESTS = Digests(PLAN, assets_fingerprint(), finding_versions(), fact_versions())
-RESULTS = f"results/{config['experiment']}"
 MODEL = f"{RESULTS}/{{model}}/model.json"
 WEIGHTS = f"{RESULTS}/{{model}}/weights.safetensors"
 TRAINING = f"{RESULTS}/{{model}}/training.csv"
@@ -228,10 +198,15 @@ def all_shards():
     ]
 
 
+def named(paths):
+    """Files where the config or the manifest says that they are, whatever prefix a module has."""
+    return [local(path) for path in paths]
+
+
 def made_sources():
     """What the maps are made from, if rules make it; it would not be missed either."""
-    patches = SOURCES.patch_files if config["patches"] else []
-    demo = SOURCES.demo_files if config["digits"] or config["textures"] else []
+    patches = named(SOURCES.patch_files) if config["patches"] else []
+    demo = named(SOURCES.demo_files) if config["digits"] or config["textures"] else []
     trained = [name for name in PLAN.models if config["models"][name]["train"]]
     return patches + demo + expand([WEIGHTS, TRAINING], model=trained)
 
@@ -250,7 +225,7 @@ def every_shard(path):
 
 def made_masks(wildcards):
     """Input function: masks of a shard's samples that rules make."""
-    return SOURCES.made_masks(int(wildcards.shard))
+    return named(SOURCES.made_masks(int(wildcards.shard)))
 
 
 def evidence_of_checks(name):
@@ -302,9 +277,8 @@ def shards_of_rows(names, rows):
 
 def made_masks_of_rows(rows):
     """Masks of some rows that rules make."""
-    return [
-        name for number in PLAN.shards_of(rows) for name in SOURCES.made_masks(number)
-    ]
+    numbers = PLAN.shards_of(rows)
+    return named(name for number in numbers for name in SOURCES.made_masks(number))
 
 
 # What a figure or an exported file shows.
@@ -338,18 +312,26 @@ def export_digest(wildcards):
 
 
 def made_files(wildcards):
-    """Input function: files of a shard's samples that other rules make."""
-    return SOURCES.made_files(wildcards.model, int(wildcards.shard))
+    """Input function: files of a shard's samples that other rules make, and the manifest."""
+    # Facts are those of the files, and models share them.
+    model = wildcards.get("model", PLAN.models[0])
+    made = SOURCES.made_files(model, int(wildcards.shard))
+    return named([*made, *SOURCES.made_manifest])
 
 
 def made_weights(wildcards):
     """Input function: the weights of a model, if a rule makes them."""
-    return SOURCES.made_weights(wildcards.model)
+    return named(SOURCES.made_weights(wildcards.model))
+
+
+def made_model(wildcards):
+    """Input function: what a model is described from, if rules make it."""
+    return [*made_weights(wildcards), *named(SOURCES.made_manifest)]
 
 
 def made_pretrained(wildcards):
     """Input function: the weights with which training starts, if another rule makes them."""
-    return SOURCES.made_pretrained(wildcards.model)
+    return named(SOURCES.made_pretrained(wildcards.model))
 
 
 def training_shards(wildcards):

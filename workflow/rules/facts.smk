@@ -1,7 +1,6 @@
 rule facts:
     input:
-        # Of one model: facts are those of the files, and models share them.
-        lambda wildcards: SOURCES.made_files(PLAN.models[0], int(wildcards.shard)),
+        made_files,
     output:
         FACTS,
     log:

@@ -18,7 +18,7 @@ if config["execution"] == "fused" and TARGET_LAYER in DESCRIPTIONS:
 
 rule inspect_model:
     input:
-        made_weights,
+        made_model,
     output:
         **DESCRIBED,
     log:
@@ -40,7 +40,7 @@ if TARGET_LAYER in DESCRIPTIONS and "target_layer" not in DESCRIBED:
 
     rule find_target_layer:
         input:
-            made_weights,
+            made_model,
         output:
             target_layer=TARGET_LAYER,
         log:
@@ -58,6 +58,7 @@ if TARGET_LAYER in DESCRIPTIONS and "target_layer" not in DESCRIBED:
             "../scripts/inspect_model.py"
 
 
+# It takes a second or two, also where other jobs run on a cluster.
 rule zarr_metadata:
     input:
         DESCRIPTIONS,
@@ -66,6 +67,7 @@ rule zarr_metadata:
         files=METADATA,
     log:
         f"{RESULTS}/logs/{{model}}/zarr_metadata.log",
+    localrule: True
     conda:
         "../envs/saliency.yaml"
     params:

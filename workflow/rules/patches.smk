@@ -1,8 +1,8 @@
 rule cut_patches:
     input:
-        SOURCES.patch_sources,
+        named([*SOURCES.patch_sources, *SOURCES.made_manifest]),
     output:
-        SOURCES.patch_files,
+        named(SOURCES.patch_files),
     log:
         f"{RESULTS}/logs/cut_patches.log",
     conda:

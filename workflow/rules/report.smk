@@ -50,10 +50,7 @@ rule model_data:
         "../scripts/model_data.py"
 
 
-localrules:
-    report_page,
-
-
+# It takes a second or two, also where other jobs run on a cluster.
 rule report_page:
     input:
         **{name: expand(path, model=PLAN.models) for name, path in SHOWN.items()},
@@ -71,6 +68,7 @@ rule report_page:
         files=PAGE_FILES,
     log:
         f"{RESULTS}/logs/report.log",
+    localrule: True
     conda:
         "../envs/saliency.yaml"
     params:

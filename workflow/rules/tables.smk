@@ -26,6 +26,7 @@ rule predictions:
         "../scripts/predictions.py"
 
 
+# It takes a second or two, also where other jobs run on a cluster.
 rule errors:
     input:
         predictions=expand(f"{RESULTS}/{{model}}/predictions.csv", model=PLAN.models),
@@ -40,6 +41,7 @@ rule errors:
     log:
         f"{RESULTS}/logs/errors.log",
     priority: 10
+    localrule: True
     conda:
         "../envs/saliency.yaml"
     params:
@@ -50,6 +52,7 @@ rule errors:
         "../scripts/errors.py"
 
 
+# It takes a second or two, also where other jobs run on a cluster.
 rule provenance:
     input:
         **{
@@ -60,6 +63,7 @@ rule provenance:
         f"{RESULTS}/provenance.json",
     log:
         f"{RESULTS}/logs/provenance.log",
+    localrule: True
     conda:
         "../envs/saliency.yaml"
     params:

@@ -1,6 +1,8 @@
 rule plant_logos:
+    input:
+        named(SOURCES.made_manifest),
     output:
-        SOURCES.demo_files,
+        named(SOURCES.demo_files),
     log:
         f"{RESULTS}/logs/plant_logos.log",
     conda:
