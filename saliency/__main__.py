@@ -42,6 +42,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="delete damaged files and what killed jobs left, so that the next run makes them again",
     )
     verify.set_defaults(run=_verify)
+    leftovers = commands.add_parser(
+        "leftovers",
+        help="list, or delete, what an experiment's config no longer asks for",
+        description="List the files that runs with another config or manifest left: of models, targets, methods and "
+        "rows that the last run did not have. Files that the workflow does not write are never among them. "
+        "Exit status: 0 if there are none or they were deleted, 1 if there are some, 2 if nothing could be looked at.",
+    )
+    leftovers.add_argument("experiment", type=Path, help="the folder results/EXPERIMENT")
+    leftovers.add_argument("--delete", action="store_true", help="delete them")
+    leftovers.set_defaults(run=_leftovers)
     document = commands.add_parser(
         "document",
         help="write the schema and the tables of config/README.md anew",
@@ -99,13 +109,37 @@ def _check(options: argparse.Namespace) -> int:
     return 0 if check_models(config) else 1
 
 
+def _not_running(experiment: Path) -> None:
+    """Refuse to delete while jobs may be writing: what looks left over may be theirs."""
+    from saliency.store.verify import run_folder
+
+    locks = run_folder(experiment) / ".snakemake" / "locks"
+    if locks.is_dir() and any(locks.iterdir()):
+        raise DataError(f"{locks}: a run is going on, or was killed: wait for it, or run `snakemake --unlock`")
+
+
+def _leftovers(options: argparse.Namespace) -> int:
+    from saliency.store.leftovers import delete, leftovers
+    from saliency.store.verify import recorded_plan
+
+    plan = recorded_plan(options.experiment)
+    found = leftovers(plan, options.experiment)
+    for kind, paths in found.items():
+        for path in paths:
+            print(f"{path}: of {kind}")
+    if found and options.delete:
+        _not_running(options.experiment)
+        print(f"deleted {delete(found, options.experiment)} file(s)")
+        return 0
+    print(f"{sum(map(len, found.values()))} file(s) found")
+    return 1 if found else 0
+
+
 def _verify(options: argparse.Namespace) -> int:
     from saliency.store.verify import as_table, delete_bad, verify
 
-    # Snakemake's lock: jobs may be writing, and what looks left over may be theirs.
-    locks = options.experiment.resolve().parent.parent / ".snakemake" / "locks"
-    if options.delete_bad and locks.is_dir() and any(locks.iterdir()):
-        raise DataError(f"{locks}: a run is going on, or was killed: wait for it, or run `snakemake --unlock`")
+    if options.delete_bad:
+        _not_running(options.experiment)
     counts, problems = verify(options.experiment)
     if counts:
         print(as_table(counts))

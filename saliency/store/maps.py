@@ -1,5 +1,6 @@
 """Reading a model's store."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -53,20 +54,25 @@ class Maps:
         Sample ids, in row order.
     targets
         Names of the explained targets.
+    arrays
+        Paths of the arrays. Those that an earlier config left are not among them, where ``provenance.json`` lies beside
+        the store and says so.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.group = zarr.open_group(path, mode="r")
+        there = {key for key, value in self.group.members(max_depth=None) if isinstance(value, zarr.Array)}
+        listed = _listed_arrays(path)
+        self.arrays = tuple(sorted(there if listed is None else there & {"id", *listed}))
         self.ids: list[str] = np.asarray(self["id"][...]).tolist()
-        self.targets = tuple(sorted(self.group.group_keys()))
+        self.targets = tuple(sorted({name.partition("/")[0] for name in self.arrays if "/" in name}))
 
     def __getitem__(self, name: str) -> zarr.Array:
         """Array by its path in the store, for example ``inputs`` or ``predicted/gradcam``."""
-        found = self.group.get(name)
+        found = self.group.get(name) if name in self.arrays else None
         if not isinstance(found, zarr.Array):
-            known = sorted(key for key, value in self.group.members(max_depth=None) if isinstance(value, zarr.Array))
-            raise KeyError(f"{self.path} has no array '{name}'; it has: {', '.join(known)}")
+            raise KeyError(f"{self.path} has no array '{name}'; it has: {', '.join(self.arrays)}")
         return found
 
     def array(self, name: str, target: str | None = None, upsample: bool = False) -> "zarr.Array | UpsampledMaps":
@@ -90,6 +96,27 @@ class Maps:
             return self.ids.index(sample)
         except ValueError:
             raise KeyError(f"{self.path} has no sample '{sample}'") from None
+
+
+def _listed_arrays(path: Path) -> set[str] | None:
+    """Arrays that the last run had of a model, by ``provenance.json``; None where there is none that can be used.
+
+    Raises
+    ------
+    FileNotFoundError
+        If it did not have the model.
+    """
+    try:
+        digests = json.loads((path.parent / "provenance.json").read_text(encoding="utf-8"))["digests"]
+        listed = {key.rpartition("/c.")[0] for key in digests[path.stem]} if path.stem in digests else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    if listed is None:
+        raise FileNotFoundError(
+            f"{path}: the last run had no model '{path.stem}': it is left of an earlier config; `python -m saliency "
+            f"leftovers {path.parent}` lists such files"
+        )
+    return listed
 
 
 def _has_content(path: Path) -> bool:
@@ -126,12 +153,12 @@ def open_maps(path: str | Path) -> Maps:
         raise FileNotFoundError(f"{path} is no store: it has no zarr.json (is the run finished?)")
     maps = Maps(path)
     missing = []
-    for name, array in maps.group.members(max_depth=None):
-        if isinstance(array, zarr.Array):
-            shard_size = (array.shards or array.chunks)[0]
-            rest = ["0"] * (array.ndim - 1)
-            keys = (".".join(["c", str(number), *rest]) for number in range(-(-array.shape[0] // shard_size)))
-            missing += [f"{name}/{key}" for key in keys if not _has_content(path / name / key)]
+    for name in maps.arrays:
+        array = maps[name]
+        shard_size = (array.shards or array.chunks)[0]
+        rest = ["0"] * (array.ndim - 1)
+        keys = (".".join(["c", str(number), *rest]) for number in range(-(-array.shape[0] // shard_size)))
+        missing += [f"{name}/{key}" for key in keys if not _has_content(path / name / key)]
     if missing:
         shown = ", ".join(missing[:5]) + (" …" if len(missing) > 5 else "")
         raise FileNotFoundError(f"{path}: {len(missing)} shards are missing: {shown}; run the workflow to make them")

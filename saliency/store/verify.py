@@ -4,7 +4,7 @@ import json
 import logging
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +81,41 @@ def as_table(counts: Iterable[Count]) -> str:
     return table.to_string(index=False)
 
 
+def run_folder(experiment: Path, record: Mapping[str, Any] | None = None) -> Path:
+    """Where Snakemake ran that made an experiment's results.
+
+    Parameters
+    ----------
+    experiment
+        ``results/EXPERIMENT``.
+    record
+        Its ``provenance.json``, which is read where it is not given.
+    """
+    if record is None:
+        try:
+            record = json.loads((experiment / "provenance.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            record = {}
+    above = record.get("root", "../..") if isinstance(record, Mapping) else "../.."
+    return Path(os.path.normpath(experiment.resolve() / str(above)))
+
+
+def recorded_plan(experiment: Path) -> Plan:
+    """The plan of the last run, from ``provenance.json``.
+
+    Raises
+    ------
+    DataError
+        If it is missing or cannot be used, or the manifest cannot be read.
+    """
+    _, plan, problems = _read_record(experiment)
+    if plan is None:
+        raise DataError("\n".join(map(str, problems)))
+    if plan.samples.empty:
+        raise DataError(f"{plan.manifest}: cannot be read: it says which samples there are")
+    return plan
+
+
 def _read_record(experiment: Path) -> tuple[dict[str, Any], Plan | None, list[Problem]]:
     """``provenance.json`` and the plan that it describes; nothing but a problem if it is missing or cannot be used."""
     path = experiment / "provenance.json"
@@ -90,7 +125,7 @@ def _read_record(experiment: Path) -> tuple[dict[str, Any], Plan | None, list[Pr
         record = json.loads(path.read_text(encoding="utf-8"))
         # An earlier version did not know all keys. Paths in a config start at the folder in which Snakemake ran.
         completed, _ = complete_config(record["config"], check=False)
-        plan = Plan(completed, Path(os.path.normpath(experiment.resolve() / record.get("root", "../.."))))
+        plan = Plan(completed, run_folder(experiment, record))
         if not all(NAME.fullmatch(name) for name in [*plan.models, *plan.targets]):
             raise ValueError("it holds names that no config can have")
         for model in plan.models:

@@ -13,15 +13,15 @@ from saliency.experiment.sources import Sources
 from saliency.files.file_names import file_name
 from saliency.methods.registered import method
 from saliency.report.asset_files import ASSETS, assets_fingerprint
+from saliency.store.leftovers import leftover_cautions
 
 PLAN = Plan(config)
 # Names of classes that the labels have, for all that is told which class is which by the config.
 config = PLAN.config
 if workflow.is_main_process:
     machine_mb = psutil.virtual_memory().total / 1e6
-    for caution in not_told(
-        manifest_cautions(PLAN) + memory_cautions(PLAN, machine_mb)
-    ):
+    said = manifest_cautions(PLAN) + memory_cautions(PLAN, machine_mb)
+    for caution in not_told(said + leftover_cautions(PLAN, Path(placed(RESULTS)))):
         logger.warning(caution)
 
 SELECTION = Selection(PLAN)
