@@ -27,6 +27,7 @@ class Sources:
 
     def __init__(self, plan: Plan) -> None:
         self.plan, self.config = plan, plan.config
+        self._of_samples: dict[str, str] = {}
         self._of_containers: dict[tuple[str, Path], str] = {}
         self._places = made_places(self.config, plan.root)
 
@@ -76,6 +77,11 @@ class Sources:
 
     def sample_fingerprint(self, name: str) -> str:
         """Fingerprint of a sample's file, as the manifest names it, with what reads it."""
+        if name not in self._of_samples:
+            self._of_samples[name] = self._sample_fingerprint(name)
+        return self._of_samples[name]
+
+    def _sample_fingerprint(self, name: str) -> str:
         path = self.plan.path(name)
         reader = reader_of(path, self.config["input"]["mode"])
         found = MADE if self._made(path) else self._read_fingerprint(reader, path)
