@@ -42,16 +42,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="delete damaged files and what killed jobs left, so that the next run makes them again",
     )
     verify.set_defaults(run=_verify)
-    leftovers = commands.add_parser(
-        "leftovers",
+    unused = commands.add_parser(
+        "unused",
         help="list, or delete, what an experiment's config no longer asks for",
         description="List the files that runs with another config or manifest left: of models, targets, methods and "
         "rows that the last run did not have. Files that the workflow does not write are never among them. "
         "Exit status: 0 if there are none or they were deleted, 1 if there are some, 2 if nothing could be looked at.",
     )
-    leftovers.add_argument("experiment", type=Path, help="the folder results/EXPERIMENT")
-    leftovers.add_argument("--delete", action="store_true", help="delete them")
-    leftovers.set_defaults(run=_leftovers)
+    unused.add_argument("experiment", type=Path, help="the folder results/EXPERIMENT")
+    unused.add_argument("--delete", action="store_true", help="delete them")
+    unused.set_defaults(run=_unused)
     document = commands.add_parser(
         "document",
         help="write the schema and the tables of config/README.md anew",
@@ -118,7 +118,7 @@ def _not_running(experiment: Path) -> None:
         raise DataError(f"{locks}: a run is going on, or was killed: wait for it, or run `snakemake --unlock`")
 
 
-def _leftovers(options: argparse.Namespace) -> int:
+def _unused(options: argparse.Namespace) -> int:
     from saliency.store.leftovers import delete, leftovers
     from saliency.store.verify import recorded_plan
 

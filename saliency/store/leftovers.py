@@ -163,7 +163,7 @@ def leftover_cautions(plan: Plan, experiment: Path) -> list[str]:
         return []
     return [
         f"{experiment}: has files that an earlier config or manifest asked for, and this one does not "
-        f"({in_words(found)}): nothing reads them; after this run, `python -m saliency leftovers {experiment}` lists "
+        f"({in_words(found)}): nothing reads them; after this run, `python -m saliency unused {experiment}` lists "
         "them, and removes them with --delete"
     ]
 

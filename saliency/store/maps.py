@@ -114,7 +114,7 @@ def _listed_arrays(path: Path) -> set[str] | None:
     if listed is None:
         raise FileNotFoundError(
             f"{path}: the last run had no model '{path.stem}': it is left of an earlier config; `python -m saliency "
-            f"leftovers {path.parent}` lists such files"
+            f"unused {path.parent}` lists such files"
         )
     return listed
 

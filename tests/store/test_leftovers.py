@@ -136,19 +136,19 @@ def test_command_lists_and_deletes_them_and_refuses_during_a_run(experiment, cap
     write_json(record, experiment / "provenance.json")
     before = {path for path in experiment.rglob("*") if path.is_file()}
     gone = {experiment / name for kind, files in FILES.items() if kind for name in files}
-    assert main(["leftovers", str(experiment)]) == 1
+    assert main(["unused", str(experiment)]) == 1
     said = capsys.readouterr().out
     assert f"{experiment}/net.zarr/inputs/c.2.0.0.0: of {KINDS['shard']}\n" in said
     assert said.endswith(f"\n{len(gone)} file(s) found\n")
     lock = Path(".snakemake/locks/0.input.lock")
     write_atomically(lock, b"")
-    assert main(["leftovers", str(experiment), "--delete"]) == 2
+    assert main(["unused", str(experiment), "--delete"]) == 2
     assert {path for path in experiment.rglob("*") if path.is_file()} == before
     lock.unlink()
-    assert main(["leftovers", str(experiment), "--delete"]) == 0
+    assert main(["unused", str(experiment), "--delete"]) == 0
     assert {path for path in experiment.rglob("*") if path.is_file()} == before - gone
     assert not (experiment / "old.zarr").exists()
-    assert main(["leftovers", str(experiment)]) == 0
+    assert main(["unused", str(experiment)]) == 0
     assert leftover_cautions(plan, experiment) == []
 
 
@@ -171,5 +171,5 @@ def test_they_are_not_returned(tmp_path):
     with pytest.raises(KeyError, match="no array 'label/gradcam'; it has: id, inputs, predicted/gradcam"):
         maps.array("gradcam", "label")
     (tmp_path / "provenance.json").write_text(json.dumps({"digests": {"other": {}}}))
-    with pytest.raises(FileNotFoundError, match=r"had no model 'net': it is left of an earlier config; .* leftovers"):
+    with pytest.raises(FileNotFoundError, match=r"had no model 'net': it is left of an earlier config; .* unused"):
         open_maps(store)
