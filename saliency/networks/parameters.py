@@ -75,6 +75,7 @@ def check_parameters(config: Config, model: str, network: nn.Module) -> str:
 
 def network_id(config: Config, model: str, network: nn.Module) -> str:
     """What a network is known by in logs: its code and its parameters, which are checked as in `check_parameters`."""
-    code = code_of(config["models"][model]["factory"])
+    settings = config["models"][model]
+    code = code_of(settings["factory"]) if settings["code"] is None else settings["code"]
     known = json.dumps([code, check_parameters(config, model, network)], sort_keys=True)
     return hashlib.sha256(known.encode()).hexdigest()[:16]

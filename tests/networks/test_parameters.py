@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from saliency.exceptions import DataError
-from saliency.networks.parameters import check_parameters, parameters_sha256
+from saliency.networks.parameters import check_parameters, network_id, parameters_sha256
 
 
 class Mixed(torch.nn.Module):
@@ -52,3 +52,19 @@ def test_other_weights_than_those_described_are_refused(tmp_path, monkeypatch):
     check_parameters(config, "net", network)
     with pytest.raises(DataError, match=r"models\.net: its factory returns other weights .* downloaded anew"):
         check_parameters(config, "net", other)
+
+
+def test_a_network_is_known_by_its_code_and_its_parameters(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    network = torch.nn.Linear(2, 2)
+    source = tmp_path / "own_network_of_test.py"
+
+    def known(text, network, code=None):
+        source.write_text(text)
+        models = {"net": {"factory": "own_network_of_test:Network", "code": code}}
+        return network_id({"experiment": "e", "models": models}, "net", network)
+
+    before = known("", network)
+    assert known("", network) == before
+    assert len({before, known("# edited", network), known("", torch.nn.Linear(2, 2)), known("", network, "1")}) == 4
+    assert known("# edited", network, "1") == known("", network, "1")
