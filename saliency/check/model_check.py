@@ -12,6 +12,7 @@ import numpy as np
 
 from saliency.check.accuracy import Accuracy, accuracy
 from saliency.check.cause import Labelled
+from saliency.check.chance import chance_caution
 from saliency.check.estimate import Estimate, estimate
 from saliency.check.samples import Drawn, draw
 from saliency.exceptions import DataError
@@ -209,6 +210,9 @@ class ModelCheck:
 def inspect_model(config: Config, model: str, outputs: Mapping[str, str | Path]) -> None:
     """Describe a model, and end the job where it is far less accurate on some samples than the config expects.
 
+    Where nothing is expected, a few labelled samples are looked at for some seconds, and the log warns of a model that
+    is right no more often than chance.
+
     Parameters
     ----------
     config, model, outputs
@@ -222,10 +226,14 @@ def inspect_model(config: Config, model: str, outputs: Mapping[str, str | Path])
     from saliency.networks.runner import Runner
 
     network = write_descriptions(config, model, outputs)
-    if not config["models"][model]["expect"] or "model" not in outputs:
+    if "model" not in outputs:
         return
-    plan = Plan(config)
-    found = model_accuracy(plan, model, Runner(config, model, built=network), draw(plan, model))
+    plan, runner = Plan(config), Runner(config, model, built=network)
+    if not config["models"][model]["expect"]:
+        if caution := chance_caution(plan, model, runner):
+            log.warning("models.%s: %s", model, caution)
+        return
+    found = model_accuracy(plan, model, runner, draw(plan, model))
     if found is None:
         raise DataError(f"models.{model}: expect.accuracy {UNKNOWN}: leave models.{model}.expect out")
     if found.too_low:

@@ -38,6 +38,13 @@ class Drawn:
     seconds: float
 
 
+def labelled_rows(plan: Plan, count: int = COUNT) -> np.ndarray:
+    """Rows of the manifest that have a class as their label, drawn at random, the same ones each time."""
+    labels = plan.labels(plan.samples)
+    order = np.random.default_rng(0).permutation(len(labels))
+    return order[labels[order] >= 0][:count]
+
+
 def draw(plan: Plan, model: str, count: int = COUNT) -> Drawn:
     """Read samples that are drawn at random, the same ones each time; those with a label come first.
 

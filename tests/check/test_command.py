@@ -56,6 +56,14 @@ def config(tmp_path, monkeypatch):
     return write
 
 
+def one_class():
+    network = ByColour()
+    with torch.no_grad():
+        network.head.weight.zero_()
+        network.head.bias.copy_(torch.tensor([1.0, 0, 0]))
+    return network
+
+
 def backwards():
     return ByColour((2, 1, 0))
 
@@ -132,3 +140,11 @@ def test_what_cannot_be_checked(config, capsys, tmp_path):
     (tmp_path / "samples.csv").write_text("id,path\na,0.png\n")
     with pytest.raises(DataError, match=r"expect.accuracy needs samples with one class"):
         inspect_model(completed, "net", {"model": "model.json"})
+
+
+@pytest.mark.parametrize(("factory", "warned"), [("ByColour", False), ("backwards", True), ("one_class", True)])
+def test_a_run_without_an_expectation_warns_of_chance(config, caplog, factory, warned):
+    completed, _ = complete_config(config(factory))
+    inspect_model(completed, "net", {"model": "model.json"})
+    # In reverse order, green alone is right: a third of the samples, as if it were always said.
+    assert ("of 40 labelled samples are right, no more than by chance (3 classes)" in caplog.text) == warned
