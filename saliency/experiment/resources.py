@@ -90,9 +90,13 @@ def minutes(plan: Plan, name: str, model: str) -> int:
     cost, samples = step(name), plan.largest_shard
     repeats = 1
     seconds_each = cost.seconds
+    passes = {of: method(of).passes(plan.method_settings[of]) for of in plan.methods}
     if name == "fused":
         repeats = len(plan.targets)
         seconds_each = max([seconds_each, *(method(of).cost.seconds for of in plan.methods)])
+        seconds_each += sum(method(of).cost.seconds * (count - 1) for of, count in passes.items())
+    elif name in passes:
+        seconds_each *= passes[name]
     elif name == "train":
         repeats = plan.config["models"][model]["train"]["epochs"] * len(plan.labelled_shards(model))
     elif name in checks():

@@ -66,6 +66,12 @@ class GradCAM(Method):
     name = "gradcam"
     title = "Grad-CAM"
     summary = "Where in the target layer's feature map the score of the class comes from."
+    formula = (
+        r"w_k = \frac{1}{Z} \sum_i \frac{\partial S_c}{\partial A_{k,i}}, \quad "
+        r"M_i = \max\left(0, \sum_k w_k A_{k,i}\right)"
+    )
+    when = "The first map to look at, of nearly any network, at the price of a forward pass."
+    when_not = "Fine detail, or several small objects: the map has the resolution of the target layer."
     version = 1
     by_default = True
     grid = "features"

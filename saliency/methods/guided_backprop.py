@@ -46,6 +46,11 @@ class GuidedBackprop(Method):
     name = "guided_backprop"
     title = "Guided Backprop"
     summary = "Which pixels excite the score of the class through positive paths only."
+    formula = (
+        r"\frac{\partial S}{\partial x} = \phi'(x) \max\left(0, \frac{\partial S}{\partial y}\right), \quad y = \phi(x)"
+    )
+    when = "Sharp pictures of edges and textures that excite the network."
+    when_not = "Telling classes or networks apart: it hardly changes with the class, nor with random weights."
     version = 2
     by_default = True
     grid = "input"

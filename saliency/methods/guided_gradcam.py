@@ -63,6 +63,9 @@ class GuidedGradCAM(Method):
     name = "guided_gradcam"
     title = "Guided Grad-CAM"
     summary = "The product of the two, which it brings along: fine detail where the class is."
+    formula = r"M = G \cdot \mathrm{upsample}(C), \quad G: \text{guided backpropagation}, \; C: \text{Grad-CAM}"
+    when = "Seeing which detail lies where the class is."
+    when_not = "Measuring detail: what guided backpropagation lacks, it lacks as well."
     version = 1
     by_default = True
     grid = "input"
@@ -74,4 +77,5 @@ class GuidedGradCAM(Method):
     @classmethod
     def combine(cls, maps: Mapping[str, Tensor], settings: Mapping[str, Any]) -> Tensor:
         """Product of guided backpropagation and the upsampled Grad-CAM, ``[n, c, *spatial]``."""
-        return guided_product(maps["guided_backprop"], maps["gradcam"])
+        fine, coarse = cls.parts
+        return guided_product(maps[fine], maps[coarse])

@@ -32,7 +32,7 @@ class Cost:
     batch_copies
         What a forward pass keeps, as a multiple of its batch; 0 where no network runs.
     seconds
-        Core seconds for a million values of the input.
+        Core seconds for a million values of the input, of one pass (`Method.passes`).
     """
 
     shard_copies: int
@@ -76,6 +76,10 @@ class Method(ABC):
         In figures and on the page.
     summary
         One sentence for ``config/README.md``.
+    formula
+        In LaTeX, for ``docs/methods.md``, which also has the module's docstring: a title, and the paper.
+    when, when_not
+        What it is good for, and what it is not, a sentence each.
     version
         Raise it when a change to the code changes the maps: stored ones are then made again.
     by_default
@@ -87,8 +91,8 @@ class Method(ABC):
     signed
         Whether values below 0 mean something.
     needs
-        What it reads from a forward pass, the names of attributes of `Given`: "features" (and their gradient), and
-        "guided_gradient".
+        What it reads from a forward pass, the names of attributes of `Given`: "features" (and their gradient),
+        "steps_behind" (them), "gradient", "guided_gradient", and "deconvolution".
     parts
         Names of the methods whose maps it combines, where it reads nothing else.
     keys
@@ -100,6 +104,9 @@ class Method(ABC):
     name: ClassVar[str]
     title: ClassVar[str]
     summary: ClassVar[str]
+    formula: ClassVar[str] = ""
+    when: ClassVar[str] = ""
+    when_not: ClassVar[str] = ""
     version: ClassVar[int]
     by_default: ClassVar[bool] = False
     grid: ClassVar[Literal["features", "input"]]
@@ -151,6 +158,11 @@ class Method(ABC):
     def combine(cls, maps: Mapping[str, Tensor], settings: Mapping[str, Any]) -> Tensor:
         """Compute the map from those of `parts`, by name; shapes as of `map_of`."""
         raise NotImplementedError(f"{cls.__name__} has no combine")
+
+    @classmethod
+    def passes(cls, settings: Mapping[str, Any]) -> int:
+        """How often it runs the network on a batch, for the time that a job asks for: `cost` is that of one pass."""
+        return 1
 
     @classmethod
     def complete(cls, settings: Mapping[str, Any]) -> dict[str, Any]:

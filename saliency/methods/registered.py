@@ -2,6 +2,7 @@
 
 from functools import cache
 
+from saliency.methods.guided_maps import guided_versions
 from saliency.methods.method import Method
 from saliency.registry.discovery import discover_classes
 
@@ -10,18 +11,23 @@ from saliency.registry.discovery import discover_classes
 def methods() -> dict[str, type[Method]]:
     """All methods by name: those on the input's grid first, those that are made from others last.
 
+    Among their like, those that a config gets by default come first, so that Grad-CAM leads where it is computed.
+
     Examples
     --------
-    >>> list(methods())
+    >>> [name for name, method in methods().items() if method.by_default]
     ['guided_backprop', 'gradcam', 'guided_gradcam']
     """
-    found = {method.name: method for method in discover_classes("saliency.methods", Method)}
+    written: list[type[Method]] = discover_classes("saliency.methods", Method)
+    found = {method.name: method for method in (*written, *guided_versions(written))}
 
     def depth(name: str) -> int:
         return 1 + max(map(depth, found[name].parts), default=-1)
 
-    order = sorted(found, key=lambda name: (depth(name), found[name].grid == "features", name))
-    return {name: found[name] for name in order}
+    def place(name: str) -> tuple[object, ...]:
+        return depth(name), found[name].grid == "features", not found[name].by_default, name
+
+    return {name: found[name] for name in sorted(found, key=place)}
 
 
 def method(name: str) -> type[Method]:

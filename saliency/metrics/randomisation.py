@@ -166,7 +166,7 @@ def randomisation_test(
     seed
         Of the new parameters.
     methods
-        Names of those that are compared; None for all.
+        Names of those that are compared; None for those that a config gets by default.
     ignore_lastlayer
         Explain the score before the model's last activation.
     mode, section_names, settings, reader, layout
@@ -199,7 +199,8 @@ def randomisation_test(
     from saliency.methods.passes.score_reader import ONLY_SCORES
     from saliency.methods.passes.scores import select_classes
 
-    names = list(registered_methods() if methods is None else methods)
+    by_default = [name for name, found in registered_methods().items() if found.by_default]
+    names = by_default if methods is None else list(methods)
     kinds = [method(name) for name in names]
     reads = reader or ONLY_SCORES
 

@@ -1,22 +1,20 @@
 """Several methods on one model: the input is checked, the model runs once, and stays as it was."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from saliency.methods.method import Method
-from saliency.methods.passes.batch_norm_gradient import correct_batch_norm
-from saliency.methods.passes.feature_map import FeatureMap
-from saliency.methods.passes.forward_pass import ForwardPass, Given
-from saliency.methods.passes.graph import recorded_nodes
-from saliency.methods.passes.guided_relu import guided_relu
+from saliency.methods.passes.forward_pass import ForwardPass
 from saliency.methods.passes.layout import Layout
 from saliency.methods.passes.model_state import differentiable, unchanged
-from saliency.methods.passes.no_gradient import clear_backward_errors, no_gradient
+from saliency.methods.passes.recording import Recording
 from saliency.methods.passes.score_reader import ONLY_SCORES, ScoreReader
+from saliency.methods.passes.scorer import Scorer
 from saliency.methods.passes.target_layer import TargetLayer, find_sections, find_target_layer, spatial_ndim
 from saliency.methods.registered import method, with_parts
 
@@ -127,60 +125,18 @@ class Explainer:
         ignore_lastlayer, region
             As in `saliency.methods.method.Method.__call__`.
         """
+        needs = frozenset().union(*(found.needs for found in self.methods))
         with torch.inference_mode(False), unchanged(self.model), torch.enable_grad():
             leaf = x.clone() if x.is_inference() else x.detach()
-            with self._recording(leaf) as (read, check):
-                output = self.reader.returned(self.model, leaf, ignore_lastlayer)
-                scores = self.reader.sums(self.reader.classes(output), region)
-                check(scores)
-                yield ForwardPass(output.detach(), scores.detach(), self.methods, self.settings, scores, read)
-
-    @contextmanager
-    def _recording(self, x: Tensor) -> Iterator[tuple[Callable[[Tensor, bool], Given], Callable[[Tensor], None]]]:
-        """Surround the forward pass of `x`.
-
-        Yields
-        ------
-        read
-            Turns a score into what methods are made from.
-        check
-            Raises if no map can be read from the scores that the pass ended in, and prepares their graph.
-        """
-        needs = frozenset().union(*(found.needs for found in self.methods))
-        guided = "guided_gradient" in needs
-        features = relu = None
-        if "features" in needs:
-            # Without a gradient below the layer, everything before it runs without a graph.
-            features = FeatureMap(self.target_layer(x), x, detached=not guided)
-        with ExitStack() as stack:
-            if guided:
-                relu = stack.enter_context(guided_relu(self.model, x))
-            if features:
-                stack.enter_context(features)
-
-            def read(score: Tensor, keep_graph: bool) -> Given:
-                found: dict[str, Tensor] = {}
-                with clear_backward_errors():
-                    if features:
-                        found["feature_gradient"] = features.gradient(score, keep_graph or guided)
-                        found["features"] = features.values
-                    if relu:
-                        found["guided_gradient"] = relu.gradient(score, x, keep_graph)
-                return Given(x.detach(), found)
-
-            def check(scores: Tensor) -> None:
-                if features:
-                    features.check(scores)
-                if not scores.requires_grad:
-                    reason = no_gradient(self.model, lambda given: self.reader.returned(self.model, given), x)
-                    if reason:
-                        raise ValueError(reason)
-                nodes = recorded_nodes(scores)
-                correct_batch_norm(nodes)
-                if relu:
-                    relu.warn(nodes, self._warned)
-
-            yield read, check
+            target = self.target_layer(leaf) if "features" in needs else None
+            scorer = Scorer(self.model, self.reader, ignore_lastlayer, region)
+            recording = Recording(scorer, leaf, needs, target)
+            with recording:
+                output = scorer.returned(leaf)
+                scores = scorer.sums(output)
+            recording.check(scores, self._warned)
+            read = partial(recording.read, scores)
+            yield ForwardPass(output.detach(), scores.detach(), self.methods, self.settings, read)
 
 
 def uses_target_layer(methods: Sequence[type[Method]]) -> bool:

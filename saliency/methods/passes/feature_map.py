@@ -79,6 +79,12 @@ class FeatureMap:
                 "on several of these runs, of which a map would show the last alone: pass a target_layer that runs once"
             )
 
+    def steps_to(self, scores: Tensor) -> list[str]:
+        """Names of the steps of the graph that lead from the layer's last run to the scores."""
+        last = self._runs[-1] if self._runs else None
+        blocked = [] if last is None else [last]
+        return [node.name() for node in recorded_nodes(scores, blocked=blocked) if node is not last]
+
     @property
     def values(self) -> Tensor:
         """The layer's output as a feature map, ``[n, k, *feature_spatial]``, detached.

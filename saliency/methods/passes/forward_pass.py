@@ -1,44 +1,137 @@
 """One forward pass of an untouched model, from which maps are read."""
 
-from collections.abc import Callable, Mapping, Sequence
+import zlib
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from saliency.methods.method import Method
+from saliency.methods.passes.batch_norm_gradient import correct_batch_norm
+from saliency.methods.passes.graph import recorded_nodes
+from saliency.methods.passes.input_gradient import FastInputGradient, input_gradient
 from saliency.methods.passes.model_state import unchanged
+from saliency.methods.passes.no_gradient import clear_backward_errors, no_gradient
 from saliency.methods.passes.score_reader import ONLY_SCORES, ScoreReader
+from saliency.methods.passes.scorer import Scorer
+
+Result = TypeVar("Result")
 
 
-@dataclass(frozen=True)
 class Given:
     """What a forward pass gives to methods, for one class per sample.
 
-    Attributes
+    Parameters
     ----------
     x
         ``[n, c, *spatial]``: what the network saw, detached.
+    classes
+        ``[n]``, int64: the class that is explained in each sample.
+    scorer
+        Runs the network again.
+    found
+        What was read from the pass, by the name of the property.
+
+    Attributes
+    ----------
+    x, classes
+        As given.
     """
 
-    x: Tensor
-    _found: Mapping[str, Tensor]
+    def __init__(self, x: Tensor, classes: Tensor, scorer: Scorer, found: Mapping[str, Any]) -> None:
+        self.x, self.classes = x, classes
+        self._scorer, self._found = scorer, found
+        self._shared: dict[Any, Any] = {}
 
     @property
     def features(self) -> Tensor:
-        """Output of the target layer, ``[n, k, *feature_spatial]``; with "features" in the method's ``needs``."""
-        return self._found["features"]
+        """Output of the target layer, ``[n, k, *feature_spatial]``; with "features" in the method's ``needs``.
+
+        Of half precision, it comes as float32.
+        """
+        found: Tensor = self._found["features"]
+        return found
 
     @property
     def feature_gradient(self) -> Tensor:
         """Derivative of the class scores with respect to `features`, of their shape."""
-        return self._found["feature_gradient"]
+        found: Tensor = self._found["feature_gradient"]
+        return found
+
+    @property
+    def steps_behind(self) -> Sequence[str]:
+        """Names of the steps of the graph from `features` to the scores; with "steps_behind" in ``needs``."""
+        found: Sequence[str] = self._found["steps_behind"]
+        return found
+
+    @property
+    def gradient(self) -> Tensor:
+        """Derivative of the class scores with respect to `x`, of its shape; with "gradient" in ``needs``."""
+        found: Tensor = self._found["gradient"]
+        return found
 
     @property
     def guided_gradient(self) -> Tensor:
         """Guided derivative with respect to `x`, of its shape; with "guided_gradient" in the method's ``needs``."""
-        return self._found["guided_gradient"]
+        found: Tensor = self._found["guided_gradient"]
+        return found
+
+    @property
+    def deconvolution(self) -> Tensor:
+        """As `guided_gradient`, by deconvolution's rule; with "deconvolution" in the method's ``needs``."""
+        found: Tensor = self._found["deconvolution"]
+        return found
+
+    def score(self, x: Tensor) -> Tensor:
+        """Run the network on changed samples: the score of the class in each, ``[n]``.
+
+        Parameters
+        ----------
+        x
+            In the shape of `Given.x`.
+        """
+        with torch.no_grad():
+            return self._of_class(self._scorer(x))
+
+    def gradient_at(self, x: Tensor) -> Tensor:
+        """Run the network on changed samples: the gradient of the class score in each, of the shape of `x`.
+
+        Raises
+        ------
+        ValueError
+            If there is no gradient.
+        """
+        leaf = x.detach().requires_grad_()
+        with torch.enable_grad(), FastInputGradient():
+            scores = self._of_class(self._scorer(leaf))
+        if not scores.requires_grad:
+            raise ValueError(
+                no_gradient(self._scorer.model, self._scorer.returned, x) or "no gradient reaches the input"
+            )
+        correct_batch_norm(recorded_nodes(scores))
+        with clear_backward_errors():
+            return input_gradient(scores.sum(), leaf, keep_graph=False)
+
+    def _of_class(self, scores: Tensor) -> Tensor:
+        return scores.gather(1, self.classes.unsqueeze(1)).squeeze(1)
+
+    @cached_property
+    def fingerprints(self) -> list[int]:
+        """A number that identifies each sample by its values; random methods begin with it.
+
+        So what they draw does not depend on the shard, the batch, or the samples beside it.
+        """
+        return [zlib.crc32(one.contiguous().numpy().tobytes()) for one in self.x.detach().float().cpu()]
+
+    def once(self, key: Hashable, compute: Callable[[], Result]) -> Result:
+        """What `compute` returns, which is called once for several methods that name the same key."""
+        if key not in self._shared:
+            self._shared[key] = compute()
+        found: Result = self._shared[key]
+        return found
 
 
 @dataclass(frozen=True)
@@ -61,7 +154,6 @@ class ForwardPass:
     scores: Tensor
     methods: Sequence[type[Method]]
     settings: Mapping[str, Mapping[str, Any]]
-    _differentiable: Tensor
     _read: Callable[[Tensor, bool], Given]
 
     def maps(self, classes: Tensor, keep_graph: bool = False) -> dict[str, Tensor]:
@@ -79,9 +171,7 @@ class ForwardPass:
         dict
             By method, of its own shape: ``[n, *feature_spatial]``, ``[n, c, *spatial]`` or ``[n, *spatial]``.
         """
-        # In eval mode samples do not see each other, so the gradient of the sum holds each sample's own gradient.
-        score = self._differentiable.gather(1, classes.unsqueeze(1)).sum()
-        given = self._read(score, keep_graph)
+        given = self._read(classes, keep_graph)
         single = [method for method in self.methods if not method.parts]
         maps = {method.name: method.map_of(given, self.settings[method.name]).contiguous() for method in single}
         return combined(maps, self.methods, self.settings)

@@ -1,4 +1,4 @@
-"""Guided gradients: rectifiers that pass only positive gradient back."""
+"""Gradients by other rules than the derivative's: rectifiers that pass only positive gradient back."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from torch.autograd.graph import Node
 from torch.overrides import TorchFunctionMode
 
 from saliency.methods.passes.caller_warning import warn_caller
-from saliency.methods.passes.input_gradient import FastInputGradient
+from saliency.methods.passes.input_gradient import FastInputGradient, input_gradient
 from saliency.methods.passes.rectifiers import LEAKY, PRODUCTS, RELU, SPELLINGS, WRITING, bends, is_rectifier, remember
 
 OTHER_ACTIVATIONS = {
@@ -32,24 +32,31 @@ SEEN = "seen by guided backpropagation"
 
 
 class GuidedReLU(TorchFunctionMode):
-    r"""Context manager under which rectifiers can be differentiated in the guided way.
+    r"""Context manager under which rectifiers can be differentiated in the guided way, or as deconvolution does.
 
     While :attr:`guided` is on, each rectifier :math:`y = \phi(x)` passes only positive gradient back:
 
     .. math:: \frac{\partial S}{\partial x} = \phi'(x) \, \max\left(0, \frac{\partial S}{\partial y}\right)
 
-    which for ReLU is ``1[y > 0] * max(grad, 0)``. The calls themselves are intercepted, not the modules, so that
+    which for ReLU is ``1[y > 0] * max(grad, 0)``. While :attr:`deconvolved` is on, they pass positive gradient back
+    whatever they have let through, as Zeiler and Fergus's deconvolution does:
+
+    .. math:: \frac{\partial S}{\partial x} = \max\left(0, \frac{\partial S}{\partial y}\right)
+
+    The calls themselves are intercepted, not the modules, so that
     functional, in-place and reused ReLUs are caught, in all spellings of `saliency.methods.passes.rectifiers`, and the
     model stays untouched. The rule hangs on the graph as a hook and disappears with it.
 
     Attributes
     ----------
-    guided
+    guided, deconvolved
         Off by default, where gradients are the plain ones; read during each backward pass.
     found
         Number of rectifier calls on values with a gradient.
     others
         Names of other activations that ran; these pass the plain gradient.
+    spelled
+        Names of functions that were rectifiers in other words than ReLU's, whose deconvolution is not known.
 
     Examples
     --------
@@ -63,8 +70,10 @@ class GuidedReLU(TorchFunctionMode):
     def __init__(self) -> None:
         super().__init__()
         self.guided = False
+        self.deconvolved = False
         self.found = 0
         self.others: set[str] = set()
+        self.spelled: set[str] = set()
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -106,34 +115,40 @@ class GuidedReLU(TorchFunctionMode):
             if name in RELU - LEAKY or name.startswith("hardtanh"):
                 output.grad_fn.register_hook(self._clamp)
             else:
+                self.spelled.add(name)
                 output.register_hook(lambda grad: grad.clamp_min(0) if self.guided else grad)
             _mark(output)
         return output
 
-    def _clamp(self, gradients: tuple[Tensor, ...], _: tuple[Tensor, ...]) -> None:
+    def _clamp(self, gradients: tuple[Tensor, ...], after: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
         """Drop negative gradient behind a rectifier: where its slope is 0 or 1, that is the same as before it.
 
         What the rectifier's backward pass returns is nobody else's, and can be written to.
         """
+        if self.deconvolved and after[0] is not None:
+            return (after[0].clamp_min(0), *gradients[1:])
         if self.guided and gradients[0] is not None:
             gradients[0].clamp_min_(0)
+        return None
 
-    def gradient(self, score: Tensor, x: Tensor, keep_graph: bool) -> Tensor:
-        """Guided gradient of `score`, of the shape of `x`.
+    def gradient(self, score: Tensor, x: Tensor, keep_graph: bool, deconvolved: bool = False) -> Tensor:
+        """Guided gradient of `score`, or its deconvolution, of the shape of `x`.
 
         Raises
         ------
         ValueError
-            If the score does not depend on `x`.
+            If the score does not depend on `x`, or a rectifier cannot be deconvolved.
         """
-        self.guided = True
+        if deconvolved and self.spelled:
+            raise ValueError(
+                f"deconvolution knows ReLU, and this network also rectifies by {', '.join(sorted(self.spelled))}: "
+                "leave deconvolution out, or build the network with torch.relu"
+            )
+        self.guided, self.deconvolved = not deconvolved, deconvolved
         try:
-            (gradient,) = torch.autograd.grad(score, x, retain_graph=keep_graph, allow_unused=True)
+            return input_gradient(score, x, keep_graph)
         finally:
-            self.guided = False
-        if gradient is None:
-            raise ValueError("the class score does not depend on the input: no gradient reaches it")
-        return gradient
+            self.guided = self.deconvolved = False
 
     def warn(self, nodes: Iterable[Node], warned: set[str]) -> None:
         """Warn, once, of activations that pass the plain gradient.
@@ -195,15 +210,13 @@ def refuse_torchscript(model: nn.Module) -> None:
 
 
 @contextmanager
-def guided_relu(model: nn.Module, x: Tensor) -> Iterator[GuidedReLU]:
-    """Surround a forward pass of `x` so that guided gradients of it can be taken.
+def guided_relu(model: nn.Module) -> Iterator[GuidedReLU]:
+    """Surround a forward pass so that guided gradients of its input can be taken.
 
     Parameters
     ----------
     model
         The network.
-    x
-        Its input, which will require a gradient.
 
     Raises
     ------
@@ -211,6 +224,5 @@ def guided_relu(model: nn.Module, x: Tensor) -> Iterator[GuidedReLU]:
         If a module is TorchScript.
     """
     refuse_torchscript(model)
-    x.requires_grad_()
     with FastInputGradient(), GuidedReLU() as relu:
         yield relu

@@ -16,6 +16,20 @@ CONVOLUTIONS = {"conv2d": functional.conv2d, "conv3d": functional.conv3d}
 FEW_CHANNELS = 4
 
 
+def input_gradient(score: Tensor, x: Tensor, keep_graph: bool) -> Tensor:
+    """Derivative of a score with respect to what it was computed from, of the shape of `x`.
+
+    Raises
+    ------
+    ValueError
+        If the score does not depend on `x`.
+    """
+    (gradient,) = torch.autograd.grad(score, x, retain_graph=keep_graph, allow_unused=True)
+    if gradient is None:
+        raise ValueError("the class score does not depend on the input: no gradient reaches it")
+    return gradient
+
+
 def strided_convolution_gradient(
     gradient: Tensor, weight: Tensor, stride: Sequence[int], padding: Sequence[int], size: Sequence[int]
 ) -> Tensor:
