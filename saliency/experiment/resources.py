@@ -5,12 +5,15 @@ for more.
 """
 
 import math
+import os
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
 from saliency.experiment.arrays import CHUNK_BYTES
 from saliency.experiment.checks import checks
+from saliency.experiment.config import Config
 from saliency.experiment.plan import Plan
 from saliency.experiment.selection import Selection
 from saliency.experiment.steps import step
@@ -31,6 +34,8 @@ TABLE_SECONDS = 0.002
 WHOLE_MB = 0.015
 # Core seconds to draw one sample.
 FIGURE_SECONDS = 5
+# Where the kernel lists graphics cards.
+DEVICES = Path("/dev")
 # To look at some samples where an accuracy is expected; more than `saliency.check.accuracy.SECONDS`.
 EXPECT_SECONDS = 1200
 # Minutes of a job that does next to nothing: Python starts slowly on a busy file system.
@@ -110,6 +115,22 @@ def minutes(plan: Plan, name: str, model: str) -> int:
     if name == "inspect_model" and plan.config["models"][model]["expect"]:
         seconds = EXPECT_SECONDS
     return BASE_MINUTES + math.ceil(seconds / 60)
+
+
+def gpus(config: Config) -> int:
+    """How many GPUs a job that runs a network asks for: one, if it will compute on one.
+
+    With ``device: auto`` that is so where this machine has one. What a cluster's nodes have is not known here.
+
+    Examples
+    --------
+    >>> gpus({"device": "cpu"}), gpus({"device": "cuda:1"})
+    (0, 1)
+    """
+    # torch would take seconds to say it.
+    hidden = os.environ.get("CUDA_VISIBLE_DEVICES", "all") in ("", "-1")
+    found = any(DEVICES.glob("nvidia[0-9]*")) and not hidden
+    return int(found if config["device"] == "auto" else config["device"] != "cpu")
 
 
 def largest_job(plan: Plan, model: str) -> tuple[str, int]:

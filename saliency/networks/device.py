@@ -14,12 +14,12 @@ M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 
 
 def choose_device(wanted: str) -> str:
-    """Name of the device that the config's ``device`` means here: "cpu" or "cuda".
+    """Name of the device that the config's ``device`` means here: "cpu", "cuda", or one of several such as "cuda:1".
 
     Raises
     ------
     DataError
-        If `wanted` is "cuda" and there is none.
+        If `wanted` is a CUDA device that is not there.
 
     Examples
     --------
@@ -28,8 +28,13 @@ def choose_device(wanted: str) -> str:
     """
     if wanted == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
-    if wanted == "cuda" and not torch.cuda.is_available():
-        raise DataError("device: cuda is configured, but torch finds no CUDA device here: use auto or cpu")
+    if wanted == "cpu":
+        return wanted
+    if not torch.cuda.is_available():
+        raise DataError(f"device: {wanted} is configured, but torch finds no CUDA device here: use auto or cpu")
+    number, count = torch.device(wanted).index or 0, torch.cuda.device_count()
+    if number >= count:
+        raise DataError(f"device: {wanted} is configured, but torch finds {count} CUDA device(s), counted from 0")
     return wanted
 
 
@@ -80,7 +85,7 @@ def reduced_precision(device: str, wanted: str | None) -> AbstractContextManager
     Parameters
     ----------
     device
-        "cpu" or "cuda".
+        As of `choose_device`.
     wanted
         "bfloat16", "float16", or None for no reduction; with "tf32", `use_reproducible_algorithms` has set it already.
 
@@ -92,7 +97,7 @@ def reduced_precision(device: str, wanted: str | None) -> AbstractContextManager
     """
     if wanted in (None, "tf32"):
         return nullcontext()
-    return torch.autocast(device, getattr(torch, wanted))
+    return torch.autocast(torch.device(device).type, getattr(torch, wanted))
 
 
 def is_out_of_memory(error: Exception) -> bool:

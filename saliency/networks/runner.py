@@ -105,15 +105,29 @@ class Runner:
 
     @cached_property
     def network(self) -> nn.Module:
-        """The network, on its device and in the configured precision."""
+        """The network, on its device and in the configured precision.
+
+        Raises
+        ------
+        DataError
+            If it cannot be built, or memory does not suffice for it.
+        """
         torch.set_num_threads(self.config["threads"])
         network = self.built
         if network is None:
             network = configured_model(self.config, self.model)
             say_made_with(network=network_id(self.config, self.model, network), device=device_name(self.device))
-        if self.device == "cuda":
+        if self.device != "cpu":
             use_reproducible_algorithms(tf32=self.config["reduced_precision"] == "tf32")
-        network = in_precision(network, self.device, self.dtype)
+        try:
+            network = in_precision(network, self.device, self.dtype)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            raise DataError(
+                f"models.{self.model}: memory does not suffice for the network on {self.device} "
+                f"({_first_line(error)}): use a device or machine with more of it, or let fewer jobs share it"
+            ) from error
         if self.device == "cpu":
             keep_freed_memory()
             arrange_channels_last(network, torch.zeros(1, *input_shape(self.config, self.model), dtype=self.dtype))
@@ -197,10 +211,9 @@ class Runner:
                 if not is_out_of_memory(error):
                     raise
                 if number == 1:
-                    words = next(iter(str(error).splitlines()), type(error).__name__)
                     raise DataError(
-                        f"{what}: memory does not suffice for a single sample ({words}): use a device or machine with "
-                        "more of it, or a smaller input"
+                        f"{what}: memory does not suffice for a single sample ({_first_line(error)}): use a device or "
+                        "machine with more of it, or a smaller input"
                     ) from error
                 size = number // 2
                 log.warning("%s: out of memory with %d samples at once: going on with %d", what, number, size)
@@ -230,3 +243,7 @@ class Runner:
         stacked = torch.empty((len(arrays), *arrays[0].shape), dtype=dtype, pin_memory=self.device != "cpu")
         np.stack(arrays, out=stacked.numpy())
         return stacked
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)

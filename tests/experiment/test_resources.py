@@ -13,7 +13,7 @@ import yaml
 from PIL import Image
 
 from saliency.experiment.plan import Plan
-from saliency.experiment.resources import memory_cautions, memory_mb, minutes
+from saliency.experiment.resources import gpus, memory_cautions, memory_mb, minutes
 from saliency.experiment.steps import step as cost
 from saliency.experiment.validation import complete_config
 
@@ -233,3 +233,15 @@ def test_sizes_without_keys(tmp_path, shape, shard, batch):
     assert (completed["shard_size"], completed["batch_size"]) == (shard, batch)
     again, _ = complete_config(completed, check=False)
     assert (again["shard_size"], again["batch_size"]) == (shard, batch)
+
+
+def test_jobs_ask_for_a_gpu_where_they_will_use_one(tmp_path, monkeypatch):
+    monkeypatch.setattr("saliency.experiment.resources.DEVICES", tmp_path)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    devices = ("auto", "cpu", "cuda", "cuda:1")
+    (tmp_path / "nvidiactl").touch()
+    assert [gpus({"device": name}) for name in devices] == [0, 0, 1, 1]
+    (tmp_path / "nvidia0").touch()
+    assert [gpus({"device": name}) for name in devices] == [1, 0, 1, 1]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert gpus({"device": "auto"}) == 0

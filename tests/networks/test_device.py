@@ -5,6 +5,12 @@ import subprocess
 import sys
 
 import pytest
+import torch
+from torch import nn
+
+from saliency.exceptions import DataError
+from saliency.networks.device import choose_device
+from saliency.networks.runner import Runner
 
 FAULTS = """
 import resource, torch
@@ -33,3 +39,28 @@ def test_freed_memory_is_used_again_without_asking_the_kernel():
     )
     # Older versions find no place for a block in the hole that an equal one left, unless its neighbour is free as well.
     assert kept < returned / 2
+
+
+def test_one_of_several_cards(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert [choose_device(name) for name in ("auto", "cuda", "cuda:1", "cpu")] == ["cuda", "cuda", "cuda:1", "cpu"]
+    with pytest.raises(
+        DataError, match=r"device: cuda:2 is configured, but torch finds 2 CUDA device\(s\), counted from"
+    ):
+        choose_device("cuda:2")
+
+
+class TooLarge(nn.Linear):
+    """A network for which no device has room."""
+
+    def to(self, *_, **__):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nGPU 0 has")
+
+
+def test_network_that_memory_does_not_hold_is_one_line():
+    config = {"threads": 1, "device": "cpu", "precision": "float32", "models": {"m": {}}}
+    with pytest.raises(
+        DataError, match=r"^models\.m: memory does not suffice for the network on cpu \(CUDA out .*GiB\.\)"
+    ):
+        Runner(config, "m", built=TooLarge(1, 1)).network  # noqa: B018

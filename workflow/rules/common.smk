@@ -7,7 +7,7 @@ from saliency.experiment.arrays import chunk_key, stored_array
 from saliency.experiment.cautions import manifest_cautions
 from saliency.experiment.digests import Digests
 from saliency.experiment.plan import Plan
-from saliency.experiment.resources import memory_cautions, memory_mb, minutes
+from saliency.experiment.resources import gpus, memory_cautions, memory_mb, minutes
 from saliency.experiment.selection import Selection
 from saliency.experiment.sources import Sources
 from saliency.files.file_names import file_name
@@ -365,5 +365,5 @@ def runtime(step):
 
 
 REGION = {"region": shard("region")} if "region" in PLAN.arrays else {}
-# GPUs of a job that runs a network. What a node of a cluster has is not known here, so that `auto` asks for none.
-GPUS = 1 if config["device"] == "cuda" else 0
+# GPUs of a job that runs a network.
+GPUS = gpus(config)

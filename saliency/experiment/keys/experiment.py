@@ -53,10 +53,11 @@ SUBJECT_KEYS = (
 COMPUTATION_KEYS = (
     Key(
         "shard_size",
-        "Samples per file and job. Larger shards mean fewer jobs and files; a job holds one shard in memory. `auto` "
-        "takes as many as make 128 MiB of input for the model that sees most of a sample: 222 photographs of "
-        "224 × 224, 16 volumes of 128 × 128 × 128. It follows from the config alone, so that every machine lays out "
-        "the same shards. `null` is 256, or `auto` where 256 samples are more than 1 GiB of input.",
+        "Samples per file and job. Larger shards mean fewer jobs and files; memory follows `batch_size`, but for "
+        "samples of less than 64 KiB (73 × 73 in colour), of which a job holds a whole shard. `auto` takes as many as "
+        "make 128 MiB of input for the model that sees most of a sample: 222 photographs of 224 × 224, 16 volumes of "
+        "128 × 128 × 128. It follows from the config alone, so that every machine lays out the same shards. `null` is "
+        "256, or `auto` where 256 samples are more than 1 GiB of input.",
         None,
         either(NULL, {"const": "auto"}, integer(1)),
         "auto, a number of samples, at least 1, or null",
@@ -73,18 +74,20 @@ COMPUTATION_KEYS = (
     ),
     Key(
         "threads",
-        "Cores per job, which is also torch's number of threads. Results can differ in the last bits between thread "
-        "counts, so this does not follow `--cores`.",
+        "Cores per job: as many threads read ahead and compress while the network computes. It is also torch's number "
+        "of threads; results can differ in the last bits between numbers of those, so this does not follow `--cores`.",
         1,
         integer(1),
         "a number of cores per job, at least 1",
     ),
     Key(
         "device",
-        "`auto` takes CUDA where there is one. On a cluster, only `cuda` asks for GPUs. GPUs are told to compute "
-        "reproducibly; where torch cannot, the job's log warns.",
+        "`auto` takes CUDA where there is one; `cuda:1` names one of several cards. Jobs that run a network ask for a "
+        "GPU with `cuda`, and with `auto` where this machine, on which they are planned, has one. GPUs are told to "
+        "compute reproducibly; where torch cannot, the job's log warns.",
         "auto",
-        choice("auto", "cpu", "cuda"),
+        either(choice("auto", "cpu", "cuda"), name(r"^cuda:[0-9]+\Z")),
+        "auto, cpu, cuda, or cuda:NUMBER",
     ),
     Key("precision", "For computing and storing.", "float32", choice("float32", "float64")),
     Key(
