@@ -19,7 +19,7 @@ from saliency.files.atomic_files import TEMPORARY
 from saliency.files.made_with import differences, read_made_with
 from saliency.files.paths import file_sha256
 from saliency.store.codec import ArraySpec, read_blocks, read_shard
-from saliency.store.layout import described_specs, store_metadata
+from saliency.store.layout import ID_BYTES, described_specs, id_bytes, id_bytes_files, store_metadata
 from saliency.store.problems import Count, Problem
 
 log = logging.getLogger(__name__)
@@ -106,7 +106,7 @@ class StoreCheck:
         for path in sorted(self.root.rglob("zarr.json")):
             try:
                 found = json.loads(path.read_text(encoding="utf-8"))
-                if found["node_type"] == "array" and path.parent.name != "id":
+                if found["node_type"] == "array" and path.parent.name not in ("id", ID_BYTES):
                     written[path.parent.relative_to(self.root).as_posix()] = _spec_of(found), found["shape"][0]
             except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
                 if not self.record:
@@ -145,8 +145,12 @@ class StoreCheck:
             self._add("id/c.0", "damaged", "the sample ids cannot be read, here or from the manifest of the run")
             return
         wrong: set[str] = set()
+        files = store_metadata(self.specs, self.ids)
+        # Stores of earlier versions do without it.
+        if (self.root / ID_BYTES).is_dir():
+            files |= id_bytes_files(self.ids)
         # `id/zarr.json` comes before `id/c.0`, which cannot be judged without it.
-        for name, content in sorted(store_metadata(self.specs, self.ids).items(), reverse=True):
+        for name, content in sorted(files.items(), reverse=True):
             path = self.root / name
             if not path.is_file():
                 wrong.add(name)
@@ -155,8 +159,19 @@ class StoreCheck:
                 if _json(path) != json.loads(content):
                     wrong.add(name)
                     self._add(name, "damaged", "is not what belongs to the config and the model")
-            elif "id/zarr.json" not in wrong and self.stored_ids != (self.manifest_ids or self.ids):
+            elif f"{path.parent.name}/zarr.json" not in wrong and not self._holds_ids(path.parent.name):
                 self._add(name, "damaged", "does not hold the sample ids of the manifest")
+
+    def _holds_ids(self, array: str) -> bool:
+        if array != ID_BYTES:
+            return self.stored_ids == (self.manifest_ids or self.ids)
+        try:
+            found = np.asarray(zarr.open_array(self.root / ID_BYTES, mode="r")[...])
+        # Zarr raises what it likes on what is broken.
+        except Exception as error:
+            log.debug("%s: %s", self.root / ID_BYTES, error)
+            return False
+        return np.array_equal(found, id_bytes(self.manifest_ids or self.ids or []))
 
     def _check_shard(self, number: int, rows: int) -> None:
         """Read one shard of every array, and compare them."""
@@ -259,6 +274,7 @@ class StoreCheck:
                 self._add(key, "missing", "the manifest has samples for it, or had them in the last run")
         metadata = {"zarr.json", "id/zarr.json", "id/c.0", *(f"{name}/zarr.json" for name in self.specs)}
         metadata |= {f"{name.partition('/')[0]}/zarr.json" for name in self.specs if "/" in name}
+        metadata |= {f"{ID_BYTES}/zarr.json", f"{ID_BYTES}/c.0.0"}
         for path in sorted(self.root.rglob("*")):
             name = path.relative_to(self.root).as_posix()
             if path.is_dir() or name in metadata or TEMPORARY.fullmatch(path.name):

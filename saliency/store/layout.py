@@ -16,6 +16,9 @@ from saliency.experiment.plan import Plan
 from saliency.files.atomic_files import write_atomically
 from saliency.store.codec import ArraySpec
 
+# The array of sample ids in numbers, beside the one in texts.
+ID_BYTES = "id_bytes"
+
 
 def array_specs(
     paths: Iterable[str],
@@ -126,8 +129,47 @@ def store_metadata(specs: Mapping[str, ArraySpec], ids: Sequence[str]) -> dict[s
     return files | {f"id/{key}": value.to_bytes() for key, value in store._store_dict.items()}
 
 
+def id_bytes(ids: Sequence[str]) -> np.ndarray:
+    """Sample ids as UTF-8, ``(samples, longest)``, with zeros at their ends.
+
+    Examples
+    --------
+    >>> id_bytes(["a", "é"]).tolist()
+    [[97, 0], [195, 169]]
+    """
+    encoded = [sample.encode() for sample in ids]
+    longest = max(map(len, encoded), default=1)
+    joined = b"".join(sample.ljust(longest, b"\0") for sample in encoded)
+    return np.frombuffer(joined, np.uint8).reshape(len(ids), longest)
+
+
+def id_bytes_files(ids: Sequence[str]) -> dict[str, bytes]:
+    """Files of the array of `id_bytes`, by path: many readers of Zarr know no texts.
+
+    Examples
+    --------
+    >>> sorted(id_bytes_files(["x"]))
+    ['id_bytes/c.0.0', 'id_bytes/zarr.json']
+    """
+    store, values = MemoryStore(), id_bytes(ids)
+    array = zarr.create_array(
+        store,
+        shape=values.shape,
+        dtype=values.dtype,
+        chunks=values.shape,
+        compressors=[ZstdCodec(), Crc32cCodec()],
+        chunk_key_encoding={"name": "default", "separator": "."},
+        dimension_names=("sample", "byte"),
+        attributes={"encoding": "utf-8"},
+        config={"write_empty_chunks": True},
+    )
+    array[...] = values
+    return {f"{ID_BYTES}/{key}": value.to_bytes() for key, value in store._store_dict.items()}
+
+
 def write_metadata(plan: Plan, model: str, root: Path, descriptions: Iterable[str | Path]) -> None:
     """Write everything in a model's store but its shards."""
     specs = plan_specs(plan, model, descriptions)
-    for name, content in store_metadata(specs, plan.samples["id"].tolist()).items():
+    ids = plan.samples["id"].tolist()
+    for name, content in (store_metadata(specs, ids) | id_bytes_files(ids)).items():
         write_atomically(root / name, content)

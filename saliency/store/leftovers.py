@@ -92,7 +92,7 @@ def _classifier(plan: Plan, experiment: Path) -> Callable[[str], str | None]:
     """What is no longer asked for of a file, a key of `KINDS`; None where nothing is, or the file is not ours."""
     selection, audit = Selection(plan), plan.config["audit"] or {}
     files = {name: set(check.files().values()) for name, check in checks().items()}
-    nodes = {"id", *plan.targets, *plan.arrays}
+    nodes = {"id", "id_bytes", *plan.targets, *plan.arrays}
     today: dict[str, Container[str]] = {
         "model": set(plan.models),
         "target": set(plan.targets),

@@ -124,7 +124,7 @@ class SlurmProject(Project):
 
     def delete_shards(self) -> None:
         for path in self.store.rglob("c.*"):
-            if path.parent.name != "id":
+            if not path.parent.name.startswith("id"):
                 path.unlink()
 
     def hold(self) -> None:

@@ -8,9 +8,10 @@ import zarr
 from torch.nn import functional
 
 from saliency.experiment.arrays import array_paths
+from saliency.files.atomic_files import write_atomically
 from saliency.methods.upsampling import upsample_array
 from saliency.store.codec import write_shard
-from saliency.store.layout import array_specs, store_metadata
+from saliency.store.layout import array_specs, id_bytes_files, store_metadata
 from saliency.store.maps import open_maps
 
 IDS = ["cat", "dog", "00", "ä", "e"]
@@ -176,3 +177,25 @@ def test_maps_are_enlarged_as_torch_does(native, size):
     mode = {2: "bilinear", 3: "trilinear"}[len(size)]
     expected = torch.nn.functional.interpolate(torch.from_numpy(maps)[:, None], size, mode=mode)[:, 0]
     np.testing.assert_allclose(upsample_array(maps, size), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_tensorstore_reads_every_array_but_the_texts(tmp_path):
+    tensorstore = pytest.importorskip("tensorstore")
+    ids = ["a", "längste", "日本"]
+    specs = array_specs(["inputs", "status", "predicted/gradcam"], (3, 150, 150), 2, (2, 3), 2)
+    for name, content in (store_metadata(specs, ids) | id_bytes_files(ids)).items():
+        write_atomically(tmp_path / name, content)
+    values = {name: np.arange(3 * np.prod(spec.shape), dtype=spec.dtype).reshape(3, *spec.shape)
+              for name, spec in specs.items()}  # fmt: skip
+    for name, spec in specs.items():
+        for number in range(2):
+            path = tmp_path / name / spec.first_key.replace("c.0", f"c.{number}", 1)
+            write_shard(path, values[name][2 * number : 2 * number + 2], spec)
+    values["id_bytes"] = None
+    for name, expected in values.items():
+        store = {"driver": "zarr3", "kvstore": {"driver": "file", "path": f"{tmp_path / name}/"}}
+        found = tensorstore.open(store, read=True).result().read().result()
+        if expected is None:
+            assert [bytes(row).rstrip(b"\0").decode() for row in found] == ids
+        else:
+            np.testing.assert_array_equal(found, expected)

@@ -4,6 +4,8 @@ METADATA = [
     for name in [
         "id/zarr.json",
         "id/c.0",
+        "id_bytes/zarr.json",
+        "id_bytes/c.0.0",
         *(f"{array}/zarr.json" for array in PLAN.arrays),
         *(f"{target}/zarr.json" for target in PLAN.targets),
     ]
