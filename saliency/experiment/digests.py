@@ -399,6 +399,15 @@ class Digests:
     def _report_page(self) -> str:
         plan = self.plan
         found = [self.of("findings", model, None, target) for model in plan.models for target in plan.targets]
+        asked = [name for name in checks() if self.config["audit"][name] is not None]
+        plotted = [
+            self.of(name, model, None, target)
+            for name in asked
+            for model in plan.models
+            for target in (plan.targets if checks()[name].per_target else [None])
+        ]
         named = [[model, self._class_names(model)] for model in plan.models]
         version = step("report_page").version
-        return digest("report_page", version, self.config["experiment"], found, named, plan.methods, self.page)
+        return digest(
+            "report_page", version, self.config["experiment"], found, plotted, named, plan.methods, self.page
+        )

@@ -21,25 +21,35 @@ BASE_SCRIPTS = (
     "pictures.js",
     "samples.js",
     "class_data.js",
+    "plot.js",
+    "plots.js",
     "controls.js",
     "filters.js",
     "volume.js",
+    "zoom.js",
 )
 
 
-def view_scripts(folder: Path = FOLDER) -> tuple[str, ...]:
-    """Scripts of the page's views, one file each: a new file in ``views/`` is all that a new view takes.
+def registered_scripts(kind: str, folder: Path = FOLDER) -> tuple[str, ...]:
+    """Scripts of the page's views, or of its plots, one file each: a new file is all that a new one takes.
+
+    Parameters
+    ----------
+    kind
+        "views" or "plots".
+    folder
+        Where both are.
 
     Examples
     --------
-    >>> view_scripts()[:2]
+    >>> registered_scripts("views")[:2]
     ('views/class.js', 'views/classes.js')
     """
-    return tuple(sorted(path.relative_to(folder).as_posix() for path in (folder / "views").glob("*.js")))
+    return tuple(sorted(path.relative_to(folder).as_posix() for path in (folder / kind).glob("*.js")))
 
 
 # In the order in which the page loads them.
-SCRIPTS = (*BASE_SCRIPTS, *view_scripts(), "app.js")
+SCRIPTS = (*BASE_SCRIPTS, *registered_scripts("plots"), *registered_scripts("views"), "app.js")
 # Made from the package itables; the page loads them when the table is opened.
 TABLE_FILES = ("datatables.js", "datatables.css", "licences.txt")
 ASSETS = (*SCRIPTS, *TABLE_FILES)

@@ -17,8 +17,11 @@ from saliency.experiment.plan import Plan
 from saliency.experiment.selection import audited_rows
 from saliency.files.atomic_files import write_atomically
 from saliency.methods.registered import method
+from saliency.metrics.batch import measured_methods
+from saliency.metrics.registered import measures
 from saliency.report.asset_files import SCRIPTS, script, style_sheet, table_library
 from saliency.report.colour_maps import DIVERGING, SEQUENTIAL, colour_table
+from saliency.report.first_screen import comparisons, model_card, not_tested, recall_rows
 from saliency.report.overview import (
     fact_column,
     failures,
@@ -27,6 +30,7 @@ from saliency.report.overview import (
     read_findings,
     target_findings,
 )
+from saliency.report.plot_tables import plot_data, tables_of_models
 from saliency.report.scripts import codes, data_script, script_json
 from saliency.report.tiles import tile_size
 from saliency.steps.predictions import read_predictions
@@ -49,6 +53,16 @@ def told_facts(plan: Plan, documents: Sequence[Mapping[str, Any]], facts: Sequen
         return {}
     groups, _ = fact_groups(join_facts(facts)[sorted(named)], audited_rows(plan.samples, plan.config["audit"]["where"]))
     return {fact_column(name): members.fillna("").tolist() for name, members in groups.items()}
+
+
+def meanings(plan: Plan) -> dict[str, str]:
+    """What each method and each column of measures is, in one sentence, as they say themselves."""
+    names = measured_methods(plan.methods)
+    found = {name: method(name).summary for name in plan.methods}
+    for measure in measures().values():
+        found |= dict.fromkeys(measure.columns(plan.ndim, names), measure.meaning)
+    # They are Markdown; names of others stand between backticks.
+    return {name: text.replace("`", "") for name, text in found.items()}
 
 
 def page_settings(plan: Plan, documents: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -76,6 +90,7 @@ def page_settings(plan: Plan, documents: Mapping[str, Mapping[str, Any]]) -> dic
             name: {"title": method(name).title, "signed": method(name).signed, "over": method(name).grid == "features"}
             for name in plan.methods
         },
+        "meanings": meanings(plan),
         "class_names": {model: read_class_names(config["models"][model]["class_names"]) for model in plan.models},
         "where": config["audit"]["where"],
         "findings": {
@@ -96,6 +111,7 @@ def write_report(
     folder: Path,
     facts: Sequence[Path] = (),
     pictures: Mapping[str, Sequence[str | Path]] | None = None,
+    tables: Mapping[str, Sequence[str | Path]] | None = None,
 ) -> None:
     """Write the page; the pictures and the data of each model lie beside it.
 
@@ -115,6 +131,9 @@ def write_report(
         What `saliency.audit.leakage.fact_table.write_facts` wrote, of all shards.
     pictures
         By check: the file with its pictures of each model (`saliency.audit.pictures`).
+    tables
+        Of which plots are drawn, by name (`saliency.report.plot_tables.tables_of_models`): ``performance``,
+        ``confusion`` and ``calibration`` of the first target, and those of the checks.
     """
     plan = Plan(config)
     read = iter(map(read_findings, map(Path, findings)))
@@ -124,6 +143,20 @@ def write_report(
         for number, model in enumerate(plan.models)
     }
     settings = page_settings(plan, documents)
+    said = {model: read_predictions(Path(path)) for model, path in zip(plan.models, predictions, strict=True)}
+    read_tables = tables_of_models(tables or {}, plan.models, plan.targets)
+    told = [of_model[plan.targets[0]]["tested"] for of_model in documents.values()]
+    names = settings["class_names"]
+    found = [
+        target_findings(plan, model, target, document, shown[model], names[model])
+        for model, of_model in documents.items()
+        for target, document in of_model.items()
+    ]
+    cards = [model_card(plan, model, said[model], [one for one in found if one["model"] == model]) for model in said]
+    first = plan.targets[0]
+    performance = {model: of["performance"][first] for model, of in read_tables.items() if "performance" in of}
+    settings["comparisons"] = comparisons(plan, said, names)
+    settings["recalls"] = recall_rows(plan, performance, names[plan.models[0]])
     failed = failures(errors, plan.models)
     style = style_sheet()
     style_hash = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
@@ -136,15 +169,14 @@ def write_report(
         manifest=config["manifest"],
         where=config["audit"]["where"],
         samples=len(plan.samples),
-        models=[
-            model_summary(plan, model, read_predictions(Path(path)))
-            for model, path in zip(plan.models, predictions, strict=True)
-        ],
-        targets=[
-            target_findings(plan, model, target, document, shown[model], settings["class_names"][model])
-            for model, of_model in documents.items()
-            for target, document in of_model.items()
-        ],
+        models=[model_summary(plan, model, table) for model, table in said.items()],
+        methods=[method(name).title for name in plan.methods],
+        targets=found,
+        cards=cards,
+        differences=[one for one in settings["comparisons"] if one["models"][0] == plan.models[0]],
+        recalls=settings["recalls"],
+        untested=not_tested(plan, told, any(card["accuracy"]["labelled"] for card in cards)),
+        audited=int(audited_rows(plan.samples, config["audit"]["where"]).sum()),
         failures=failed,
         style=Markup(style),
         style_hash=style_hash,
@@ -155,7 +187,10 @@ def write_report(
         write_atomically(folder / "assets" / name, script(name))
     for name, content in table_library().items():
         write_atomically(folder / "assets" / name, content)
-    told = told_facts(plan, [document for of_model in documents.values() for document in of_model.values()], facts)
-    samples = samples_data(plan, failed["problems"], told)
+    of_facts = told_facts(plan, [document for of_model in documents.values() for document in of_model.values()], facts)
+    samples = samples_data(plan, failed["problems"], of_facts)
+    for model, of_model_tables in read_tables.items():
+        content = data_script(f"{model}/tables", plot_data(of_model_tables))
+        write_atomically(folder / "data" / model / "tables.js", content)
     write_atomically(folder / "data" / "samples.js", data_script("samples", samples))
     write_atomically(folder / "index.html", page.encode())

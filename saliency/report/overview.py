@@ -1,6 +1,7 @@
 """What the report's first page says: numbers of each model, findings, samples without a result."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ def model_summary(plan: Plan, model: str, predictions: pd.DataFrame) -> dict[str
     dict
         ``name``, ``samples``, ``failed``, ``labelled``, ``correct``, ``classes`` (that were predicted),
         ``probability`` (mean, None without any), and ``audited``: the number, ``labelled`` and ``correct`` of the
-        samples that the audit is about, None if it is about all.
+        samples that the audit is about, None if it is about all; ``labelled`` and ``correct`` of the ``others``.
     """
     known = predictions["correct"].notna()
     chosen = audited_rows(plan.samples, plan.config["audit"]["where"])
@@ -54,6 +55,10 @@ def model_summary(plan: Plan, model: str, predictions: pd.DataFrame) -> dict[str
             "samples": int(chosen.sum()),
             "labelled": int((known & chosen).sum()),
             "correct": int(predictions["correct"][known & chosen].sum()),
+        },
+        "others": {
+            "labelled": int((known & ~chosen).sum()),
+            "correct": int(predictions["correct"][known & ~chosen].sum()),
         },
     }
 
@@ -93,14 +98,20 @@ def target_findings(
     for number, finding in enumerate(document["findings"]):
         numbers = finding["numbers"]
         name = None if numbers.get("class") is None else str(numbers["class"])
-        settings = base | {"finding": str(number)} | ({} if numbers.get("among") == "all" else audited)
         filters, kind = _filters(plan, numbers), finding_kind(finding["kind"])
+        settings: dict[str, str | Sequence[str]] = base | {"finding": str(number)}
+        if not filters and finding["samples"]:
+            # Nothing but their ids says which samples it is about; some may lie among those that are not audited.
+            filters = {"col.id": finding["samples"]}
+        elif numbers.get("among") != "all":
+            settings |= audited
         check, row = finding.get("row", ("", 0))
         findings.append(
             {
                 "number": number,
                 "consequence": kind.consequence,
                 "title": kind.title,
+                "score": finding["score"],
                 "sentence": finding["sentence"],
                 "samples": finding["samples"],
                 "pictures": page_link("gallery", None, settings | filters),
@@ -165,17 +176,29 @@ def looked_at(tested: Mapping[str, Any]) -> list[str]:
     return [*(text for text in found if text), *said]
 
 
-def _filters(plan: Plan, numbers: Mapping[str, Any]) -> dict[str, str]:
+def _filters(plan: Plan, numbers: Mapping[str, Any]) -> dict[str, str | Sequence[str]]:
     """Settings of the gallery that show the samples of a finding, which its numbers name."""
     names = ("class", "cluster", "label", "predicted")
-    found = {name: str(numbers[name]) for name in names if numbers.get(name) is not None}
+    found: dict[str, str | Sequence[str]] = {
+        name: str(numbers[name]) for name in names if numbers.get(name) is not None
+    }
     if "measure" in numbers:
         found["correct"] = "labelled"
     if "fact" in numbers:
         return found | {f"col.{fact_column(str(numbers['fact']))}": str(numbers["group"])}
     column = str(numbers.get("column", ""))
-    # A group has a value in common, or lies in an interval of numbers.
-    return found | ({f"col.{column}": str(numbers["group"])} if column in plan.samples else {})
+    if column not in plan.samples:
+        return found
+    # A group has a value in common, or lies in an interval of numbers; of an audited group those that were chosen.
+    group, chosen = str(numbers["group"]), plan.config["audit"]["where"].get(column, [])
+    inside = [] if numbers.get("among") == "all" or isinstance(chosen, str) else _inside(group, chosen)
+    return found | {f"col.{column}": inside or group}
+
+
+def _inside(interval: str, values: Sequence[str]) -> list[str]:
+    """Which numbers lie in an interval such as ``(1.5, 3.0]``; none of what is no interval."""
+    limits = re.fullmatch(r"\(([^,]+), ([^,]+)\]", interval)
+    return [value for value in values if limits and float(limits[1]) < float(value) <= float(limits[2])]
 
 
 def fact_column(name: str) -> str:

@@ -94,3 +94,9 @@ class Page:
 
     def close(self) -> None:
         self.context.close()
+
+
+def choose(report: Page, name: str, value: str) -> None:
+    """Choose a value of a control."""
+    report.page.locator(f"select[name={name}]:visible").select_option(value)
+    report.settle()

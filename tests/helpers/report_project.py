@@ -107,7 +107,11 @@ def build_report(project: Project) -> Path:
         said = {model: results / model / "predictions.csv" for model in plan.models}
         described = {model: results / model / "model.json" for model in plan.models}
         write_errors(config, said, described, results / "errors.csv")
-        write_report(config, list(said.values()), findings, results / "errors.csv", report)
+        tables = {
+            name: [results / model / "audit" / plan.targets[0] / name for model in plan.models]
+            for name in ("performance", "confusion", "calibration")
+        }
+        write_report(config, list(said.values()), findings, results / "errors.csv", report, tables=tables)
         return (report / "index.html").resolve()
 
 

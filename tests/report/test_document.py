@@ -21,7 +21,7 @@ from saliency.figures.slices import slice_plane
 from saliency.figures.webp import webp
 from saliency.methods.registered import methods
 from saliency.methods.upsampling import upsample
-from saliency.report.asset_files import PACKAGE, SCRIPTS, assets_fingerprint, view_scripts
+from saliency.report.asset_files import PACKAGE, SCRIPTS, assets_fingerprint, registered_scripts
 from saliency.report.document import samples_data, told_facts
 from saliency.report.links import page_link
 from saliency.report.overview import target_findings
@@ -211,10 +211,10 @@ def test_edited_file_makes_the_page_again_and_nothing_else(copied, tmp_path, mon
 
 
 def test_new_file_in_the_folder_is_a_view(copied):
-    before, fingerprint = view_scripts(copied / "assets"), assets_fingerprint(copied)
+    before, fingerprint = registered_scripts("views", copied / "assets"), assets_fingerprint(copied)
     assert set(before) < set(SCRIPTS)
     (copied / "assets/views/atlas.js").write_text("")
-    assert view_scripts(copied / "assets") == ("views/atlas.js", *before)
+    assert registered_scripts("views", copied / "assets") == ("views/atlas.js", *before)
     assert assets_fingerprint(copied) != fingerprint
 
 

@@ -129,6 +129,20 @@ EVIDENCE = {
     **({"duplicates": DUPLICATES} if PLAN.ndim == 2 else {}),
 }
 
+# Tables of which the page draws plots, of each model and target; predictions do not depend on what is explained.
+PLOTTED = {
+    **{
+        name: expand(AUDIT[name], model=PLAN.models, target=PLAN.targets[:1])
+        for name in ("performance", "confusion", "calibration")
+    },
+    **{
+        f"{name}_{output}": expand(path, model=PLAN.models, target=PLAN.targets)
+        for name, files in CHECKS.items()
+        for output, path in files.items()
+        if output in checks()[name].tables
+    },
+}
+
 # The page, and what lies beside it: pictures of each shard, data of each model.
 REPORT = f"{RESULTS}/report"
 LAYERS = [
@@ -151,6 +165,7 @@ MODEL_DATA = {
 PAGE = f"{REPORT}/index.html"
 PAGE_FILES = [
     f"{REPORT}/data/samples.js",
+    *(f"{REPORT}/data/{model}/tables.js" for model in PLAN.models),
     *(f"{REPORT}/assets/{name}" for name in ASSETS),
 ]
 

@@ -54,6 +54,7 @@ rule model_data:
 rule report_page:
     input:
         **{name: expand(path, model=PLAN.models) for name, path in SHOWN.items()},
+        **{f"table_{name}": paths for name, paths in PLOTTED.items()},
         predictions=expand(f"{RESULTS}/{{model}}/predictions.csv", model=PLAN.models),
         findings=expand(AUDIT["findings_json"], model=PLAN.models, target=PLAN.targets),
         errors=f"{RESULTS}/errors.csv",
@@ -74,6 +75,7 @@ rule report_page:
     params:
         digest=lambda wildcards: DIGESTS.of("report_page"),
         shown=list(SHOWN),
+        plotted=list(PLOTTED),
     message:
         "Write the report's page"
     script:

@@ -13,4 +13,5 @@ with job_log(snakemake.log[0]):
         Path(snakemake.output.page).parent,
         list(map(Path, snakemake.input.facts)),
         {name: snakemake.input[name] for name in snakemake.params.shown},
+        {name: snakemake.input[f"table_{name}"] for name in snakemake.params.plotted},
     )

@@ -63,6 +63,8 @@ class Check(ABC):
         Of its key in the config's ``audit``, its rule, and its files.
     title
         Of its figure.
+    question
+        What it answers, after "It was not tested": ``whether …``.
     summary
         What its key in the config does, in one sentence.
     doing
@@ -94,6 +96,7 @@ class Check(ABC):
 
     name: ClassVar[str]
     title: ClassVar[str]
+    question: ClassVar[str]
     summary: ClassVar[str]
     doing: ClassVar[str]
     caption: ClassVar[str]
@@ -159,6 +162,11 @@ class Check(ABC):
         return ""
 
     @classmethod
+    def missed(cls, told: Mapping[str, Any]) -> str:
+        """Say in a sentence what it could not look at, "" where there is nothing; from what `told` returns."""
+        return ""
+
+    @classmethod
     def write(cls, job: CheckJob) -> None:
         """Do it, and write its files."""
         raise NotImplementedError(f"{cls.__name__} has no write")
@@ -195,3 +203,15 @@ class CheckOfPredictions(Check):
         """
         turned = math.ceil(math.log2(tests / thresholds["alpha"]))
         return float(max(thresholds["min_turned"], turned / targets))
+
+    @staticmethod
+    def found_from(told: Mapping[str, Any], whom: str) -> str:
+        """Say which effect would have been found.
+
+        Examples
+        --------
+        >>> CheckOfPredictions.found_from({SMALLEST: 0.125}, "others into a class")
+        'One that turns 13 % of the others into a class would have been found, a weaker one not.'
+        """
+        share = math.ceil(100 * told[SMALLEST] - 1e-9)
+        return f"One that turns {share} % of the {whom} would have been found, a weaker one not."

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from saliency.audit.checks.check import SMALLEST, CheckJob, CheckOfPredictions
 from saliency.audit.degradations.registered import degradations
-from saliency.audit.findings.words import counted, percent
+from saliency.audit.findings.words import counted
 from saliency.methods.method import Cost
 from saliency.registry.fits import integer
 from saliency.registry.key import Key
@@ -21,6 +21,7 @@ class Degradation(CheckOfPredictions):
 
     name = "degradation"
     title = "Degradation sweep"
+    question = "which predictions change when pictures get worse"
     summary = (
         "Makes pictures worse (resolution, compression, tint, shift, …), and counts the predictions that change, by "
         "the class to which they go; `null` leaves it out."
@@ -63,13 +64,15 @@ class Degradation(CheckOfPredictions):
 
         Examples
         --------
-        >>> print(Degradation.looked({"changes": 22, "pictures": 96, SMALLEST: 0.3}))
-        96 pictures got worse in 22 ways: one that turns less than 30 % of the others into a class is not found.
+        >>> told = {"changes": 22, "pictures": 96, SMALLEST: 0.3}
+        >>> print(Degradation.looked(told))  # doctest: +NORMALIZE_WHITESPACE
+        96 pictures got worse in 22 ways. One that turns 30 % of the others into a class would have been found, a weaker
+        one not.
         """
         if not told["changes"]:
             return "No picture was made worse: none has a predicted class."
         made = f"{counted(told['pictures'], 'picture')} got worse in {counted(told['changes'], 'way')}"
-        return f"{made}: one that turns less than {percent(told[SMALLEST])} of the others into a class is not found."
+        return f"{made}. {cls.found_from(told, 'others into a class')}"
 
     @classmethod
     def write(cls, job: CheckJob) -> None:

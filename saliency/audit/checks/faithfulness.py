@@ -20,6 +20,7 @@ class Faithfulness(Check):
 
     name = "faithfulness"
     title = "Faithfulness"
+    question = "whether the score falls where a map says that it should"
     summary = "Takes pixels away in the order of a map, and brings them back; `{}` takes the defaults."
     doing = "Delete and insert pixels"
     caption = (

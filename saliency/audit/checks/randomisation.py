@@ -22,6 +22,7 @@ class Randomisation(Check):
 
     name = "randomisation"
     title = "Randomisation"
+    question = "whether the maps change when the network forgets what it has learned"
     summary = "Compares the maps with those of a model with random weights; `{}` takes the defaults."
     doing = "Randomise the layers"
     caption = (

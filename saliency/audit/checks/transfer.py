@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from saliency.audit.checks.check import SMALLEST, CheckJob, CheckOfPredictions
-from saliency.audit.findings.words import counted, percent
+from saliency.audit.findings.words import counted
 from saliency.audit.interventions.registered import interventions
 from saliency.methods.method import Cost
 from saliency.registry.fits import NULL, either, integer
@@ -25,6 +25,7 @@ class Transfer(CheckOfPredictions):
 
     name = "transfer"
     title = "Transfer tests"
+    question = "whether a property of a class's pictures turns others into that class"
     summary = (
         "Gives properties of a class's pictures (frame, surround, colours, patches, windows, what a mask leaves out) "
         "to others, and counts how many turn into the class; `null` leaves it out."
@@ -99,17 +100,33 @@ class Transfer(CheckOfPredictions):
         --------
         >>> told = {"tests": 9, "classes": 1, "classes without a test": 2, "pictures changed in each test": 48}
         >>> print(Transfer.looked(told | {SMALLEST: 0.3}))  # doctest: +NORMALIZE_WHITESPACE
-        Properties of the pictures of 1 class were given to up to 48 pictures of others, in 9 tests: one that turns less
-        than 30 % of them into the class is not found. 2 classes had too few pictures, or no time was left for them.
+        Properties of the pictures of 1 class were given to up to 48 pictures of others, in 9 tests. One that turns 30 %
+        of the others into the class would have been found, a weaker one not. 2 classes were not tested: they had too
+        few pictures, or no time was left for them.
         """
         if not told["tests"]:
             return "No class had enough pictures to give their properties to others."
         classes, tests = counted(told["classes"], "class", "classes"), counted(told["tests"], "test")
-        pictures, left = told["pictures changed in each test"], told["classes without a test"]
+        pictures = told["pictures changed in each test"]
         given = f"Properties of the pictures of {classes} were given to up to {pictures} pictures of others, in {tests}"
-        found = f"one that turns less than {percent(told[SMALLEST])} of them into the class is not found."
-        untested = f" {counted(left, 'class', 'classes')} had too few pictures, or no time was left for them."
-        return f"{given}: {found}{untested if left else ''}"
+        found = cls.found_from(told, "others into the class")
+        return " ".join(filter(None, [f"{given}.", found, cls.missed(told)]))
+
+    @classmethod
+    def missed(cls, told: Mapping[str, Any]) -> str:
+        """Say how many classes have no test.
+
+        Examples
+        --------
+        >>> print(Transfer.missed({"tests": 9, "classes without a test": 1}))
+        1 class was not tested: it had too few pictures, or no time was left for it.
+        """
+        left = told["classes without a test"]
+        if not left:
+            return ""
+        were, they, them = ("was", "it", "it") if left == 1 else ("were", "they", "them")
+        classes = counted(left, "class", "classes")
+        return f"{classes} {were} not tested: {they} had too few pictures, or no time was left for {them}."
 
     @classmethod
     def write(cls, job: CheckJob) -> None:

@@ -21,6 +21,19 @@ report.controls = (fields, extra = []) => {
     oninput: () => report.state.change({ opacity: slider.value }, true),
   });
   const opacity = report.element("label", { class: "field" }, report.element("span", {}, "Opacity ", value), slider);
+  const overlay = report.select("Map is shown", "overlay", choices.overlay, (value) =>
+    report.state.change({ overlay: value, at: null }),
+  );
+  const share = report.element("output", {});
+  const at = report.element("input", {
+    type: "range",
+    name: "at",
+    min: "1",
+    max: "99",
+    oninput: () => report.state.change({ at: at.value }, true),
+  });
+  const meaning = report.element("span", {});
+  const place = report.element("label", { class: "field" }, report.element("span", {}, meaning, share), at);
   const legend = report.element("div", { class: "field" });
   const has = (name) => fields.includes(name);
   const element = report.element("div", { class: "controls", role: "group", "aria-label": "What is drawn" });
@@ -28,6 +41,7 @@ report.controls = (fields, extra = []) => {
   if (choices.target.length > 1 && has("target")) element.append(target);
   if (has("method")) element.append(method);
   if (has("opacity")) element.append(opacity);
+  if (has("overlay")) element.append(overlay, place);
   if (has("colours")) element.append(colours);
   if (has("signed")) element.append(signed);
   element.append(...extra);
@@ -44,10 +58,16 @@ report.controls = (fields, extra = []) => {
     const shown = has("method") ? settings.method : report.methods.leading;
     const none = shown === "none";
     const isSigned = !none && report.methods.of(shown).signed;
+    overlay.control.value = settings.overlay;
+    place.hidden = none || settings.overlay === "blend";
+    meaning.textContent = settings.overlay === "contour" ? "Share of the pixels " : "Position ";
+    at.value = report.state.share(settings);
+    share.textContent = `${at.value} %`;
     slider.value = none ? 0 : report.colours.opacity(shown, settings);
     value.textContent = `${slider.value} %`;
+    if (has("overlay")) opacity.hidden = settings.overlay === "contour";
     if (has("method")) {
-      opacity.hidden = none;
+      opacity.hidden = none || (has("overlay") && settings.overlay === "contour");
       colours.hidden = none || isSigned;
       signed.hidden = none || !isSigned;
     } else {
@@ -55,7 +75,12 @@ report.controls = (fields, extra = []) => {
     }
     legend.hidden = none;
     legend.replaceChildren(
-      ...(none ? [] : [report.element("span", {}, "Legend"), report.colours.legend(shown, settings)]),
+      ...(none
+        ? []
+        : [
+            report.element("span", {}, "Legend", report.explain(shown, report.methods.title(shown))),
+            report.colours.legend(shown, settings),
+          ]),
     );
   }
 

@@ -78,5 +78,29 @@ const report = (() => {
     return work;
   }
 
-  return { settings, remember, insert, add, load, track };
+  // Hand a file to the reader.
+  function save(blob, name) {
+    const link = document.createElement("a");
+    Object.assign(link, { href: URL.createObjectURL(blob), download: name });
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  }
+
+  // Numbers as NumPy reads them: its format 1.0, float32, the last axis fastest.
+  function npy(values, shape) {
+    const dictionary = `{'descr': '<f4', 'fortran_order': False, 'shape': (${shape.join(", ")},), }`;
+    const length = Math.ceil((dictionary.length + 11) / 64) * 64 - 10;
+    const header = `${dictionary.padEnd(length - 1)}\n`;
+    const magic = Uint8Array.of(
+      0x93,
+      ...[..."NUMPY"].map((letter) => letter.charCodeAt(0)),
+      1,
+      0,
+      length % 256,
+      Math.floor(length / 256),
+    );
+    return new Blob([magic, header, Float32Array.from(values)], { type: "application/octet-stream" });
+  }
+
+  return { settings, save, npy, remember, insert, add, load, track };
 })();

@@ -58,6 +58,18 @@ report.table = (caption, head, rows) =>
     ),
   );
 
+// A "?" that opens what a method or a measure is, in a sentence; null where nothing is known of it.
+report.explain = (name, title = name) => {
+  const { meanings } = report.settings;
+  if (!Object.hasOwn(meanings, name)) return null;
+  return report.element(
+    "details",
+    { class: "explain" },
+    report.element("summary", { "aria-label": `What is ${title}?` }, "?"),
+    report.element("p", {}, meanings[name]),
+  );
+};
+
 report.number = (value, digits = 3) => {
   if (value === null || value === undefined) return "–";
   if (Number.isInteger(value)) return value.toLocaleString("en");

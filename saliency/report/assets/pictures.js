@@ -99,6 +99,64 @@ report.pictures = (() => {
     return image;
   }
 
+  // Level of the map from which on so many percent of its pixels lie; of signed maps, the distance from the middle.
+  function threshold(map, signed, percent) {
+    const counts = new Uint32Array(256);
+    for (let at = 0; at < map.data.length; at += 4) counts[strength(map.data[at], signed)] += 1;
+    const wanted = (percent / 100) * (map.data.length / 4);
+    let level = 255;
+    for (let found = counts[255]; found < wanted && level > 1; found += counts[level]) level -= 1;
+    return level;
+  }
+
+  const strength = (level, signed) => (signed ? Math.min(255, 2 * Math.abs(level - 128)) : level);
+
+  // The picture with a line around the places of the map that count most.
+  function contour(picture, map, signed, percent) {
+    const least = threshold(map, signed, percent);
+    const { width, height } = map;
+    const inside = (x, y) => strength(map.data[4 * (y * width + x)], signed) >= least;
+    const image = new ImageData(new Uint8ClampedArray(picture.data), width, height);
+    for (let y = 0; y < height; y += 1) {
+      for (let x = 0; x < width; x += 1) {
+        if (!inside(x, y)) continue;
+        const edge =
+          x === 0 ||
+          y === 0 ||
+          x === width - 1 ||
+          y === height - 1 ||
+          !inside(x - 1, y) ||
+          !inside(x + 1, y) ||
+          !inside(x, y - 1) ||
+          !inside(x, y + 1);
+        if (edge) image.data.set([255, 230, 0, 255], 4 * (y * width + x));
+      }
+    }
+    return image;
+  }
+
+  // The map on the left of the line, the picture on its right.
+  function swipe(picture, map, colours, opacity, percent) {
+    const image = compose(picture, map, colours, opacity);
+    const begin = Math.round((percent / 100) * map.width);
+    for (let y = 0; y < map.height; y += 1) {
+      const row = 4 * y * map.width;
+      image.data.set(picture.data.subarray(row + 4 * begin, row + 4 * map.width), row + 4 * begin);
+      if (begin > 0 && begin < map.width) image.data.set([255, 255, 255, 255], row + 4 * begin);
+    }
+    return image;
+  }
+
+  // A map over a picture, in the way that the settings choose.
+  function overlay(picture, map, method, settings) {
+    const { of, opacity } = report.colours;
+    const at = report.state.share(settings);
+    if (picture && settings.overlay === "contour") return contour(picture, map, report.methods.of(method).signed, at);
+    if (picture && settings.overlay === "swipe")
+      return swipe(picture, map, of(method, settings), opacity(method, settings), at);
+    return compose(picture, map, of(method, settings), opacity(method, settings));
+  }
+
   function put(canvas, image) {
     if (canvas.width !== image.width || canvas.height !== image.height) {
       canvas.width = image.width;
@@ -124,14 +182,7 @@ report.pictures = (() => {
       canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height);
       return null;
     }
-    const drawn = map
-      ? compose(
-          picture?.image,
-          map.image,
-          report.colours.of(method, settings),
-          report.colours.opacity(method, settings),
-        )
-      : picture.image;
+    const drawn = map ? overlay(picture?.image, map.image, method, settings) : picture.image;
     put(canvas, drawn);
     canvas.dataset.drawn = `${row}/${target}/${method}`;
     return map ?? picture;
@@ -187,5 +238,5 @@ report.pictures = (() => {
     return frame;
   }
 
-  return { tile, volume, slice, compose, put, draw, show, mean, peak, place };
+  return { tile, volume, slice, overlay, put, draw, show, mean, peak, place };
 })();

@@ -122,6 +122,12 @@ report.samples = (() => {
     return `predicted ${data.className(data.predicted[row])}${mark ? `, ${mark}` : ""}`;
   }
 
+  // The model with which the shown one is compared: the one that the address names, or the next; null of one model.
+  function other({ model, other: wanted }) {
+    const others = report.settings.models.filter((name) => name !== model);
+    return others.includes(wanted) ? wanted : (others[0] ?? null);
+  }
+
   const finding = (settings) =>
     settings.finding === undefined
       ? undefined
@@ -141,5 +147,5 @@ report.samples = (() => {
     ];
   }
 
-  return { open, choose, words, finding, banner, FEW };
+  return { open, choose, words, other, finding, banner, FEW };
 })();

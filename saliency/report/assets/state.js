@@ -8,11 +8,12 @@ report.state = (() => {
     method: report.methods.leading,
     colours: "viridis",
     signed: "RdBu_r",
+    overlay: "blend",
     order: "up",
     size: "160",
   };
   // These stay when the reader goes from one view to another.
-  const lasting = ["model", "target", "method", "opacity", "colours", "signed"];
+  const lasting = ["model", "target", "method", "opacity", "overlay", "at", "colours", "signed"];
   // What an address may choose from: pairs of a value and its title.
   const same = (names) => names.map((name) => [name, name]);
   const { names: methods, title } = report.methods;
@@ -22,8 +23,20 @@ report.state = (() => {
     method: [...methods.map((name) => [name, title(name)]), ["none", "None"]],
     colours: Object.entries(report.settings.sequential),
     signed: Object.entries(report.settings.diverging),
+    overlay: [
+      ["blend", "blended"],
+      ["contour", "as a contour"],
+      ["swipe", "swiped"],
+    ],
   };
-  const words = { model: "model", target: "explained class", method: "map", colours: "colours", signed: "colours" };
+  const words = {
+    model: "model",
+    target: "explained class",
+    method: "map",
+    colours: "colours",
+    signed: "colours",
+    overlay: "way to lay the map over the picture",
+  };
 
   function decode(text) {
     try {
@@ -85,5 +98,11 @@ report.state = (() => {
     return Object.fromEntries(lasting.filter((name) => name in settings).map((name) => [name, settings[name]]));
   }
 
-  return { read, link, change, keep, missing, choices, isColumn };
+  // Percent of the pixels inside a contour, or of the width that a swipe uncovers.
+  function share({ overlay, at }) {
+    const given = at === undefined || at === "" ? NaN : Number(at);
+    return Number.isFinite(given) ? Math.min(100, Math.max(1, given)) : overlay === "contour" ? 10 : 50;
+  }
+
+  return { read, link, change, keep, share, missing, choices, isColumn };
 })();

@@ -2,8 +2,9 @@
 
 // A volume in three planes, each with a slider for its slice: one row of planes for the input and for each map. Letters say
 // which side is which where the file does.
-report.volume = (layers, shape, spacing, sides, label) => {
+report.volume = (layers, shape, known, sides, label) => {
   const { element } = report;
+  const spacing = known ?? [1, 1, 1];
   const planes = [
     { name: "axial", axis: 2, across: 0, upward: 1, letters: ["L", "R", "A", "P"] },
     { name: "coronal", axis: 1, across: 0, upward: 2, letters: ["L", "R", "S", "I"] },
@@ -38,6 +39,7 @@ report.volume = (layers, shape, spacing, sides, label) => {
   }
 
   const canvases = [];
+  const values = [];
   const head = element(
     "div",
     { class: "planes heads" },
@@ -76,7 +78,9 @@ report.volume = (layers, shape, spacing, sides, label) => {
       canvases.push({ layer, plane, canvas, frame });
       return frame;
     });
-    const text = element("h3", { class: "layer" }, layer.title);
+    const value = element("output", { class: "note" });
+    if (layer.volume || layer.map) values.push({ layer, value });
+    const text = element("h3", { class: "layer" }, layer.title, " ", value);
     return element(
       "div",
       { class: "layer-row" },
@@ -88,16 +92,37 @@ report.volume = (layers, shape, spacing, sides, label) => {
     );
   });
 
+  // Window and level: greys between two levels are spread over all of them.
+  const limit = (name, text, start) => {
+    const input = element("input", {
+      type: "range",
+      name,
+      min: "0",
+      max: "255",
+      oninput: () => report.state.change({ [name]: input.value === start ? null : input.value }, true),
+    });
+    return { input, start, field: element("label", { class: "field" }, element("span", {}, text), input) };
+  };
+  const [dark, bright] = [limit("dark", "Black from", "0"), limit("bright", "White from", "255")];
+  const greys = element("div", { class: "controls", role: "group", "aria-label": "Greys" }, dark.field, bright.field);
+
+  function windowed(image) {
+    const [low, high] = [dark, bright].map(({ input }) => Number(input.value));
+    if (low === 0 && high === 255) return image;
+    const { data } = image;
+    for (let at = 0; at < data.length; at += 4) {
+      data.fill(((data[at] - low) / Math.max(1, high - low)) * 255, at, at + 3);
+    }
+    return image;
+  }
+
   function draw() {
     for (const { layer, plane, canvas, frame } of canvases) {
       const index = position[plane.axis];
-      const under = layer.volume ? report.pictures.slice(layer.volume, plane.axis, index) : null;
+      const under = layer.volume ? windowed(report.pictures.slice(layer.volume, plane.axis, index)) : null;
       const over = layer.map ? report.pictures.slice(layer.map, plane.axis, index) : null;
       if (!under && !over) continue;
-      const { of, opacity } = report.colours;
-      const drawn = over
-        ? report.pictures.compose(under, over, of(layer.method, settings), opacity(layer.method, settings))
-        : under;
+      const drawn = over ? report.pictures.overlay(under, over, layer.method, settings) : under;
       report.pictures.put(canvas, drawn);
       canvas.setAttribute(
         "aria-label",
@@ -108,12 +133,22 @@ report.volume = (layers, shape, spacing, sides, label) => {
     }
     for (const { axis, input, output } of sliders) {
       input.value = String(position[axis]);
-      output.textContent = `${keys[axis]} ${position[axis] + 1} of ${shape[axis]}`;
+      const distance = known ? `, ${(position[axis] * spacing[axis]).toFixed(1)} mm` : "";
+      output.textContent = `${keys[axis]} ${position[axis] + 1} of ${shape[axis]}${distance}`;
+    }
+    const [x, y, z] = position;
+    for (const { layer, value } of values) {
+      const { levels, range } = layer.map ?? layer.volume;
+      const level = levels[(x * shape[1] + y) * shape[2] + z];
+      const found = range[0] + (level / 255) * (range[1] - range[0]);
+      value.textContent = layer.map ? `${report.number(found)} at the cursor` : `level ${level} of 255 at the cursor`;
     }
   }
 
   function update(next, start) {
     settings = next;
+    dark.input.value = next.dark ?? dark.start;
+    bright.input.value = next.bright ?? bright.start;
     position = keys.map((key, axis) => {
       const given = next[key] === undefined ? NaN : Number(next[key]);
       return Number.isInteger(given) && given >= 0 && given < shape[axis] ? given : start[axis];
@@ -121,5 +156,5 @@ report.volume = (layers, shape, spacing, sides, label) => {
     draw();
   }
 
-  return { element: element("div", { class: "volume" }, head, ...rows), update };
+  return { element: element("div", { class: "volume" }, greys, head, ...rows), update };
 };

@@ -152,7 +152,7 @@ report.views.register({
         const values = (data.measures[row.measure] ?? []).filter((value, at) => value !== null && audited.has(at));
         const mean = values.length ? values.reduce((sum, value) => sum + value, 0) / values.length : null;
         return [
-          row.measure,
+          [row.measure, report.explain(row.measure)],
           number(row.mean),
           row.mean_low === null ? "–" : `${number(row.mean_low)} to ${number(row.mean_high)}`,
           number(row.median),

@@ -34,7 +34,7 @@ report.views.register({
       const cells = tested.map((row) => [
         row.column,
         element("a", { href: pictures(row) }, row.group),
-        row.measure,
+        [row.measure, report.explain(row.measure)],
         row.count.toLocaleString("en"),
         number(row.mean),
         number(row.mean_rest),

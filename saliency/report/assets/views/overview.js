@@ -13,6 +13,28 @@ report.views.register({
   },
   make() {
     const leading = report.methods.leading;
+    recalls();
+
+    // The lowest recalls, whose numbers stand in the document.
+    function recalls() {
+      const place = document.querySelector("[data-plot=recalls]");
+      if (!place) return;
+      const { models, recalls: found } = report.settings;
+      const drawn = report.plot.shares({
+        title: "Lowest recall, by class and group",
+        description: "The share of a class's samples that the model finds, with 95 % intervals.",
+        label: "recall",
+        rows: found.map(({ name, link, models: of }) => ({
+          name,
+          link,
+          values: models.map((model) => of[model] ?? null),
+        })),
+        series: models,
+        heading: null,
+        table: false,
+      });
+      place.insertBefore(drawn, place.querySelector("details"));
+    }
 
     function update({ settings, data: opened }) {
       document.querySelectorAll(".strip").forEach((strip, at) => {

@@ -5,11 +5,16 @@ report.views.register({
   route: "sample",
   title: (item) => item,
   under: "gallery",
-  // What is known of the samples, by target.
-  async data({ model }) {
-    const { targets } = report.settings;
-    const opened = await Promise.all(targets.map((target) => report.samples.open(model, target)));
-    return new Map(targets.map((target, at) => [target, opened[at]]));
+  // What is known of the samples, by target; `others` of the model with which the address compares.
+  async data({ model, other }) {
+    const { targets, models } = report.settings;
+    const open = async (name) => {
+      const opened = await Promise.all(targets.map((target) => report.samples.open(name, target)));
+      return new Map(targets.map((target, at) => [target, opened[at]]));
+    };
+    const data = await open(model);
+    data.others = models.includes(other) && other !== model ? await open(other) : null;
+    return data;
   },
   make(main, { item, settings: first, data: firstData }) {
     const { element, number } = report;
@@ -27,12 +32,18 @@ report.views.register({
     const without = (settings, names) =>
       Object.fromEntries(Object.entries(settings).filter(([name]) => !names.includes(name)));
     const back = () => report.state.link("gallery", null, without(report.state.read().settings, ["x", "y", "z"]));
-    const controls = report.controls(["opacity", "colours", "signed"]);
+    const zoom = report.zoom();
+    const compare = report.select("Compare with", "other", [], (value) => report.state.change({ other: value }));
+    const several = report.settings.models.length > 1;
+    const further = [...(several ? [compare] : []), ...(ndim === 2 ? [zoom.controls] : [])];
+    const controls = report.controls(["opacity", "overlay", "colours", "signed"], further);
     const crumbs = element("p", { class: "crumbs" });
     const lead = element("p", { class: "lead" });
     const problem = element("div", {});
     const panels = element("div", {});
     const facts = element("div", { class: "details" });
+    const copied = element("span", { class: "note", role: "status" });
+    const copy = element("button", { type: "button", onclick: copyLink }, "Copy link");
     const before = element("a", { class: "button", rel: "prev" }, "← Before");
     const after = element("a", { class: "button", rel: "next" }, "Next →");
     main.replaceChildren(
@@ -41,7 +52,7 @@ report.views.register({
         "div",
         { class: "title" },
         element("h1", { tabindex: "-1" }, item),
-        element("div", { class: "steps" }, before, after),
+        element("div", { class: "steps" }, copied, copy, before, after),
       ),
       lead,
       problem,
@@ -52,14 +63,31 @@ report.views.register({
     let neighbours = []; // ids of the sample before and the next
     let links = [];
     let described = "";
-    const volumes = new Map(); // by model
+    let drawnOf = "";
+    const volumes = new Map(); // by model, or two of them
+    const shownOf = new Map(); // by figure: its map or picture
+
+    // Pages that were opened from files may not use the clipboard of every browser.
+    async function copyLink() {
+      try {
+        await navigator.clipboard.writeText(location.href);
+        copied.textContent = "Copied.";
+      } catch {
+        copied.textContent = location.href;
+      }
+    }
+
+    const compared = ({ model, other }) =>
+      report.settings.models.includes(other) && other !== model ? [model, other] : [model];
 
     async function update({ settings, data }) {
       // Moving a slider changes pictures only.
-      const key = JSON.stringify(without(settings, ["x", "y", "z", "opacity"]));
+      const key = JSON.stringify(without(settings, ["x", "y", "z", "opacity", "at"]));
       if (key !== described) describe(data, settings);
       described = key;
       controls.update(settings);
+      const others = report.settings.models.filter((model) => model !== settings.model);
+      if (several) compare.fill([["", "none"], ...others.map((model) => [model, model])], settings.other ?? "");
       crumbs.querySelector("a").href = back();
       const kept = without(settings, ["x", "y", "z"]);
       links = neighbours.map((id) => (id === undefined ? null : report.state.link("sample", id, kept)));
@@ -120,44 +148,95 @@ report.views.register({
 
     // Pictures: the input once, then a row of maps for each target.
     async function drawTiles(settings, data) {
-      if (!panels.firstChild) panels.replaceChildren(...targets.map(rowOfPanels));
+      const models = compared(settings);
+      if (drawnOf !== models.join("\0")) {
+        const side = (model) => targets.map((target) => rowOfPanels(target, model, models));
+        panels.replaceChildren(...models.flatMap(side));
+        for (const frame of panels.querySelectorAll(".frame")) {
+          zoom.add(frame);
+          frame.addEventListener("pointermove", (event) => read(zoom.place(frame, event)));
+          frame.addEventListener("pointerleave", () => read(null));
+        }
+      }
+      drawnOf = models.join("\0");
       for (const heading of panels.querySelectorAll("h2[data-target]")) {
-        heading.textContent = explained(data, heading.dataset.target);
+        const { target, model } = heading.dataset;
+        const of = model === settings.model ? data : data.others;
+        heading.textContent = `${models.length > 1 ? `${model}, ` : ""}${explained(of, target)}`;
       }
       await Promise.all([...panels.querySelectorAll("figure")].map((figure) => drawPanel(figure, settings)));
     }
 
-    function rowOfPanels(target) {
-      const input = target === targets[0] ? panel("inputs", "Input", null) : element("div", { class: "spacer" });
-      const maps = methods.map((method) => panel(method, report.methods.title(method), target));
+    // What all maps hold at the place under the pointer.
+    function read(place) {
+      const [high, across] = report.settings.sizes[report.state.read().settings.model];
+      for (const [figure, { image, range }] of shownOf) {
+        const output = figure.querySelector("output");
+        const inside = place?.every((share) => share >= 0 && share < 1);
+        if (!inside) {
+          output.textContent = "";
+          continue;
+        }
+        const [x, y] = [Math.floor(place[0] * image.width), Math.floor(place[1] * image.height)];
+        const at = 4 * (y * image.width + x);
+        const values =
+          figure.dataset.method === "inputs"
+            ? [...image.data.subarray(at, at + 3)].join(", ")
+            : report.number(range[0] + (image.data[at] / 255) * (range[1] - range[0]));
+        output.textContent = `row ${Math.floor(place[1] * high)}, column ${Math.floor(place[0] * across)}: ${values}`;
+      }
+    }
+
+    function rowOfPanels(target, model, models) {
+      const input = target === targets[0] ? panel("inputs", "Input", null, model) : element("div", { class: "spacer" });
+      const maps = methods.map((method) => panel(method, report.methods.title(method), target, model));
       return element(
         "section",
-        { class: "target" },
-        element("h2", { "data-target": target }),
+        { class: models.length > 1 ? "target of-two" : "target" },
+        element("h2", { "data-target": target, "data-model": model }),
         element("div", { class: "panels" }, input, maps),
       );
     }
 
-    function panel(method, title, target) {
-      const label = `${title} of ${item}${target ? `, explained class: ${target}` : ""}`;
+    function panel(method, title, target, model) {
+      const label = `${title} of ${item}, ${model}${target ? `, explained class: ${target}` : ""}`;
       return element(
         "figure",
-        { "data-method": method, "data-target": target ?? targets[0] },
-        element("figcaption", {}, title),
+        { "data-method": method, "data-target": target ?? targets[0], "data-model": model },
+        element("figcaption", {}, title, report.explain(method, title)),
         element("span", { class: "frame" }, element("canvas", { role: "img", "aria-label": label })),
+        element("output", { class: "value" }),
         element("div", { class: "legend-place" }),
       );
     }
 
     async function drawPanel(figure, settings) {
-      const { method, target } = figure.dataset;
+      const { method, target, model } = figure.dataset;
       const canvas = figure.querySelector("canvas");
       const drawn = method === "inputs" ? "none" : method;
-      const shown = await report.pictures.draw(canvas, row, drawn, settings, target);
+      const shown = await report.pictures.draw(canvas, row, drawn, { ...settings, model }, target);
+      if (shown) shownOf.set(figure, shown);
+      for (const other of shownOf.keys()) if (!other.isConnected) shownOf.delete(other);
       const legend = figure.querySelector(".legend-place");
       if (!shown) legend.replaceChildren(element("span", { class: "note" }, "There is no map."));
       else if (method === "inputs") legend.replaceChildren();
-      else legend.replaceChildren(report.colours.legend(method, settings, shown.range));
+      else
+        legend.replaceChildren(
+          report.colours.legend(method, settings, shown.range),
+          take(method, target, model, shown),
+        );
+    }
+
+    // The map as it is shown, at the report's size; the raw one lies in the store.
+    function take(method, target, model, { image, range }) {
+      const name = `${item}_${model}_${target}_${method}`.replace(/[^A-Za-z0-9._-]+/g, "-");
+      const save = () => {
+        const levels = Float32Array.from({ length: image.width * image.height }, (_, at) => image.data[4 * at]);
+        const values = levels.map((level) => range[0] + (level / 255) * (range[1] - range[0]));
+        report.save(report.npy(values, [image.height, image.width]), `${name}.npy`);
+      };
+      const label = `Save ${report.methods.title(method)} of ${model}, ${target}, as shown`;
+      return element("button", { type: "button", class: "small", "aria-label": label, onclick: save }, "Save as .npy");
     }
 
     function explained(data, target) {
@@ -167,17 +246,20 @@ report.views.register({
     }
 
     async function drawVolumes(settings, data) {
-      if (!volumes.has(settings.model)) {
+      const models = compared(settings);
+      const key = models.join("\0");
+      if (!volumes.has(key)) {
         panels.replaceChildren(element("p", { class: "note", role: "status" }, "Reading the volume …"));
       }
-      const { view, start } = await report.remember(volumes, settings.model, () => openVolumes(settings.model, data));
-      if (report.state.read().settings.model !== settings.model) return;
+      const { view, start } = await report.remember(volumes, key, () => openVolumes(models, data));
+      if (compared(report.state.read().settings).join("\0") !== key) return;
       if (view.element.parentNode !== panels) panels.replaceChildren(view.element);
       view.update(settings, start);
     }
 
-    async function openVolumes(model, data) {
+    async function openVolumes(models, data) {
       const { peak, volume } = report.pictures;
+      const [model, second] = models;
       const input = await volume(model, "inputs", row);
       const layers = [{ key: "inputs", title: "Input", volume: input }];
       let start = input.shape.map((size) => Math.floor(size / 2));
@@ -194,7 +276,17 @@ report.views.register({
           }
         }
       }
-      return { view: report.volume(layers, input.shape, input.spacing ?? [1, 1, 1], input.sides, item), start };
+      if (second !== undefined) {
+        const input = await volume(second, "inputs", row);
+        for (const target of targets) {
+          for (const method of methods) {
+            const map = await volume(second, `${target}/${method}`, row);
+            const title = `${second}: ${report.methods.title(method)}, ${explained(data.others, target)}`;
+            layers.push({ key: `${second}/${target}/${method}`, title, volume: map ? input : null, map, method });
+          }
+        }
+      }
+      return { view: report.volume(layers, input.shape, input.spacing ?? null, input.sides, item), start };
     }
 
     function measures(data, settings) {
@@ -210,7 +302,10 @@ report.views.register({
         return element("a", { href: report.state.link("class", String(name), kept) }, of.className(name));
       });
       const clusters = every.map((of) => (of.cluster[row] === null ? "–" : String(of.cluster[row] + 1)));
-      const measured = names.map((name) => [name, ...every.map((of) => number(of.measures[name]?.[row] ?? null))]);
+      const measured = names.map((name) => [
+        [name, report.explain(name)],
+        ...every.map((of) => number(of.measures[name]?.[row] ?? null)),
+      ]);
       const rows = [["class explained", ...classes], ["cluster", ...clusters], ...measured];
       return element(
         "section",
@@ -233,6 +328,7 @@ report.views.register({
     return {
       update,
       keys: {
+        ...zoom.keys,
         Escape: () => {
           location.hash = back();
         },
