@@ -1,4 +1,4 @@
-"""Commands beside the workflow: ``python -m saliency check CONFIG``, ``verify results/EXPERIMENT``, ``document``."""
+"""Commands beside the workflow: ``python -m saliency check CONFIG``, ``verify results/EXPERIMENT``, and others."""
 
 import argparse
 import logging
@@ -76,6 +76,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     init.add_argument("--model", metavar="FACTORY", help="builds the network, such as torchvision.models:resnet18")
     init.add_argument("--weights", type=Path, metavar="FILE", help="the network's checkpoint")
     init.set_defaults(run=_init)
+    figure = commands.add_parser(
+        "figure",
+        help="draw a finding as a vector graphic for a paper",
+        description="Draw what a check did in pictures, or the samples that show a finding with their maps, as SVG, "
+        "PDF or EPS; write the caption, with the command that makes the figure again, beside it; and print it. "
+        "Exit status: 0 if both are written, 2 if not.",
+    )
+    figure.add_argument("findings", type=Path, help="results/EXPERIMENT/MODEL/audit/TARGET/findings.json")
+    figure.add_argument(
+        "--finding", type=int, default=1, metavar="NUMBER", help="as findings.md numbers them (default: 1)"
+    )
+    figure.add_argument("--output", type=Path, required=True, metavar="FILE", help="ends in .svg, .pdf or .eps")
+    figure.set_defaults(run=_figure)
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr, force=True)
     try:
@@ -133,6 +146,13 @@ def _unused(options: argparse.Namespace) -> int:
         return 0
     print(f"{sum(map(len, found.values()))} file(s) found")
     return 1 if found else 0
+
+
+def _figure(options: argparse.Namespace) -> int:
+    from saliency.report.paper_figure import write_paper_figure
+
+    print(write_paper_figure(options.findings, options.finding, options.output), end="")
+    return 0
 
 
 def _verify(options: argparse.Namespace) -> int:

@@ -408,6 +408,4 @@ class Digests:
         ]
         named = [[model, self._class_names(model)] for model in plan.models]
         version = step("report_page").version
-        return digest(
-            "report_page", version, self.config["experiment"], found, plotted, named, plan.methods, self.page
-        )
+        return digest("report_page", version, self.config["experiment"], found, plotted, named, plan.methods, self.page)
