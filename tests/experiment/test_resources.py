@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -245,3 +246,14 @@ def test_jobs_ask_for_a_gpu_where_they_will_use_one(tmp_path, monkeypatch):
     assert [gpus({"device": name}) for name in devices] == [1, 0, 1, 1]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert gpus({"device": "auto"}) == 0
+
+
+def test_every_rule_that_runs_elsewhere_asks_for_memory_and_time():
+    rules = Path(__file__).parents[2] / "workflow" / "rules"
+    bodies = [
+        body for path in rules.glob("*.smk") for body in re.split(r"^\s*rule\b", path.read_text(), flags=re.M)[1:]
+    ]
+    elsewhere = [body for body in bodies if "localrule: True" not in body]
+    assert len(elsewhere) > 20
+    for body in elsewhere:
+        assert re.search(r"mem_mb=memory\(.+\),\n\s+runtime=runtime\(.+\)", body), body

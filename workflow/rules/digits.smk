@@ -7,6 +7,9 @@ rule plant_watermarks:
         f"{RESULTS}/logs/plant_watermarks.log",
     conda:
         "../envs/saliency.yaml"
+    resources:
+        mem_mb=memory("plant_watermarks"),
+        runtime=runtime("plant_watermarks"),
     params:
         digest=DIGESTS.of("plant_watermarks"),
     message:

@@ -7,6 +7,9 @@ rule cut_patches:
         f"{RESULTS}/logs/cut_patches.log",
     conda:
         "../envs/saliency.yaml"
+    resources:
+        mem_mb=memory("cut_patches"),
+        runtime=runtime("cut_patches"),
     params:
         digest=DIGESTS.of("cut_patches"),
     message:

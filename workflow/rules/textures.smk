@@ -7,6 +7,9 @@ rule plant_logos:
         f"{RESULTS}/logs/plant_logos.log",
     conda:
         "../envs/saliency.yaml"
+    resources:
+        mem_mb=memory("plant_logos"),
+        runtime=runtime("plant_logos"),
     params:
         digest=DIGESTS.of("plant_logos"),
     message:
