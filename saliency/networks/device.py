@@ -46,7 +46,7 @@ def device_name(device: str) -> str:
     >>> device_name("cpu")
     'cpu'
     """
-    return torch.cuda.get_device_name() if device == "cuda" else device
+    return device if device == "cpu" else torch.cuda.get_device_name(device)
 
 
 def use_reproducible_algorithms(tf32: bool) -> None:

@@ -36,26 +36,28 @@ DIFFERENT, WIDTH, HEIGHT = 64, 500, 375
 
 
 class WaitingNetwork(nn.Module):
-    """Scores of pooled pixels, each weighted by a random number, so that gradients are noise.
+    """Scores of pooled values, each weighted by a random number, so that gradients are noise.
 
     Parameters
     ----------
     milliseconds
         Waited for each sample of a batch.
-    side
-        Of the input, in pixels.
+    shape
+        Of a sample, channels first; the sides of images and volumes are equal.
     """
 
-    def __init__(self, milliseconds: float, side: int = SIDE) -> None:
+    def __init__(self, milliseconds: float, shape: Sequence[int] = (3, SIDE, SIDE)) -> None:
         super().__init__()
+        channels, side, *more = shape
+        pool, convolution = (nn.AvgPool3d, nn.Conv3d) if len(more) == 2 else (nn.AvgPool2d, nn.Conv2d)
         self.seconds = milliseconds / 1000
-        self.weights = nn.Parameter(torch.randn(1, 3, side, side))
-        self.pool, self.features, self.head = nn.AvgPool2d(side // 7), nn.Conv2d(3, 32, 1), nn.Linear(32, 10)
+        self.weights = nn.Parameter(torch.randn(1, *shape))
+        self.pool, self.features, self.head = pool(side // 7), convolution(channels, 32, 1), nn.Linear(32, 10)
 
     def forward(self, x: Tensor) -> Tensor:
         """Scores, ``[n, 10]``."""
         time.sleep(self.seconds * len(x))
-        found: Tensor = self.head(torch.relu(self.features(self.pool(x * self.weights))).mean((2, 3)))
+        found: Tensor = self.head(torch.relu(self.features(self.pool(x * self.weights))).flatten(2).mean(2))
         return found
 
 

@@ -3,8 +3,8 @@
     python -m tests.benchmarks.shard_memory
     python -m tests.benchmarks.shard_memory --photographs 256 2048 --volumes 16
 
-Photographs of 224 x 224 and volumes of 128 x 128 x 128 in the batches of the default, one thread, and networks that
-compute little; all maps are stored. Each shard is a program of its own, whose peak the kernel counts.
+Photographs of 224 x 224 in batches of 32, volumes of 128 x 128 x 128 in those of the default, one thread, and a network
+that computes little; all maps are stored. Each shard is a program of its own, whose peak the kernel counts.
 """
 
 import argparse
@@ -19,7 +19,6 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 
-from saliency.demos.conv_classifier import ConvClassifier
 from tests.benchmarks.markdown import markdown
 from tests.benchmarks.pipeline import write_photographs, write_project
 from tests.helpers.workflow_project import ROOT, Project
@@ -35,10 +34,11 @@ def write_volumes(folder: Path, count: int) -> None:
     nib.save(nib.Nifti1Image(noise, np.eye(4)), folder / "data" / "noise.nii")
     rows = [f"s{number},noise.nii" for number in range(count)]
     project.manifest.write_text("\n".join(["id,path", *rows]) + "\n")
-    kwargs = {"ndim": 3, "channels": 1, "classes": 2}
+    kwargs = {"milliseconds": 0, "shape": [1, *[VOLUME_SIDE] * 3]}
+    network = {"factory": "tests.benchmarks.pipeline:WaitingNetwork", "kwargs": kwargs, "target_layer": "features"}
     project.write_config(
         input={"mode": "3D", "crop": VOLUME_SIDE},
-        models={"network": {"factory": f"{ConvClassifier.__module__}:ConvClassifier", "kwargs": kwargs}},
+        models={"network": network},
         shard_size=count,
         batch_size=None,
         execution="fused",
