@@ -25,8 +25,7 @@ def measured_methods(names: Iterable[str]) -> list[str]:
 
     Examples
     --------
-    >>> from saliency.methods.registered import methods
-    >>> [method(name).title for name in measured_methods(methods())]
+    >>> [method(name).title for name in measured_methods(["guided_backprop", "gradcam", "guided_gradcam"])]
     ['Grad-CAM', 'Guided Backprop']
     """
     names = list(names)

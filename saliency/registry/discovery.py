@@ -40,8 +40,8 @@ def discover_classes(package: str, kind: type[Kind]) -> list[type[Kind]]:
     Examples
     --------
     >>> from saliency.methods.method import Method
-    >>> [method.__name__ for method in discover_classes("saliency.methods", Method)][:2]
-    ['GradCAM', 'GuidedBackprop']
+    >>> [method.__name__ for method in discover_classes("saliency.methods", Method) if method.by_default]
+    ['GradCAM', 'GuidedBackprop', 'GuidedGradCAM']
     """
     return _collect(
         package, lambda value: isinstance(value, type) and issubclass(value, kind) and "name" in vars(value)

@@ -15,6 +15,7 @@ from saliency.experiment.keys.models import MODEL_KEYS
 from saliency.experiment.schema import config_schema, config_validator
 from saliency.experiment.validation import complete_config
 from saliency.methods.gradcam import GradCAM
+from saliency.methods.registered import methods
 from saliency.registry.fits import integer
 from saliency.registry.key import Key
 
@@ -161,7 +162,7 @@ def test_all_wrong_types_are_reported_together_with_their_places(config):
         "results/NAME",
         "config: input.channels: 0 is less than the minimum of 1",
         "config: input.mean.0: nan is not of type 'number'",
-        "config: methods.0: 'gradcm' is not one of ['guided_backprop', 'gradcam', 'guided_gradcam']",
+        f"config: methods.0: 'gradcm' is not one of {list(methods())}",
         "config: models.net.factory: 'torch' does not fit: package.module:callable",
         "config: models.net.kwargs: [] is not of type 'object'",
         "config: shard_size: '8' does not fit: auto, a number of samples, at least 1, or null",
