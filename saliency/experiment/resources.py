@@ -95,7 +95,7 @@ def minutes(plan: Plan, name: str, model: str) -> int:
     cost, samples = step(name), plan.largest_shard
     repeats = 1
     seconds_each = cost.seconds
-    passes = {of: method(of).passes(plan.method_settings[of]) for of in plan.methods}
+    passes = {of: method(of).passes(plan.method_settings[of], plan.ndim) for of in plan.methods}
     if name == "fused":
         repeats = len(plan.targets)
         seconds_each = max([seconds_each, *(method(of).cost.seconds for of in plan.methods)])

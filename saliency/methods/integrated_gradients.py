@@ -78,7 +78,7 @@ class IntegratedGradients(Method):
     cost = Cost(shard_copies=4, batch_copies=300, seconds=30)
 
     @classmethod
-    def passes(cls, settings: Mapping[str, Any]) -> int:
+    def passes(cls, settings: Mapping[str, Any], ndim: int) -> int:
         """One for each point, and three forward ones."""
         return 3 + int(settings["steps"])
 

@@ -160,8 +160,16 @@ class Method(ABC):
         raise NotImplementedError(f"{cls.__name__} has no combine")
 
     @classmethod
-    def passes(cls, settings: Mapping[str, Any]) -> int:
-        """How often it runs the network on a batch, for the time that a job asks for: `cost` is that of one pass."""
+    def passes(cls, settings: Mapping[str, Any], ndim: int) -> int:
+        """How often it runs the network on a batch, for the time that a job asks for: `cost` is that of one pass.
+
+        Parameters
+        ----------
+        settings
+            All of `keys`.
+        ndim
+            Number of spatial axes.
+        """
         return 1
 
     @classmethod

@@ -44,7 +44,7 @@ class SmoothGradSquared(Method):
     cost = Cost(shard_copies=4, batch_copies=310, seconds=30)
 
     @classmethod
-    def passes(cls, settings: Mapping[str, Any]) -> int:
+    def passes(cls, settings: Mapping[str, Any], ndim: int) -> int:
         """One for each noisy copy, and one for the prediction."""
         return 1 + int(settings["samples"])
 

@@ -1,5 +1,7 @@
 """Keeping the output of the target layer."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 
 import torch
@@ -95,6 +97,27 @@ class FeatureMap:
             If the layer did not run.
         """
         return self._layout.as_map(self._recorded.detach())
+
+    @contextmanager
+    def replaced(self, features: Tensor) -> Iterator[None]:
+        """Put other values, of the shape of `values`, in the place of the layer's last output while it runs again."""
+        runs = 0
+
+        def put(_layer: nn.Module, _args: tuple[object, ...], output: object) -> object:
+            nonlocal runs
+            runs += 1
+            found = map_of(output)
+            if found is None or runs < len(self._runs):
+                return None
+            copy = found.clone(memory_format=torch.contiguous_format)
+            self._layout.as_map(copy).copy_(features)
+            return with_map(output, copy)
+
+        handle = self._layer.register_forward_hook(put)
+        try:
+            yield
+        finally:
+            handle.remove()
 
     @property
     def _recorded(self) -> Tensor:

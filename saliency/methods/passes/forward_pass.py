@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from saliency.methods.method import Method
 from saliency.methods.passes.batch_norm_gradient import correct_batch_norm
+from saliency.methods.passes.feature_map import FeatureMap
 from saliency.methods.passes.graph import recorded_nodes
 from saliency.methods.passes.input_gradient import FastInputGradient, input_gradient
 from saliency.methods.passes.model_state import unchanged
@@ -34,6 +35,8 @@ class Given:
         Runs the network again.
     found
         What was read from the pass, by the name of the property.
+    layer
+        The target layer, where there is one.
 
     Attributes
     ----------
@@ -41,9 +44,11 @@ class Given:
         As given.
     """
 
-    def __init__(self, x: Tensor, classes: Tensor, scorer: Scorer, found: Mapping[str, Any]) -> None:
+    def __init__(
+        self, x: Tensor, classes: Tensor, scorer: Scorer, found: Mapping[str, Any], layer: FeatureMap | None = None
+    ) -> None:
         self.x, self.classes = x, classes
-        self._scorer, self._found = scorer, found
+        self._scorer, self._found, self._layer = scorer, found, layer
         self._shared: dict[Any, Any] = {}
 
     @property
@@ -95,6 +100,19 @@ class Given:
         """
         with torch.no_grad():
             return self._of_class(self._scorer(x))
+
+    def score_with(self, features: Tensor) -> Tensor:
+        """Run the network on `x` with other `features`: the score of the class in each sample, ``[n]``.
+
+        Parameters
+        ----------
+        features
+            In the shape of `Given.features`, which the method needs.
+        """
+        if self._layer is None:
+            raise ValueError("no features are known: name them in the method's needs")
+        with self._layer.replaced(features):
+            return self.score(self.x)
 
     def gradient_at(self, x: Tensor) -> Tensor:
         """Run the network on changed samples: the gradient of the class score in each, of the shape of `x`.

@@ -125,7 +125,7 @@ class Recording:
             found["features"] = _precise(features.values)
         if features and "steps_behind" in self._needs:
             found["steps_behind"] = features.steps_to(scores)
-        return Given(self._x.detach(), classes, self._scorer, found)
+        return Given(self._x.detach(), classes, self._scorer, found, features)
 
 
 def _precise(values: Tensor) -> Tensor:
