@@ -1,4 +1,4 @@
-"""Files of the repository that are made from what is written in code: the schema for editors, and tables of keys.
+"""Files of the repository that are made from what is written in code: the schema, tables of keys, a list of methods.
 
 ``python -m saliency document`` writes them. A table stands in ``config/README.md`` between ``<!-- table: NAME -->`` and
 ``<!-- end -->``.
@@ -6,6 +6,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from saliency.registry.key import Key
 COMMAND = "python -m saliency document"
 SCHEMA_FILE = Path("workflow/schemas/config.schema.yaml")
 TABLES_FILE = Path("config/README.md")
+METHODS_FILE = Path("docs/methods.md")
 _TABLE = re.compile(r"(?P<begin><!-- table: (?P<name>[^\n]*) -->\n)(?P<rows>.*?)(?P<end><!-- end -->)", re.DOTALL)
 
 
@@ -68,12 +70,51 @@ def stale_files(root: Path) -> dict[Path, str]:
         readme = (root / TABLES_FILE).read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise DataError(f"{root / TABLES_FILE}: is not there: run the command in the repository's folder") from error
-    wanted = {SCHEMA_FILE: schema_file(), TABLES_FILE: fill_tables(readme, tables(), str(root / TABLES_FILE))}
+    wanted = {
+        SCHEMA_FILE: schema_file(),
+        TABLES_FILE: fill_tables(readme, tables(), str(root / TABLES_FILE)),
+        METHODS_FILE: methods_file(),
+    }
     return {path: text for path, text in wanted.items() if _text(root / path) != text}
 
 
 def _text(path: Path) -> str:
     return path.read_text(encoding="utf-8") if path.is_file() else ""
+
+
+_METHODS_HEAD = """# Methods
+
+Made by `{command}` from the files in `saliency/methods`: change it there.
+
+All methods that a config names in `methods` come from as few passes as possible: those on the target layer share its
+features and their gradient, and add next to nothing to Grad-CAM's price; those with several passes say how many, at
+their default settings. Settings are in the [table of settings](../config/README.md). Maps are stored raw: on the
+target layer's grid one value per position, on the input's grid one per pixel or voxel, for some of each channel.
+
+Of each method on the target layer there is also a guided one, such as `guided_layercam`: the product of
+`guided_backprop` and the upsampled map.
+"""
+
+
+def methods_file() -> str:
+    """``docs/methods.md``: of each method its formula, paper, cost, and when to use it."""
+    parts = [_METHODS_HEAD.format(command=COMMAND)]
+    for name, method in methods().items():
+        document = import_module(method.__module__).__doc__ or ""
+        about, _, paper = document.strip().partition("\n\n")
+        if not paper:
+            continue
+        grid = {"features": "target layer", "input": "input"}[method.grid]
+        kind = f"{grid}{', each channel' if method.channels else ''}, {'signed' if method.signed else 'not negative'}"
+        count = method.passes(method.complete({}), 2)
+        passes = str(count) if count == 1 else f"{count} in 2D: {(method.passes.__doc__ or '').strip()}"
+        of = f"made from {' and '.join(f'`{part}`' for part in method.parts)}" if method.parts else ""
+        facts = [["name", f"`{name}`"], ["map", kind], ["passes", of or passes]]
+        facts += [["use it for", method.when], ["not for", method.when_not]]
+        facts += [["paper", " ".join(paper.split())]]
+        formula = f"$$ {method.formula} $$\n"
+        parts.append(f"## {method.title}\n\n{' '.join(about.split())}\n\n{formula}\n{markdown_table(['', ''], facts)}")
+    return "\n".join(parts)
 
 
 class _Dumper(yaml.SafeDumper):
