@@ -91,7 +91,7 @@ def target_findings(
         ``number``, whether they are a ``consequence``, ``title``, ``sentence``, ``samples``, ``pictures`` (link to the
         gallery), ``class_page`` (link, or None), ``exemplars`` (ids and links), and ``shown``, what a check has drawn.
     """
-    base = {} if model == plan.models[0] else {"model": model}
+    base: dict[str, str] = {} if model == plan.models[0] else {"model": model}
     base |= {} if target == plan.targets[0] else {"target": target}
     audited = {f"col.{column}": value for column, value in plan.config["audit"]["where"].items()}
     findings = []
@@ -99,7 +99,7 @@ def target_findings(
         numbers = finding["numbers"]
         name = None if numbers.get("class") is None else str(numbers["class"])
         filters, kind = _filters(plan, numbers), finding_kind(finding["kind"])
-        settings: dict[str, str | Sequence[str]] = base | {"finding": str(number)}
+        settings: dict[str, str | Sequence[str]] = {**base, "finding": str(number)}
         if not filters and finding["samples"]:
             # Nothing but their ids says which samples it is about; some may lie among those that are not audited.
             filters = {"col.id": finding["samples"]}

@@ -75,6 +75,8 @@ def write_paper_figure(findings: Path, number: int, output: Path) -> str:
 
 def _class_names(predictions: Path) -> dict[int, str]:
     """Names of the classes that were predicted."""
+    if not predictions.is_file():
+        raise DataError(f"{predictions}: is missing: pass a findings.json where its run has put it")
     table = pd.read_csv(predictions, usecols=["predicted_class", "predicted_name"], dtype={"predicted_name": str})
     named = table.dropna().drop_duplicates("predicted_class")
     return dict(zip(named["predicted_class"].astype(int), named["predicted_name"], strict=True))
@@ -124,7 +126,10 @@ def _figure_of_samples(findings: Path, model: Path, finding: Mapping[str, Any]) 
     samples = finding["samples"]
     if not samples:
         raise DataError(f"{findings}: this finding names no samples: choose one with pictures or samples")
-    maps = open_maps(model.with_name(f"{model.name}.zarr"))
+    try:
+        maps = open_maps(model.with_name(f"{model.name}.zarr"))
+    except FileNotFoundError as error:
+        raise DataError(f"{findings}: {error}") from error
     leading = _leading(maps, findings.parent.name)
     if leading is None or maps["inputs"].ndim != 4:
         raise DataError(f"{findings}: only pictures with maps can be drawn: export volumes as NIfTI instead")
@@ -134,7 +139,7 @@ def _figure_of_samples(findings: Path, model: Path, finding: Mapping[str, Any]) 
     for number, sample in enumerate(samples):
         row = maps.row(sample)
         sample_panels(
-            cells[:, number],
+            cells[:, number].tolist(),
             np.asarray(maps["inputs"][row]),
             {leading: np.asarray(cams[row])[np.newaxis]},
             titles=False,

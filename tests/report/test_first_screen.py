@@ -78,6 +78,8 @@ def test_numbers_are_those_of_the_audited_samples(screen):
     figures = [re.sub(r"\s+", " ", one["text"]).strip() for one in outline.all("p", **{"class": "figure"})]
     assert figures == ["75.0 % right", "33.3 % right"]
     assert "9 of 12 audited samples; 95 % interval 46.8 to 91.1 %." in text
+    links = [one["href"] for one in outline.all("a") if "% right" in one["text"]]
+    assert links[1].startswith("#/gallery?model=two&col.split=test&col.split=late&correct=wrong")
     # The others, with those for training, stand by themselves below.
     rows = [re.sub(r"\s+", " ", one["text"]) for one in outline.all("tr") if "one" in one["text"]]
     assert "75.0 % 9 of 12 100.0 % 8 of 8" in rows[-1]

@@ -48,6 +48,17 @@ def test_pictures_of_a_check_with_caption(findings, tmp_path, capsys):
     assert output.read_bytes() == before
 
 
+def test_a_run_that_is_not_finished_is_said_in_a_line(findings, tmp_path, capsys):
+    content = json.loads(findings.read_text())
+    content["findings"][1]["samples"] = ["s2"]
+    findings.write_text(json.dumps(content))
+    assert main(["figure", str(findings), "--finding", "2", "--output", str(tmp_path / "figure.pdf")]) == 2
+    assert "net.zarr is no store" in capsys.readouterr().err
+    (findings.parents[2] / "predictions.csv").unlink()
+    assert main(["figure", str(findings), "--output", str(tmp_path / "figure.pdf")]) == 2
+    assert "predictions.csv: is missing" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("number", "name", "message"),
     [
