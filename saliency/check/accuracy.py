@@ -39,12 +39,15 @@ class Suspicion:
         Under this assumption.
     gain
         By how much the mean log-probability of the labels grows.
+    remedy
+        What to do about it.
     """
 
     cause: type[Cause]
     words: str
     accuracy: float
     gain: float
+    remedy: str
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,7 @@ class Accuracy:
             text += f", expected is {percent(self.expected)}"
         if told := self.suspicions[:TOLD]:
             text += "; the network is surer of the labels with " + ", or with ".join(
-                f"{one.words} (accuracy {percent(one.accuracy)}): {one.cause.remedy}" for one in told
+                f"{one.words} (accuracy {percent(one.accuracy)}): {one.remedy}" for one in told
             )
         elif self.too_low:
             text += (
@@ -135,7 +138,7 @@ def accuracy(samples: Labelled, predict: Callable[[np.ndarray], np.ndarray], exp
             continue
         share = float((attempt.scores.argmax(1) == samples.labels).mean())
         if cause.name not in best or gain > best[cause.name].gain:
-            best[cause.name] = Suspicion(cause, attempt.words, share, gain)
+            best[cause.name] = Suspicion(cause, attempt.words, share, gain, attempt.remedy or cause.remedy)
     tried = list(dict.fromkeys(cause.title for cause, _ in found))
     right = int((samples.predicted == samples.labels).sum())
     return Accuracy(len(samples.labels), right, expected, tried, sorted(best.values(), key=lambda one: -one.gain))

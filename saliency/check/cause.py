@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from saliency.methods.passes.turned_axes import UNTURNED, TurnedAxes
 from saliency.readers.normalisation import normalised
 
 
@@ -24,6 +25,8 @@ class Labelled:
         ``(n,)``: classes.
     scores
         ``(n, classes)``.
+    axes
+        In which the network gets volumes as the config has it.
 
     Examples
     --------
@@ -36,6 +39,7 @@ class Labelled:
     std: Sequence[float]
     labels: np.ndarray
     scores: np.ndarray
+    axes: TurnedAxes = UNTURNED
 
     @property
     def predicted(self) -> np.ndarray:
@@ -58,10 +62,13 @@ class Attempt:
         The assumption, to be read behind "with".
     scores
         ``(n, classes)``.
+    remedy
+        What to do about it, where it is not that of the cause.
     """
 
     words: str
     scores: np.ndarray
+    remedy: str = ""
 
 
 class Cause(ABC):
@@ -101,7 +108,7 @@ class InputCause(Cause):
     @classmethod
     @abstractmethod
     def variants(cls, samples: Labelled) -> Iterator[tuple[str, np.ndarray]]:
-        """Words as of `Attempt`, and what the network would see."""
+        """Words as of `Attempt`, and what the network would see, in the order of the stored axes."""
 
     @classmethod
     def attempts(cls, samples: Labelled, predict: Callable[[np.ndarray], np.ndarray]) -> Iterator[Attempt]:

@@ -75,7 +75,7 @@ def model_accuracy(plan: Plan, model: str, runner: Runner, drawn: Drawn) -> Accu
     known = labels < scores.shape[1]
     if scores.ndim > 2 or not known.any():
         return None
-    samples = Labelled(inputs[known], normal["mean"], normal["std"], labels[known], scores[known])
+    samples = Labelled(inputs[known], normal["mean"], normal["std"], labels[known], scores[known], runner.reader.axes)
     return accuracy(samples, log_probabilities, (settings["expect"] or {}).get("accuracy"))
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from saliency.files.paths import resolve
+from saliency.methods.passes.turned_axes import RAS, TurnedAxes
 
 Config = dict[str, Any]
 
@@ -30,7 +31,7 @@ def file_columns(config: Config, model: str) -> list[str]:
 
 
 def input_shape(config: Config, model: str) -> tuple[int, ...]:
-    """Shape of a sample as a model's network sees it, ``(c, *spatial)``.
+    """Shape of a sample as it is stored for a model, ``(c, *spatial)``; volumes are in RAS order.
 
     Examples
     --------
@@ -42,6 +43,17 @@ def input_shape(config: Config, model: str) -> tuple[int, ...]:
     channels = settings["channels"] if isinstance(settings["channels"], int) else len(settings["channels"])
     size: int | list[int] = settings["resize"] if settings["crop"] is None else settings["crop"]
     return channels, *([size] * int(settings["mode"][0]) if isinstance(size, int) else size)
+
+
+def input_axes(config: Config, model: str) -> TurnedAxes:
+    """Axes in which a model's network sees its samples."""
+    return TurnedAxes(input_config(config, model).get("orientation", RAS))
+
+
+def network_shape(config: Config, model: str) -> tuple[int, ...]:
+    """As `input_shape`, by the axes in which the network sees a sample."""
+    channels, *spatial = input_shape(config, model)
+    return channels, *input_axes(config, model).shape(spatial)
 
 
 def results_folder(config: Config) -> Path:

@@ -148,7 +148,8 @@ class Digests:
         plan, inputs, columns = self.plan, input_config(self.config, model), file_columns(self.config, model)
         paths = zip(*(plan.values(column, shard) for column in columns), strict=True)
         files = [[self.sources.sample_fingerprint(name) for name in names] for names in paths]
-        unused = ["mean", "std"] + ([] if "mask" in columns else ["mask_values"])
+        # Volumes are stored in RAS order, whatever the network sees.
+        unused = ["mean", "std", "orientation"] + ([] if "mask" in columns else ["mask_values"])
         settings = {key: value for key, value in told_input(inputs).items() if key not in unused}
         layout = [self.config["region"], plan.shard_size, self.config["precision"]]
         source = [code_of(inputs["transform"], plan.root)] if inputs.get("transform") else []
@@ -265,7 +266,8 @@ class Digests:
             start = [pretrained, files, trusted, *self._taken(model)]
         shards = plan.labelled_shards(model)
         rows = plan.samples.iloc[[row for shard in shards for row in plan.rows(shard).index]]
-        normalisation = {key: input_config(self.config, model)[key] for key in ("mean", "std")}
+        told = told_input(input_config(self.config, model))
+        normalisation = {key: told[key] for key in ("mean", "std", "orientation") if key in told}
         return digest(
             step("train").version,
             {"factory": settings["factory"], "kwargs": settings["kwargs"], "train": training, **self._reading(model)},

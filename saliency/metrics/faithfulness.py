@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from saliency.methods.passes.turned_axes import UNTURNED, TurnedAxes
 from saliency.methods.scores import probabilities
 from saliency.metrics.baselines import BASELINES, baseline_of
 from saliency.metrics.concentration import flat
@@ -91,6 +92,7 @@ def curves(
     outputs: str = "logits",
     ignore_lastlayer: bool = False,
     output: int | str | None = None,
+    axes: TurnedAxes = UNTURNED,
 ) -> Curves:
     """Take pixels away, and bring them back, in the order of a map.
 
@@ -117,6 +119,8 @@ def curves(
         Take the scores before the model's last activation.
     output
         Which of the model's outputs are its scores, as in `saliency.methods.passes.model_output.model_scores`.
+    axes
+        In which the model sees volumes.
 
     Raises
     ------
@@ -144,7 +148,7 @@ def curves(
     if not np.isfinite(ranking).all():
         raise ValueError("ranking has values that are not finite: leave out the samples without a map")
     samples, pixels = len(x), ranking[0].size
-    reader = ScoreReader(output, outputs)
+    reader = ScoreReader(output, outputs, axes)
     device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
     image, substitute = (torch.from_numpy(values).to(device) for values in (x, baseline))
     position = torch.from_numpy(positions(ranking, seed)).view(samples, 1, *ranking.shape[1:]).to(device)
@@ -183,6 +187,7 @@ def faithfulness(
     outputs: str = "logits",
     ignore_lastlayer: bool = False,
     output: int | str | None = None,
+    axes: TurnedAxes = UNTURNED,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Deletion and insertion of several maps, beside a random order of the same pixels.
 
@@ -194,7 +199,7 @@ def faithfulness(
         Names, of `saliency.metrics.baselines.BASELINES`.
     seed
         Of noise, ties and the random order; all rankings meet the same noise.
-    model, x, classes, steps, batch_size, outputs, ignore_lastlayer, output
+    model, x, classes, steps, batch_size, outputs, ignore_lastlayer, output, axes
         As in `curves`.
 
     Returns
@@ -220,7 +225,7 @@ def faithfulness(
         baseline = baseline_of(x, kind, seed)
         for name, ranking in {**rankings, "random": random}.items():
             found = curves(
-                model, x, baseline, ranking, classes, steps, batch_size, seed, outputs, ignore_lastlayer, output
+                model, x, baseline, ranking, classes, steps, batch_size, seed, outputs, ignore_lastlayer, output, axes
             )
             names = {"baseline": kind, "ranking": name}
             values = {

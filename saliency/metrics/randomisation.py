@@ -212,7 +212,7 @@ def randomisation_test(
         target_layer, layout = found_layer.name, found_layer.layout
     plain = with_plain_weights(model)
     if layers is None:
-        layers = layers_from_the_top(plain, x[:1])
+        layers = layers_from_the_top(plain, reads.axes.turned(x[:1]))
     scores = [predict(model, batch, ignore_lastlayer, reads) for batch in x.split(batch_size)]
     classes = torch.cat([select_classes(batch, None) for batch in scores])
 

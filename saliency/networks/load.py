@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import nn
 
-from saliency.experiment.config import Config, input_shape
+from saliency.experiment.config import Config, network_shape
 from saliency.methods.passes.model_state import made_differentiable
 from saliency.networks.factory import build_network
 from saliency.networks.weights import FOUND, Choice, load_weights
@@ -125,7 +125,7 @@ def configured_model_and_left(config: Config, model: str) -> tuple[nn.Module, li
     settings = config["models"][model]
     # What is trained here is saved as it is; the choice is about what training starts with.
     choice = FOUND if settings["train"] else Choice.of(settings)
-    shape = input_shape(config, model)
+    shape = network_shape(config, model)
     return _load(
         settings["factory"], settings["kwargs"], settings["weights"], settings["trust_checkpoint"], choice, shape
     )

@@ -48,7 +48,7 @@ def checked_scores(
     torch.Size([1, 1])
     """
     with unchanged(network), torch.no_grad(), LastActivation() as last:
-        scores = model_scores(call_network(network, x), len(x), reader.output)
+        scores = model_scores(call_network(network, reader.axes.turned(x)), len(x), reader.output)
     name = last.name_of(scores)
     if ignore_lastlayer:
         scores, name = last.input_of(scores), ""
@@ -81,4 +81,4 @@ def checked_scores(
             f"{place}: outputs: probabilities, but the scores of an empty input reach from {low:.3g} to {high:.3g}: "
             "set outputs: logits"
         )
-    return scores
+    return reader.axes.back(scores)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from saliency.experiment.config import Config, input_shape
+from saliency.experiment.config import Config, network_shape
 
 # Those that read descriptions do not wait for torch.
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def describe_random_weights(config: Config, model: str, network: nn.Module) -> d
     settings = config["models"][model]
     if settings["weights"] is not None:
         return {}
-    other = build_network(settings["factory"], settings["kwargs"], input_shape(config, model), seed=1)
+    other = build_network(settings["factory"], settings["kwargs"], network_shape(config, model), seed=1)
     differ = differing_parameters(network, made_differentiable(other))
     tensors = sum(1 for _ in network.parameters())
     if differ:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from saliency.exceptions import DataError
-from saliency.experiment.config import Config, input_config, input_shape
+from saliency.experiment.config import Config, input_axes, input_config, network_shape
 from saliency.files.made_with import say_made_with
 from saliency.methods.method import Method
 from saliency.methods.passes.explainer import Explainer
@@ -101,7 +101,8 @@ class Runner:
     @property
     def reader(self) -> ScoreReader:
         """Reads the scores off what the network returns."""
-        return ScoreReader(self.settings["output"], self.settings["outputs"])
+        axes = input_axes(self.config, self.model)
+        return ScoreReader(self.settings["output"], self.settings["outputs"], axes)
 
     @cached_property
     def network(self) -> nn.Module:
@@ -130,7 +131,7 @@ class Runner:
             ) from error
         if self.device == "cpu":
             keep_freed_memory()
-            arrange_channels_last(network, torch.zeros(1, *input_shape(self.config, self.model), dtype=self.dtype))
+            arrange_channels_last(network, torch.zeros(1, *network_shape(self.config, self.model), dtype=self.dtype))
         return network
 
     def explainer(self, names: Sequence[str], network: nn.Module | None = None) -> Explainer:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from saliency.exceptions import DataError
-from saliency.experiment.config import Config, input_config
+from saliency.experiment.config import Config, input_axes, input_config, network_shape
 from saliency.experiment.plan import Plan
 from saliency.files.atomic_files import write_atomically
 from saliency.methods.passes.score_reader import ONLY_SCORES, ScoreReader
@@ -179,15 +179,16 @@ def train_model(config: Config, model: str, inputs: Sequence[str | Path], weight
         raise DataError(f"models.{model}.train: no labelled sample of the split 'train' could be read")
     torch.set_num_threads(config["threads"])
     normalisation = input_config(config, model)
-    network = load_model(settings["factory"], settings["kwargs"], None, shape=samples.shape[1:])
+    shape = network_shape(config, model)
+    network = load_model(settings["factory"], settings["kwargs"], None, shape=shape)
     network = in_precision(network, "cpu", getattr(torch, config["precision"]))
     keep_freed_memory()
     training = {key: value for key, value in settings["train"].items() if key not in ("split", "pretrained")}
     if settings["train"]["pretrained"]:
         _start(network, settings)
         # Other networks keep their layout, and with it the last bits of what they have always learned.
-        arrange_channels_last(network, torch.zeros_like(torch.from_numpy(samples[:1])))
-    reader = ScoreReader(settings["output"], settings["outputs"])
+        arrange_channels_last(network, torch.zeros(1, *shape, dtype=torch.from_numpy(samples[:1]).dtype))
+    reader = ScoreReader(settings["output"], settings["outputs"], input_axes(config, model))
     example = torch.zeros_like(torch.from_numpy(samples[:1]))
     checked_scores(f"models.{model}", network, example, reader, settings["ignore_lastlayer"])
     table = train(

@@ -2,12 +2,14 @@
 
 import numpy as np
 import pytest
+import torch
 from scipy import stats
 from scipy.special import log_softmax
 
 from saliency.check.accuracy import accuracy, too_low
 from saliency.check.cause import Labelled
 from saliency.check.registered import causes
+from saliency.methods.passes.turned_axes import TurnedAxes
 from saliency.readers.normalisation import normalised
 
 RANDOM = np.random.default_rng(0)
@@ -113,3 +115,31 @@ def test_causes_say_what_to_do():
     for cause in causes().values():
         assert cause.title
         assert cause.remedy
+
+
+@pytest.mark.parametrize(
+    ("right", "configured", "told"),
+    [("LAS", "RAS", "LAS"), ("SAR", "RAS", "SAR"), ("SPL", "RAS", "SPL"), ("LPS", "LPS", ""), ("SAL", "SAR", "SAL")],
+)
+def test_the_remedy_names_the_orientation_of_the_training(right, configured, told):
+    labels = np.arange(64) % 8
+    inputs = RANDOM.normal(size=(64, 1, 4, 4, 4)).astype(np.float32)
+    for one, label in zip(inputs, labels, strict=True):
+        at = tuple(slice(2 * bit, 2 * bit + 2) for bit in np.unravel_index(label, (2, 2, 2)))
+        one[0][at] += 3
+
+    def octants(x, code):
+        turned = TurnedAxes(code).turned(torch.from_numpy(np.ascontiguousarray(x))).numpy()
+        return turned[:, 0].reshape(len(x), 2, 2, 2, 2, 2, 2).mean((2, 4, 6))
+
+    # A class is an octant in RAS, which the network knows by its place in its own axes.
+    numbers = np.arange(64.0).reshape(1, 1, 4, 4, 4)
+    places, classes = octants(numbers, right).ravel(), octants(numbers, "RAS").ravel()
+    order = [places.tolist().index(one) for one in classes]
+
+    def predict(x):
+        return log_softmax(octants(x, configured).reshape(len(x), 8)[:, order], axis=1)
+
+    samples = Labelled(inputs, [0.0], [1.0], labels, predict(inputs), TurnedAxes(configured))
+    remedies = [one.remedy for one in accuracy(samples, predict).suspicions if one.cause.name == "orientation"]
+    assert remedies == ([f"set input.orientation: {told}"] if told else [])

@@ -108,6 +108,7 @@ def faithfulness_tables(samples: CheckedSamples, target: str) -> tuple[pd.DataFr
                 model["outputs"],
                 model["ignore_lastlayer"],
                 model["output"],
+                samples.runner.reader.axes,
             )
             for parts, table in zip((points, areas), found, strict=True):
                 parts.append(table.assign(row=rows[number]))

@@ -1,32 +1,60 @@
 """Axes that run the other way, or in another order, than those that the network learned."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations, permutations
 
 import numpy as np
 
-from saliency.check.cause import InputCause, Labelled
+from saliency.check.cause import Attempt, Cause, Labelled
+from saliency.methods.passes.turned_axes import BEGINS, ENDS, TurnedAxes
 
 NAMES = {4: ("vertical", "horizontal"), 5: ("x", "y", "z")}
+# Axes of a volume in the directions of DICOM and ITK, whose arrays have them in another order.
+LPS = (0, 1)
 
 
-class Orientation(InputCause):
-    """Tried with every set of flipped axes, and every order of axes that have the same length."""
+class Orientation(Cause):
+    """Tried with every set of flipped axes, and every order of axes that have the same length.
+
+    Orders of a volume's axes are tried in the directions of NIfTI and in those of ITK.
+    """
 
     name = "orientation"
     title = "orientation"
-    remedy = "let the factory return the network behind a layer that flips or exchanges these axes"
+    remedy = "turn the files, or where there are no masks or boxes their pixels with input.transform"
 
     @classmethod
-    def variants(cls, samples: Labelled) -> Iterator[tuple[str, np.ndarray]]:
+    def attempts(cls, samples: Labelled, predict: Callable[[np.ndarray], np.ndarray]) -> Iterator[Attempt]:
         """Flips, then orders."""
         seen = samples.seen
-        axes, names = range(2, seen.ndim), NAMES[seen.ndim]
-        for count in range(1, len(names) + 1):
-            for flipped in combinations(axes, count):
-                which = " and ".join(names[axis - 2] for axis in flipped)
-                yield f"the {which} {'axis' if count == 1 else 'axes'} flipped", np.flip(seen, flipped)
-        for order in list(permutations(axes))[1:]:
-            if [seen.shape[axis] for axis in order] == list(seen.shape[2:]):
-                which = ", ".join(names[axis - 2] for axis in order)
-                yield f"the axes in the order {which}", seen.transpose(0, 1, *order)
+        spatial = seen.ndim - 2
+        for order, flipped in _turns(seen.shape[2:]):
+            turned = np.flip(seen.transpose(0, 1, *(2 + axis for axis in order)), [2 + axis for axis in flipped])
+            if np.allclose(turned, seen):
+                continue
+            words, remedy = _words(order, flipped, NAMES[seen.ndim]), ""
+            if spatial == len(ENDS):
+                letters = [(BEGINS if at in flipped else ENDS)[axis] for at, axis in enumerate(order)]
+                remedy = f"set input.orientation: {samples.axes.also(TurnedAxes(''.join(letters))).code}"
+            yield Attempt(words, predict(np.ascontiguousarray(turned, dtype=seen.dtype)), remedy)
+
+
+def _turns(lengths: Sequence[int]) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:
+    """Which axis each one becomes, and which of the new ones are flipped."""
+    axes = tuple(range(len(lengths)))
+    for count in range(1, len(axes) + 1):
+        for flipped in combinations(axes, count):
+            yield axes, flipped
+    for order in list(permutations(axes))[1:]:
+        if [lengths[axis] for axis in order] == list(lengths):
+            yield order, ()
+            if len(axes) == len(ENDS):
+                yield order, tuple(at for at, axis in enumerate(order) if axis in LPS)
+
+
+def _words(order: Sequence[int], flipped: Sequence[int], names: Sequence[str]) -> str:
+    turned = " and ".join(names[axis] for axis in sorted(order[at] for at in flipped))
+    if list(order) == sorted(order):
+        return f"the {turned} {'axis' if len(flipped) == 1 else 'axes'} flipped"
+    ordered = f"the axes in the order {', '.join(names[axis] for axis in order)}"
+    return f"{ordered} and {turned} flipped" if flipped else ordered

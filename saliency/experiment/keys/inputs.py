@@ -181,11 +181,22 @@ VOLUME_KEYS = (
     ),
     Key(
         "crop",
-        "Voxels that the network sees, one number or three; larger volumes are cropped around the centre, smaller ones "
-        "padded with 0. With `null`, it sees what `resize` makes; one of both must be set.",
+        "Voxels that the network sees, one number or three (right, front, up); larger volumes are cropped around the "
+        "centre, smaller ones padded with 0. With `null`, it sees what `resize` makes; one of both must be set.",
         None,
         either(NULL, integer(1), _THREE_SIZES),
         "a number of voxels, three (right, front, up), or null",
+    ),
+    Key(
+        "orientation",
+        "Where the axes run in which the network was trained, a letter each: to the `R`ight or `L`eft, `A`nterior or "
+        "`P`osterior, `S`uperior or `I`nferior. `SAR` is what is called zyx, `SPL` what SimpleITK's arrays of most "
+        "files are. The other keys, what is stored, exports and figures stay in RAS order, right, front, up: only what "
+        "the network gets is turned, and what it gives is turned back.",
+        "RAS",
+        name(r"^(?=.*[RL])(?=.*[AP])(?=.*[SI])[RLAPSI]{3}\Z"),
+        "three letters, one of R and L, one of A and P, one of S and I",
+        added=True,
     ),
     Key("interpolation", "How resampling computes values.", "linear", choice("nearest", "linear", "cubic")),
     Key(

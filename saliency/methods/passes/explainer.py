@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -16,6 +17,7 @@ from saliency.methods.passes.recording import Recording
 from saliency.methods.passes.score_reader import ONLY_SCORES, ScoreReader
 from saliency.methods.passes.scorer import Scorer
 from saliency.methods.passes.target_layer import TargetLayer, find_sections, find_target_layer, spatial_ndim
+from saliency.methods.passes.turned_axes import UNTURNED
 from saliency.methods.registered import method, with_parts
 
 
@@ -86,9 +88,11 @@ class Explainer:
             if self._layout and isinstance(wanted, str) and wanted in modules:
                 self._found_layer = TargetLayer(wanted, modules[wanted], self._layout)
             else:
+                # How layers lie over the input is known in the network's own axes.
+                example, reader = self.reader.axes.turned(x[:1]), replace(self.reader, axes=UNTURNED)
                 with unchanged(self.model):
                     self._found_layer = find_target_layer(
-                        self.model, wanted, self.sections, x[:1], self._layout, self.reader
+                        self.model, wanted, self.sections, example, self._layout, reader
                     )
         return self._found_layer
 

@@ -121,8 +121,9 @@ class Recording:
             for number, (name, gradient) in enumerate(passes.items(), start=1):
                 found[name] = gradient(keep_graph or number < len(passes))
         if features:
-            found["feature_gradient"] = _precise(found["feature_gradient"])
-            found["features"] = _precise(features.values)
+            axes = self._scorer.reader.axes
+            found["feature_gradient"] = axes.back(_precise(found["feature_gradient"]))
+            found["features"] = axes.back(_precise(features.values))
         if features and "steps_behind" in self._needs:
             found["steps_behind"] = features.steps_to(scores)
         return Given(self._x.detach(), classes, self._scorer, found, features)

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from saliency.methods.passes.model_output import model_scores
 from saliency.methods.passes.network_call import call_network
 from saliency.methods.passes.scores import LastActivation, class_scores, from_sigmoid, two_classes
+from saliency.methods.passes.turned_axes import UNTURNED, TurnedAxes
 from saliency.methods.scores import MULTILABEL, ONE_LOGIT, REGRESSION
 
 # What the scores of a model can be said to be.
@@ -29,6 +30,8 @@ class ScoreReader:
         What they are: "logits", "probabilities", "multilabel" (a logit for each of several classes that a sample can be
         of, also where there is only one), or "regression" (real values, which are no classes). One output that comes
         from a sigmoid is known to be a probability where there is a graph.
+    axes
+        In which the model sees volumes; what it returns for each voxel is turned back.
 
     Raises
     ------
@@ -47,6 +50,7 @@ class ScoreReader:
 
     output: int | str | None = None
     outputs: str = "logits"
+    axes: TurnedAxes = UNTURNED
 
     def __post_init__(self) -> None:
         if self.outputs not in OUTPUTS:
@@ -74,8 +78,8 @@ class ScoreReader:
     def returned(self, model: nn.Module, x: Tensor, ignore_lastlayer: bool = False) -> Tensor:
         """As `read`, but one score per sample stays one, ``[n, 1]``."""
         with LastActivation() if ignore_lastlayer else nullcontext() as last:
-            found = model_scores(call_network(model, x), len(x), self.output)
-        return last.input_of(found) if last else found
+            found = model_scores(call_network(model, self.axes.turned(x)), len(x), self.output)
+        return self.axes.back(last.input_of(found) if last else found)
 
     def classes(self, returned: Tensor) -> Tensor:
         """Scores of the classes, of what `returned` gave."""

@@ -11,7 +11,19 @@ from torch.overrides import TorchFunctionMode
 from saliency.methods.scores import ranked_classes
 
 # Nodes of a graph that leave the values as they are.
-_RESHAPING = ("View", "UnsafeView", "Unsqueeze", "Squeeze", "Reshape", "Select", "Slice", "Clone", "Alias")
+_RESHAPING = (
+    "View",
+    "UnsafeView",
+    "Unsqueeze",
+    "Squeeze",
+    "Reshape",
+    "Select",
+    "Slice",
+    "Clone",
+    "Alias",
+    "Permute",
+    "Flip",
+)
 
 
 def two_classes(scores: Tensor, outputs: str) -> Tensor:
