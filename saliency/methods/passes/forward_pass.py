@@ -111,7 +111,7 @@ class Given:
         """
         if self._layer is None:
             raise ValueError("no features are known: name them in the method's needs")
-        with self._layer.replaced(features):
+        with self._layer.replaced(self._scorer.reader.axes.turned(features)):
             return self.score(self.x)
 
     def gradient_at(self, x: Tensor) -> Tensor:

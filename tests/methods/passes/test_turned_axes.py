@@ -11,7 +11,7 @@ from saliency.experiment.config import network_shape
 from saliency.methods.passes.explainer import Explainer
 from saliency.methods.passes.score_reader import ScoreReader
 from saliency.methods.passes.turned_axes import TurnedAxes
-from saliency.methods.registered import method
+from saliency.methods.registered import method, methods
 from saliency.methods.upsampling import upsample
 from saliency.networks.outputs import checked_scores
 from saliency.readers.volumes import load_volume
@@ -70,7 +70,7 @@ def test_maps_lie_on_the_voxels_of_the_file_that_the_network_looked_at(tmp_path,
     path = write(tmp_path / "v.nii", *in_orientation(1 + np.abs(noise(*SHAPE)), scanner(1, 1, 2), ORIENTATIONS[stored]))
     source = load_volume(path)
     # Each voxel of the file, by its number, in the axes of the network: the block is its first corner.
-    numbers = np.arange(source.dataobj.size).reshape(source.shape)
+    numbers = np.arange(np.prod(source.shape)).reshape(source.shape)
     inside = np.isin(numbers, by_nibabel(nib.Nifti1Image(numbers.astype(np.int32), source.affine), axes)[:4, :4, :4])
 
     network, names = Corner(), ["gradcam", "guided_backprop"]
@@ -118,3 +118,26 @@ def test_feature_maps_and_scores_of_voxels_are_turned_back(axes):
 def test_the_networks_shape_is_in_its_own_axes():
     settings = {"mode": "3D", "channels": 1, "crop": [8, 16, 12], "resize": None, "orientation": "SPL"}
     assert network_shape({"input": settings, "models": {"net": {"input": {}}}}, "net") == (1, 12, 16, 8)
+
+
+# What they draw at random depends on the order of axes.
+AT_RANDOM = {"smoothgrad", "smoothgrad_squared", "vargrad", "rise"}
+
+
+@pytest.mark.parametrize("axes", ["SPL", "PIR"])
+def test_every_method_gives_the_turned_map_of_the_turned_volume(axes):
+    torch.manual_seed(0)
+    network = nn.Sequential(
+        nn.Conv3d(1, 3, 3, stride=2), nn.ReLU(), nn.AdaptiveAvgPool3d(1), nn.Flatten(), nn.Linear(3, 2)
+    ).double()
+    # Windows of occlusion lie alike from both ends.
+    x, axes = torch.rand(2, 1, 11, 20, 11, dtype=torch.float64), TurnedAxes(axes)
+    chosen = [kind for name, kind in methods().items() if name not in AT_RANDOM]
+    found = []
+    for reader, values in ((ScoreReader(axes=axes), x), (ScoreReader(), axes.turned(x))):
+        with Explainer(network, chosen, "1", mode="3D", reader=reader).forward_pass(values) as forward:
+            found.append(forward.maps(torch.tensor([0, 1])))
+    assert found[0].keys() == found[1].keys()
+    for name, turned in found[1].items():
+        expected = axes.back(turned if turned.ndim == 5 else turned.unsqueeze(1))
+        torch.testing.assert_close(found[0][name].reshape(expected.shape), expected, msg=name)
