@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -45,6 +45,11 @@ class LogFile(logging.FileHandler):
         if not self.failed:
             self.failed = True
             print(f"{self.baseFilename}: the log is incomplete: {sys.exc_info()[1]}", file=sys.stderr)
+
+    def close(self) -> None:
+        """Close the file; what could not be written has been said."""
+        with suppress(OSError):
+            super().close()
 
 
 def leave_scripts_folder() -> None:

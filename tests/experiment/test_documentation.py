@@ -12,7 +12,7 @@ from saliency.__main__ import main
 from saliency.audit.checks.registered import checks
 from saliency.exceptions import DataError
 from saliency.experiment import documentation
-from saliency.experiment.documentation import SCHEMA_FILE, TABLES_FILE, fill_tables, key_tables, tables
+from saliency.experiment.documentation import METHODS_FILE, SCHEMA_FILE, TABLES_FILE, fill_tables, key_tables, tables
 from saliency.experiment.schema import config_schema
 from saliency.experiment.validation import complete_config
 from saliency.methods.gradcam import GradCAM
@@ -78,7 +78,7 @@ def test_generated_files_are_fresh(capsys):
 
 @pytest.fixture
 def repository(tmp_path):
-    for name in (SCHEMA_FILE, TABLES_FILE):
+    for name in (SCHEMA_FILE, TABLES_FILE, METHODS_FILE):
         (tmp_path / name).parent.mkdir(parents=True)
         shutil.copy(ROOT / name, tmp_path / name)
     return tmp_path

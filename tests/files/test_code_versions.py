@@ -2,7 +2,6 @@
 
 import hashlib
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -64,8 +63,9 @@ def test_new_imports_are_followed_and_broken_files_count_as_they_are(folder):
 
 
 def test_files_and_packages_are_found_as_python_finds_them(folder, monkeypatch):
-    assert source_file("blocks.deep:x") == Path("blocks/deep/__init__.py")
-    assert source_file("blocks.sibling:x") == Path("blocks/sibling.py")
+    # Where the current folder is on the path, these are absolute.
+    assert source_file("blocks.deep:x").resolve() == folder.resolve() / "blocks/deep/__init__.py"
+    assert source_file("blocks.sibling:x").resolve() == folder.resolve() / "blocks/sibling.py"
     assert source_file("blocks.nothing:x") is None
     assert code_of("blocks.nothing:x") == {"blocks.nothing": "missing"}
     # Installed as it stands (`pip install -e`): found on the path, outside of site-packages.

@@ -27,6 +27,8 @@ from tests.readers.formats.test_dicom_volumes import series
 RGB = np.random.default_rng(0).integers(0, 256, (12, 17, 3), dtype=np.uint8)
 GREY = RGB[..., 0]
 SCAN = np.random.default_rng(0).uniform(1, 100, (5, 7, 6)).astype(np.float32)
+# Datasets are whatever is asked for its items by number.
+PICTURES, SCANS = [RGB.transpose(2, 0, 1)], [SCAN]
 HEAD = """# Formats
 
 Which reader opens a file follows from `input.mode` and from how its name ends
@@ -101,6 +103,10 @@ def tiff(bands: int, **options: Any) -> Callable[[Path], None]:
     return lambda path: tifffile.imwrite(path, values, planarconfig="contig", **options)
 
 
+def nothing(path: Path) -> None:
+    """Where there is no file."""
+
+
 def something(path: Path) -> None:
     path.write_bytes(b"something")
 
@@ -141,6 +147,8 @@ FORMATS = (
     Format("Zarr", "a.zarr::images#0", lambda p: in_zarr(p.with_name("a.zarr")), "the row, as the same picture in PNG"),
     Format("tar", "a.tar::a.png", lambda p: tar(p.with_name("a.tar")), "the picture, as the same file unpacked"),
     Format("tar, compressed", "b.tar::a.png", lambda p: tar(p.with_name("b.tar"), "w:gz")),
+    Format("row of your own dataset (key `dataset`)", f"{__name__}:PICTURES.dataset#0", nothing,
+           "the tensor (c, h, w), as it is returned"),
     Format("text", "a.txt", something),
     Format("NIfTI", "v.nii.gz", nifti, "its voxels in RAS order", "3D"),
     Format("NIfTI with sform and qform codes 0", "w.nii", lambda p: nifti(p, 0),
@@ -164,6 +172,8 @@ FORMATS = (
            "the row; without `affine` as NumPy alone", "3D"),
     Format("Zarr, `affine` as attribute of the array", "c.zarr::scans#0", lambda p: in_zarr(p.with_name("c.zarr")),
            "the row; without `affine` as NumPy alone", "3D"),
+    Format("row of your own dataset (key `dataset`)", f"{__name__}:SCANS.dataset#0", nothing,
+           "the tensor (c, x, y, z) or (x, y, z), as NumPy alone", "3D"),
     Format("MRtrix", "v.mif", something, mode="3D"),
     Format("GIFTI", "v.gii", something, mode="3D"),
     Format("FreeSurfer's surfaces", "lh.pial", something, mode="3D"),

@@ -81,6 +81,8 @@ def test_log_on_a_full_disk_does_not_end_the_job(capsys):
     with job_log("/dev/full"):
         logging.getLogger("saliency").info("first line")
         logging.getLogger("saliency").info("second line")
+    for handler in logging.getLogger().handlers:
+        handler.close()
     printed = capsys.readouterr().err
     assert printed.count("/dev/full: the log is incomplete: [Errno 28] No space left on device") == 1
     assert "second line" in printed
