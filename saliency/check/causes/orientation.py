@@ -29,7 +29,7 @@ class Orientation(Cause):
         seen = samples.seen
         spatial = seen.ndim - 2
         for order, flipped in _turns(seen.shape[2:]):
-            turned = np.flip(seen.transpose(0, 1, *(2 + axis for axis in order)), [2 + axis for axis in flipped])
+            turned = np.flip(seen.transpose(0, 1, *(2 + axis for axis in order)), tuple(2 + axis for axis in flipped))
             if np.allclose(turned, seen):
                 continue
             words, remedy = _words(order, flipped, NAMES[seen.ndim]), ""
