@@ -56,6 +56,11 @@ def batch_maps(
         The batch's forward pass.
     classes
         By target: the class that is explained in each sample of the batch, -1 for none.
+
+    Raises
+    ------
+    DataError
+        If a method does not fit the network.
     """
     import torch
 
@@ -65,7 +70,10 @@ def batch_maps(
     every: dict[str, np.ndarray] = {}
     for number, (target, values) in enumerate(classes.items()):
         chosen = torch.from_numpy(values).to(forward.scores.device)
-        found = forward.maps(chosen.clamp(min=0), keep_graph=number + 1 < len(classes))
+        try:
+            found = forward.maps(chosen.clamp(min=0), keep_graph=number + 1 < len(classes))
+        except ValueError as error:
+            raise DataError(f"models.{shard.model}: {error}") from error
         # Made from others on the CPU, as the step of its own makes them: GPUs round interpolation differently.
         of_cpu = {name: batch.cpu() for name, batch in found.items()}
         of_target = combined(of_cpu, wanted, shard.plan.method_settings)

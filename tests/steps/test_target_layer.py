@@ -69,3 +69,22 @@ def test_maps_of_fewer_samples_may_have_one_value(job):
     assert maps.any()
     assert (np.ptp(maps.reshape(len(maps), -1), axis=1) < 1e-6).all()
     explain_shard(made, "gradcam", "predicted")
+
+
+class Rectified(nn.Module):
+    """A ReLU between the target layer and the pooling, in front of which CAM is not defined."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.body, self.head = nn.Conv2d(3, 4, 3), nn.Linear(4, 4)
+
+    def forward(self, x):
+        return self.head(self.body(x).relu().mean((2, 3)))
+
+
+def test_a_method_that_does_not_fit_the_network_is_one_line(job):
+    model = {"factory": "tests.steps.test_target_layer:Rectified", "target_layer": "body"}
+    made = job(models={"tiny": model}, targets=["predicted"], methods=["gradcam", "cam"], shard_size=5, batch_size=2)
+    with pytest.raises(DataError, match=r"^models.tiny: CAM needs a network whose scores are one linear layer .*Relu"):
+        fused(made)
