@@ -56,7 +56,7 @@ report.plot = (() => {
   let numbered = 0;
 
   // An empty plot with its axes: `x` and `y` have a `label`, a `domain` of two numbers or `names`, and may have a `format`.
-  function axes({ title, description, width = 560, height = 320, left = 56, right = 16, bottom = 44, top = 12, x, y }) {
+  function axes({ title, description, width = 560, height = 320, left = 56, right = 24, bottom = 44, top = 12, x, y }) {
     numbered += 1;
     const [name, told] = [`plot-title-${numbered}`, `plot-desc-${numbered}`];
     const svg = node(
