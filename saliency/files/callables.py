@@ -1,11 +1,15 @@
 """Functions and classes of the user's that a config names: ``package.module:callable``."""
 
 import sys
+import threading
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from saliency.exceptions import DataError, in_one_line
+
+# Held where such code reads a sample: several threads read, of which it need not know.
+ONE_AT_A_TIME = threading.Lock()
 
 
 def load_callable(name: str, what: str) -> Any:

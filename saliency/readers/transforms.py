@@ -1,14 +1,9 @@
 """A function of the user's between decoding a sample and resizing it."""
 
-import threading
-
 import numpy as np
 
 from saliency.exceptions import InputError, Status, in_one_line
-from saliency.files.callables import load_callable
-
-# Samples are read in several threads, of which a user's function need not know.
-_ONE_AT_A_TIME = threading.Lock()
+from saliency.files.callables import ONE_AT_A_TIME, load_callable
 
 
 def transformed(values: np.ndarray, transform: str | None, same_shape: bool = False) -> np.ndarray:
@@ -39,7 +34,7 @@ def transformed(values: np.ndarray, transform: str | None, same_shape: bool = Fa
         return values
     function = load_callable(transform, "input.transform")
     try:
-        with _ONE_AT_A_TIME:
+        with ONE_AT_A_TIME:
             found = np.asarray(function(values))
     except Exception as error:
         raise InputError(

@@ -1,5 +1,7 @@
 """Samples of a torch dataset of the user's: the same maps as from files, and nothing is done that nobody asked for."""
 
+import importlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +13,13 @@ from saliency.experiment.config import input_config
 from saliency.experiment.digests import Digests
 from saliency.experiment.plan import Plan
 from saliency.experiment.validation import complete_config
+from saliency.readers.formats.torch_datasets import DatasetImages
 from saliency.readers.samples import preprocessing_of, read_sample
 
 MODULE = """
+import io
+import time
+
 import torch
 from torch.utils.data import Dataset
 
@@ -41,6 +47,21 @@ class Texts(Ramps):
 
 def broken():
     raise OSError("no such folder")
+
+
+class OneHandle(Dataset):
+    # Rows of a file through one handle, which two threads would move under each other's feet.
+    made = 0
+
+    def __init__(self):
+        time.sleep(0.01)
+        OneHandle.made += 1
+        self.file = io.BytesIO(bytes(range(240)))
+
+    def __getitem__(self, index):
+        self.file.seek(2 * 3 * index)
+        time.sleep(0.001)
+        return torch.tensor(list(self.file.read(2 * 3))).reshape(1, 2, 3)
 
 
 ramps = Ramps()
@@ -156,3 +177,13 @@ def test_models_share_their_dataset(config):
     config["models"]["net"]["input"] = {"dataset": config["input"]["dataset"]}
     (problem,) = complete_config(config)[1]
     assert problem == "config: models.net.input.dataset: cannot differ between models: set it in input"
+
+
+def test_a_dataset_need_not_know_of_threads(config):
+    module = config["input"]["dataset"].partition(":")[0]
+    rows = np.arange(40 * 6, dtype=np.uint8).reshape(40, 1, 2, 3)
+    reader = DatasetImages()
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda row: reader.open(Path(f"{module}:OneHandle.dataset#{row}")), range(40)))
+    np.testing.assert_array_equal(found, rows)
+    assert importlib.import_module(module).OneHandle.made == 1

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from saliency.exceptions import DataError, InputError, Status, in_one_line
-from saliency.files.callables import load_callable
+from saliency.files.callables import ONE_AT_A_TIME, load_callable
 from saliency.files.code_versions import code_of
 from saliency.files.members import split_member
 from saliency.readers.reader import ImageReader, Reader, VolumeReader
@@ -87,10 +87,12 @@ def _row(path: Path, axes: tuple[int, ...], wanted: str) -> np.ndarray:
 
     file, member = split_member(path)
     row, name = int(member.removeprefix("#")), _name(file)
-    dataset = opened_once(_dataset, file)
+    with ONE_AT_A_TIME:
+        dataset = opened_once(_dataset, file)
     try:
-        item = dataset[row]
-        values = np.asarray(item[0] if isinstance(item, tuple | list) else item)
+        with ONE_AT_A_TIME:
+            item = dataset[row]
+            values = np.asarray(item[0] if isinstance(item, tuple | list) else item)
     except Exception as error:
         raise InputError(
             Status.UNREADABLE, f"dataset {name} raised {in_one_line(error)} for row {row}: mend it or remove the row"
