@@ -11,6 +11,9 @@ SPATIAL, FEATURES = "spatial", "feature"
 # Samples smaller than this share one compressed chunk per shard; larger ones are chunks of their own, read one by one.
 CHUNK_BYTES = 64 * 1024
 
+# Files of the sample ids, as texts and as numbers: whole arrays, which no shard's job writes.
+ID_FILES = ("id/zarr.json", "id/c.0", "id_bytes/zarr.json", "id_bytes/c.0.0")
+
 
 @dataclass(frozen=True)
 class StoredArray:

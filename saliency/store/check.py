@@ -11,7 +11,7 @@ import numpy as np
 import zarr
 
 from saliency.exceptions import DataError, ShardError, Status
-from saliency.experiment.arrays import chunk_key, stored_array
+from saliency.experiment.arrays import ID_FILES, chunk_key, stored_array
 from saliency.experiment.config import Config
 from saliency.experiment.descriptions import read_descriptions
 from saliency.experiment.plan import Plan
@@ -272,9 +272,8 @@ class StoreCheck:
         for key in sorted((self.listed.keys() | (self.now or {}).keys()) - expected):
             if not (self.root / key).is_file():
                 self._add(key, "missing", "the manifest has samples for it, or had them in the last run")
-        metadata = {"zarr.json", "id/zarr.json", "id/c.0", *(f"{name}/zarr.json" for name in self.specs)}
+        metadata = {"zarr.json", *ID_FILES, *(f"{name}/zarr.json" for name in self.specs)}
         metadata |= {f"{name.partition('/')[0]}/zarr.json" for name in self.specs if "/" in name}
-        metadata |= {f"{ID_BYTES}/zarr.json", f"{ID_BYTES}/c.0.0"}
         for path in sorted(self.root.rglob("*")):
             name = path.relative_to(self.root).as_posix()
             if path.is_dir() or name in metadata or TEMPORARY.fullmatch(path.name):

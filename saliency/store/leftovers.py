@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from saliency.experiment.arrays import ARRAYS
+from saliency.experiment.arrays import ARRAYS, ID_FILES
 from saliency.experiment.checks import checks
 from saliency.experiment.plan import Plan
 from saliency.experiment.selection import Selection
@@ -20,7 +20,7 @@ _AUDIT_TABLES = (
 _WRITTEN = tuple(
     re.compile(pattern)
     for pattern in (
-        rf"(?P<model>{_NAME})\.zarr/(zarr\.json|id/zarr\.json|id/c\.0)",
+        rf"(?P<model>{_NAME})\.zarr/({'|'.join(map(re.escape, ('zarr.json', *ID_FILES)))})",
         rf"(?P<model>{_NAME})\.zarr/(?P<node>[a-z_]+|(?P<target>{_NAME})(/[a-z0-9_]+)?)/"
         rf"(zarr\.json|c\.(?P<shard>{_NUMBER})[.0-9]*)",
         rf"(?P<model>{_NAME})/(model|target_layer)\.json",
@@ -34,7 +34,7 @@ _WRITTEN = tuple(
         rf"(?P<model>{_NAME})/figures/(?P<target>{_NAME})/(samples|montages)/(?P<drawn>[^/]+)\.png",
         rf"(?P<model>{_NAME})/figures/(?P<target>{_NAME})/contact-sheet_(?P<sheet>[a-z_]+)\.png",
         rf"(?P<model>{_NAME})/nifti/(?P<target>{_NAME})/(?P<exported>[^/]+)/(?P<method>[a-z0-9_]+)\.nii\.gz",
-        rf"(?P<reported>report)/data/(?P<model>{_NAME})/predictions\.js",
+        rf"(?P<reported>report)/data/(?P<model>{_NAME})/(predictions|tables)\.js",
         rf"(?P<reported>report)/data/(?P<model>{_NAME})/(?P<target>{_NAME})/(measures|classes)\.js",
         rf"(?P<reported>report)/data/(?P<model>{_NAME})/(volumes/)?inputs/(?P<shard>{_NUMBER})\.js",
         rf"(?P<reported>report)/data/(?P<model>{_NAME})/(volumes/)?(?P<target>{_NAME})/(?P<method>[a-z0-9_]+)/"
@@ -92,7 +92,7 @@ def _classifier(plan: Plan, experiment: Path) -> Callable[[str], str | None]:
     """What is no longer asked for of a file, a key of `KINDS`; None where nothing is, or the file is not ours."""
     selection, audit = Selection(plan), plan.config["audit"] or {}
     files = {name: set(check.files().values()) for name, check in checks().items()}
-    nodes = {"id", "id_bytes", *plan.targets, *plan.arrays}
+    nodes = {*plan.targets, *plan.arrays}
     today: dict[str, Container[str]] = {
         "model": set(plan.models),
         "target": set(plan.targets),

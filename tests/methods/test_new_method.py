@@ -87,6 +87,7 @@ def test_new_method_runs_through_everything_and_its_settings_make_only_its_maps_
     metrics = (steps.results / "tiny/metrics.csv").read_text()
     assert "similarity_channel_mean" in metrics.partition("\n")[0]
     assert "0 problem(s) found" in extended.python("-m", "saliency", "verify", str(steps.results))
+    assert "0 file(s) found" in extended.python("-m", "saliency", "unused", str(steps.results))
 
     before = file_digests(steps.store)
     steps.write_config(shard_size=5, methods=METHODS, method_settings={"channel_mean": {"factor": 3}})

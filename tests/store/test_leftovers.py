@@ -24,6 +24,7 @@ FILES = {
         "old/weights.safetensors",
         "old/figures/predicted/samples/a.png",
         "report/data/old/predicted/gradcam/0.js",
+        "report/data/old/tables.js",
     ],
     "trained": ["net/weights.safetensors", "net/training.csv"],
     "target": [
@@ -48,6 +49,8 @@ FILES = {
     "": [
         "net.zarr/zarr.json",
         "net.zarr/id/c.0",
+        "net.zarr/id_bytes/zarr.json",
+        "net.zarr/id_bytes/c.0.0",
         "net.zarr/inputs/c.1.0.0.0",
         "net.zarr/predicted/zarr.json",
         "net.zarr/predicted/class/c.1",
@@ -64,6 +67,7 @@ FILES = {
         "report/index.html",
         "report/assets/views/gallery.js",
         "report/data/net/predicted/gradcam/1.js",
+        "report/data/net/tables.js",
         "facts.csv",
         "provenance.json",
         "notes.txt",
@@ -107,7 +111,7 @@ def test_every_kind_is_found_and_nothing_else(experiment):
     said = {kind: sorted(path.relative_to(experiment).as_posix() for path in paths) for kind, paths in found.items()}
     assert said == {KINDS[kind]: sorted(files) for kind, files in FILES.items() if kind}
     (line,) = leftover_cautions(planned(), experiment)
-    assert f"6 of {KINDS['model']}, 2 of {KINDS['trained']}" in line
+    assert f"7 of {KINDS['model']}, 2 of {KINDS['trained']}" in line
 
 
 def test_without_an_audit_its_files_and_the_page_are_left_over(experiment):

@@ -3,7 +3,7 @@ import psutil
 from saliency.audit.checks.registered import checks
 from saliency.audit.facts.registered import fact_versions
 from saliency.audit.findings.registered import finding_versions
-from saliency.experiment.arrays import chunk_key, stored_array
+from saliency.experiment.arrays import ID_FILES, chunk_key, stored_array
 from saliency.experiment.cautions import manifest_cautions
 from saliency.experiment.digests import Digests
 from saliency.experiment.plan import Plan

@@ -2,10 +2,7 @@ STORE = f"{RESULTS}/{{model}}.zarr/zarr.json"
 METADATA = [
     f"{RESULTS}/{{model}}.zarr/{name}"
     for name in [
-        "id/zarr.json",
-        "id/c.0",
-        "id_bytes/zarr.json",
-        "id_bytes/c.0.0",
+        *ID_FILES,
         *(f"{array}/zarr.json" for array in PLAN.arrays),
         *(f"{target}/zarr.json" for target in PLAN.targets),
     ]
