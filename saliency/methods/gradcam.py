@@ -42,11 +42,6 @@ def class_activation_map(features: Tensor, gradient: Tensor) -> Tensor:
     >>> class_activation_map(features, torch.tensor([[[[2.0, 0.0]], [[-1.0, -1.0]]]]))
     tensor([[[0., 1.]]])
     """
-    import torch
-
-    # Half precision, which networks compute in under autocast, has too few digits to sum up in.
-    dtype = torch.promote_types(features.dtype, torch.float32)
-    features, gradient = features.to(dtype), gradient.to(dtype)
     weights = gradient.mean(dim=tuple(range(2, gradient.ndim)), keepdim=True)
     return (weights * features).sum(dim=1).relu()
 
