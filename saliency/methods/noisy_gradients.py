@@ -1,4 +1,4 @@
-"""Gradients of copies of the input with noise, which several methods average."""
+"""Gradients of copies of the input with noise, and what the methods have in common that average them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from saliency.methods.method import Cost, Method
 from saliency.registry.fits import integer, number
 from saliency.registry.key import Key
 
@@ -19,6 +20,20 @@ NOISE_KEYS = (
     Key("noise", "Standard deviation, as a share of the range of values of the sample.", 0.15, number(above=0)),
     Key("seed", "Of the noise, together with the sample's values.", 0, integer(0)),
 )
+
+
+class NoisyGradientMethod(Method):
+    """A method whose maps are made of `noisy_gradients`, each of the shape of the input."""
+
+    grid = "input"
+    channels = True
+    keys = NOISE_KEYS
+    cost = Cost(shard_copies=4, batch_copies=310, seconds=30)
+
+    @classmethod
+    def passes(cls, settings: Mapping[str, Any], ndim: int) -> int:
+        """One for each noisy copy, and one for the prediction."""
+        return 1 + int(settings["samples"])
 
 
 @dataclass(frozen=True)

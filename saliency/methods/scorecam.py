@@ -9,10 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from saliency.methods.method import Cost, Method
-from saliency.methods.most_varying import CHANNELS, MANY, most_varying
+from saliency.methods.channel_methods import ChannelMethod, most_varying
 from saliency.methods.upsampling import upsample
-from saliency.registry.key import Key
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,7 +18,7 @@ if TYPE_CHECKING:
     from saliency.methods.passes.forward_pass import Given
 
 
-class ScoreCAM(Method):
+class ScoreCAM(ChannelMethod):
     """Score-CAM maps: not negative, at the target layer's resolution; parameters as in `Method`.
 
     Examples
@@ -44,17 +42,6 @@ class ScoreCAM(Method):
     when = "Networks whose gradients vanish or are noisy."
     when_not = "Large networks or many samples: each channel costs a pass."
     version = 1
-    grid = "features"
-    channels = False
-    signed = False
-    needs = frozenset({"features"})
-    keys = (Key("channels", "How many channels count, those that vary most; `null` for all.", None, CHANNELS),)
-    cost = Cost(shard_copies=3, batch_copies=150, seconds=10)
-
-    @classmethod
-    def passes(cls, settings: Mapping[str, Any], ndim: int) -> int:
-        """One for each channel; of all, as many as a ResNet-50 has."""
-        return 1 + int(settings["channels"] or MANY)
 
     @classmethod
     def map_of(cls, given: Given, settings: Mapping[str, Any]) -> Tensor:

@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from saliency.methods.method import Cost, Method
-from saliency.methods.noisy_gradients import NOISE_KEYS, noisy_gradients
+from saliency.methods.noisy_gradients import NoisyGradientMethod, noisy_gradients
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from saliency.methods.passes.forward_pass import Given
 
 
-class SmoothGrad(Method):
+class SmoothGrad(NoisyGradientMethod):
     """SmoothGrad: signed, of the shape of the input; parameters as in `Method`.
 
     Examples
@@ -39,16 +38,7 @@ class SmoothGrad(Method):
     when = "A gradient that can be looked at."
     when_not = "Where the price matters: each noisy copy costs a pass forward and one back."
     version = 1
-    grid = "input"
-    channels = True
     signed = True
-    keys = NOISE_KEYS
-    cost = Cost(shard_copies=4, batch_copies=310, seconds=30)
-
-    @classmethod
-    def passes(cls, settings: Mapping[str, Any], ndim: int) -> int:
-        """One for each noisy copy, and one for the prediction."""
-        return 1 + int(settings["samples"])
 
     @classmethod
     def map_of(cls, given: Given, settings: Mapping[str, Any]) -> Tensor:

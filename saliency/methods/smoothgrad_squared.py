@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from saliency.methods.method import Cost, Method
-from saliency.methods.noisy_gradients import NOISE_KEYS, noisy_gradients
+from saliency.methods.noisy_gradients import NoisyGradientMethod, noisy_gradients
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from saliency.methods.passes.forward_pass import Given
 
 
-class SmoothGradSquared(Method):
+class SmoothGradSquared(NoisyGradientMethod):
     """SmoothGrad Squared: not negative, of the shape of the input; parameters as in `Method`.
 
     Examples
@@ -37,16 +36,7 @@ class SmoothGradSquared(Method):
     when = "Ranking pixels by importance, at which it does better than the mean."
     when_not = "Signs: what speaks for the class and against it look the same."
     version = 1
-    grid = "input"
-    channels = True
     signed = False
-    keys = NOISE_KEYS
-    cost = Cost(shard_copies=4, batch_copies=310, seconds=30)
-
-    @classmethod
-    def passes(cls, settings: Mapping[str, Any], ndim: int) -> int:
-        """One for each noisy copy, and one for the prediction."""
-        return 1 + int(settings["samples"])
 
     @classmethod
     def map_of(cls, given: Given, settings: Mapping[str, Any]) -> Tensor:

@@ -1,17 +1,42 @@
-"""The channels of feature maps that methods look at one by one."""
+"""The channels of feature maps that methods look at one by one, and what these methods have in common."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
+from saliency.methods.method import Cost, Method
 from saliency.registry.fits import NULL, either, integer
+from saliency.registry.key import Key
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-# What fits a number of channels, and how many there may be where all count.
-CHANNELS = either(integer(1), NULL)
+# How many channels there may be where all count.
 MANY = 2048
+
+
+class ChannelMethod(Method):
+    """A method that asks the network about one channel of the target layer after the other."""
+
+    grid = "features"
+    channels = False
+    signed = False
+    needs = frozenset({"features"})
+    keys = (
+        Key(
+            "channels",
+            "How many channels count, those that vary most; `null` for all.",
+            None,
+            either(integer(1), NULL),
+        ),
+    )
+    cost = Cost(shard_copies=3, batch_copies=150, seconds=10)
+
+    @classmethod
+    def passes(cls, settings: Mapping[str, Any], ndim: int) -> int:
+        """One for each channel; of all, as many as a ResNet-50 has."""
+        return 1 + int(settings["channels"] or MANY)
 
 
 def most_varying(features: Tensor, count: int | None) -> tuple[Tensor, Tensor]:
