@@ -10,6 +10,21 @@ from saliency.methods.passes.turned_axes import RAS, TurnedAxes
 Config = dict[str, Any]
 
 
+def given_inputs(config: Config) -> list[tuple[str, Config]]:
+    """The experiment's and the models' ``input`` of a config that may be wrong elsewhere, with their places.
+
+    Examples
+    --------
+    >>> given_inputs({"input": {"crop": 9}, "models": {"net": {"input": {"crop": 8}}, "other": None}})
+    [('input', {'crop': 9}), ('models.net.input', {'crop': 8})]
+    """
+    models = config.get("models")
+    of_models = models.items() if isinstance(models, dict) else ()
+    places = [("input", config.get("input"))]
+    places += [(f"models.{name}.input", model.get("input")) for name, model in of_models if isinstance(model, dict)]
+    return [(place, settings) for place, settings in places if isinstance(settings, dict)]
+
+
 def input_config(config: Config, model: str) -> Config:
     """How the images are prepared for one model: the experiment's ``input``, overridden by the model's own."""
     return {**config["input"], **config["models"][model]["input"]}

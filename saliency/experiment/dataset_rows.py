@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from saliency.experiment.config import Config
+from saliency.experiment.config import Config, given_inputs
 from saliency.experiment.keys.inputs import DATASET, MODE
 from saliency.files.code_versions import source_file
 from saliency.readers.formats.torch_datasets import SUFFIX
@@ -33,15 +33,15 @@ def fill_dataset(config: Config) -> list[str]:
     list of str
         One line for each problem.
     """
-    models, settings = config.get("models"), config.get("input")
-    of_models = models.items() if isinstance(models, dict) else ()
+    of_models = dict(given_inputs(config))
+    settings = of_models.pop("input", {})
     problems = [
-        f"models.{name}.input.{DATASET.name}: cannot differ between models: set it in input"
-        for name, model in of_models
-        if isinstance(model, dict) and isinstance(model.get("input"), dict) and model["input"].get(DATASET.name)
+        f"{place}.{DATASET.name}: cannot differ between models: set it in input"
+        for place, of_model in of_models.items()
+        if of_model.get(DATASET.name)
     ]
-    dataset = settings.get(DATASET.name) if isinstance(settings, dict) else None
-    if not isinstance(settings, dict) or not isinstance(dataset, str):
+    dataset = settings.get(DATASET.name)
+    if not isinstance(dataset, str):
         return problems
     place = f"input.{DATASET.name}"
     if source_file(dataset) is None:

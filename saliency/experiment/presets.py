@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from saliency.exceptions import DataError
-from saliency.experiment.config import Config, results_folder
+from saliency.experiment.config import Config, given_inputs, results_folder
 from saliency.experiment.keys.experiment import experiment_keys
 from saliency.experiment.keys.inputs import MODE, PRESET
 from saliency.files.atomic_files import write_json
@@ -45,7 +45,7 @@ def fill_presets(config: Config, keep: bool, results: str | None = None) -> list
         One line for each preset that cannot be used.
     """
     problems = []
-    for place, settings in _inputs(config):
+    for place, settings in given_inputs(config):
         preset = settings.get(PRESET.name)
         # What is no text, or stands where there is no such key, is reported as any other value.
         if not isinstance(preset, str) or _mode(config) != "2D":
@@ -60,14 +60,6 @@ def fill_presets(config: Config, keep: bool, results: str | None = None) -> list
     return problems
 
 
-def _inputs(config: Config) -> list[tuple[str, Config]]:
-    models = config.get("models")
-    of_models = models.items() if isinstance(models, dict) else ()
-    places = [("input", config.get("input"))]
-    places += [(f"models.{name}.input", model.get("input")) for name, model in of_models if isinstance(model, dict)]
-    return [(place, settings) for place, settings in places if isinstance(settings, dict)]
-
-
 def _mode(config: Config) -> Any:
     settings = config.get("input")
     return settings.get(MODE.name, MODE.default) if isinstance(settings, dict) else MODE.default
@@ -75,10 +67,10 @@ def _mode(config: Config) -> Any:
 
 def _kept_file(config: Config, results: str | None) -> Path | None:
     """None where the experiment's name is none, which is reported as any other value."""
-    name, key = config.get("experiment"), next(key for key in experiment_keys() if key.name == "experiment")
-    fits = isinstance(name, str) and re.search(key.schema["pattern"], name)
     if results is not None:
         return Path(results) / KEPT
+    name, key = config.get("experiment"), next(key for key in experiment_keys() if key.name == "experiment")
+    fits = isinstance(name, str) and re.search(key.schema["pattern"], name)
     return results_folder(config) / KEPT if fits else None
 
 
