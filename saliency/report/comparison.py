@@ -114,9 +114,13 @@ def verdict(names: tuple[str, str], found: Mapping[str, Any]) -> str:
         begin = f"{first} is right more often than {second} {on}: {right:,} against {right_of_other:,}"
     else:
         begin = f"{second} is right more often than {first} {on}: {right_of_other:,} against {right:,}"
-    p = "p < 0.001" if found["p"] < 0.001 else f"p = {found['p']:.2g}"
     ours, theirs = found["only"]
-    return f"{begin}. Only {first} is right in {ours:,}, only {second} in {theirs:,} (exact McNemar test: {p})."
+    test = f"exact McNemar test: {_p_words(found['p'])}"
+    return f"{begin}. Only {first} is right in {ours:,}, only {second} in {theirs:,} ({test})."
+
+
+def _p_words(p: float) -> str:
+    return "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
 
 
 def calibration_verdict(names: tuple[str, str], first: pd.DataFrame, second: pd.DataFrame, rows: np.ndarray) -> str:
@@ -163,7 +167,7 @@ def calibration_verdict(names: tuple[str, str], first: pd.DataFrame, second: pd.
     # Tiny differences of rounding are none.
     gaps = np.round(errors[0] - errors[1], 9)
     p = float(stats.wilcoxon(gaps).pvalue) if gaps.any() else 1.0
-    test = f"Wilcoxon test of pairs: {'p < 0.001' if p < 0.001 else f'p = {p:.2g}'}"
+    test = f"Wilcoxon test of pairs: {_p_words(p)}"
     if p >= LEVEL:
         return (
             f"No difference is shown in how well the probabilities fit: Brier score {scores[0]:.3f} of {names[0]}, "

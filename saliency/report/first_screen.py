@@ -12,7 +12,7 @@ from saliency.audit.findings.words import counted
 from saliency.experiment.plan import Plan
 from saliency.experiment.selection import Selection, audited_rows
 from saliency.report.comparison import accuracy, calibration_verdict, compared, verdict
-from saliency.report.links import page_link
+from saliency.report.links import model_settings, page_link, where_settings
 
 # Classes, and classes in groups, in the plot of the lowest recalls.
 MOST_CLASSES, MOST_GROUPS = 6, 6
@@ -30,11 +30,6 @@ def learned_rows(plan: Plan, model: str) -> np.ndarray:
 def judged_rows(plan: Plan, model: str) -> np.ndarray:
     """Audited rows by which a model is judged: those that it has not learned from, ``(n,)``, bool."""
     return audited_rows(plan.samples, plan.config["audit"]["where"]) & ~learned_rows(plan, model)
-
-
-def where_settings(plan: Plan) -> dict[str, str | Sequence[str]]:
-    """Settings of the gallery that show the audited samples only."""
-    return {f"col.{column}": value for column, value in plan.config["audit"]["where"].items()}
 
 
 def model_card(
@@ -60,8 +55,7 @@ def model_card(
     """
     judged = judged_rows(plan, model)
     audited = audited_rows(plan.samples, plan.config["audit"]["where"])
-    base = {} if model == plan.models[0] else {"model": model}
-    shown = base | where_settings(plan)
+    shown = model_settings(plan, model) | where_settings(plan)
     found = [finding for target in targets for finding in target["findings"]]
     consequences = sorted((one for one in found if one["consequence"]), key=lambda one: -one["score"])
     return {
@@ -108,13 +102,12 @@ def comparisons(
         # The probability of the most probable class says nothing of a list of classes.
         one = plan.labels_are == "class"
         of_probabilities = calibration_verdict((first, second), *tables, rows) if one else ""
-        base = {} if first == plan.models[0] else {"model": first}
         found.append(
             {
                 "models": [first, second],
                 "sentences": [text for text in (verdict((first, second), result), differ, of_probabilities) if text],
                 "differ": differ,
-                "link": page_link("compare", None, base | {"other": second}),
+                "link": page_link("compare", None, model_settings(plan, first) | {"other": second}),
             }
         )
     return found

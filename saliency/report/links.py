@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from urllib.parse import quote, urlencode
 
+from saliency.experiment.plan import Plan
+
 
 def page_link(view: str, item: str | None = None, settings: Mapping[str, str | Sequence[str]] | None = None) -> str:
     """Write an address as ``assets/state.js`` reads it.
@@ -27,3 +29,13 @@ def page_link(view: str, item: str | None = None, settings: Mapping[str, str | S
     """
     path = f"#/{view}" if item is None else f"#/{view}/{quote(item, safe='')}"
     return f"{path}?{urlencode(settings, doseq=True, quote_via=quote)}" if settings else path
+
+
+def model_settings(plan: Plan, model: str) -> dict[str, str]:
+    """Settings that show a model; the first one is shown without any."""
+    return {} if model == plan.models[0] else {"model": model}
+
+
+def where_settings(plan: Plan) -> dict[str, str | Sequence[str]]:
+    """Settings of the gallery that show the audited samples only."""
+    return {f"col.{column}": value for column, value in plan.config["audit"]["where"].items()}

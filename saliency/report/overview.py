@@ -15,7 +15,7 @@ from saliency.audit.pictures import Picture
 from saliency.experiment.plan import Plan
 from saliency.experiment.selection import audited_rows
 from saliency.figures.webp import EXACT_SIDE
-from saliency.report.links import page_link
+from saliency.report.links import model_settings, page_link, where_settings
 
 # Rows of the list of failed samples; further ones are counted.
 MOST_FAILURES = 200
@@ -91,9 +91,9 @@ def target_findings(
         ``number``, whether they are a ``consequence``, ``title``, ``sentence``, ``samples``, ``pictures`` (link to the
         gallery), ``class_page`` (link, or None), ``exemplars`` (ids and links), and ``shown``, what a check has drawn.
     """
-    base: dict[str, str] = {} if model == plan.models[0] else {"model": model}
+    base = model_settings(plan, model)
     base |= {} if target == plan.targets[0] else {"target": target}
-    audited = {f"col.{column}": value for column, value in plan.config["audit"]["where"].items()}
+    audited = where_settings(plan)
     findings = []
     for number, finding in enumerate(document["findings"]):
         numbers = finding["numbers"]
