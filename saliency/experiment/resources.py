@@ -61,7 +61,10 @@ def memory_mb(plan: Plan, name: str, model: str) -> int:
     """
     cost = step(name)
     sample_mb = plan.sample_values(model) * np.dtype(plan.config["precision"]).itemsize / 1e6
-    copies = cost.shard_copies + cost.copies_per_target * len(plan.targets)
+    of_targets = cost.copies_per_target * len(plan.targets)
+    if name == "fused":
+        of_targets *= sum(method(of).grid == "input" for of in plan.methods)
+    copies = cost.shard_copies + of_targets
     samples = plan.largest_shard * (len(plan.labelled_shards(model)) if name == "train" else 1)
     at_hand = samples if cost.whole_shards else min(samples, plan.config["batch_size"] + plan.held)
     needed = BASE_MB + cost.torch * TORCH_MB + copies * sample_mb * at_hand
@@ -69,7 +72,7 @@ def memory_mb(plan: Plan, name: str, model: str) -> int:
         needed += WHOLE_MB * plan.largest_shard
         if sample_mb * 1e6 < CHUNK_BYTES:
             # Such arrays are one chunk of a file, which is made in the end.
-            needed += (4 + cost.copies_per_target * len(plan.targets)) * sample_mb * plan.largest_shard
+            needed += (4 + of_targets) * sample_mb * plan.largest_shard
     if cost.whole_manifest:
         needed += TABLE_MB * len(plan.samples)
     if name in checks():

@@ -25,7 +25,7 @@ class Step:
         Copies of each sample that a job holds at a time, of those at hand: two batches of the shard, one that is worked
         on and one that is read ahead. What is computed of them and waits to be encoded and written counts as well.
     copies_per_target
-        Further ones for each target.
+        Further ones for each target; of ``fused`` for each of its maps on the input's grid.
     whole_shards
         Whether all samples of a shard are at hand at once.
     batch_copies
@@ -63,7 +63,7 @@ STEPS = {
         Step("prepare", shard_copies=3, seconds=5),
         Step("predict", version=3, shard_copies=3, batch_copies=150, seconds=10),
         Step("target_class"),
-        Step("fused", shard_copies=4, copies_per_target=6, batch_copies=300, seconds=30),
+        Step("fused", shard_copies=4, copies_per_target=3, batch_copies=300, seconds=30),
         Step("predictions", whole_manifest=True, torch=False),
         Step("errors"),
         Step("provenance"),

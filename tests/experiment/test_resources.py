@@ -135,6 +135,7 @@ def test_estimates_grow_with_shard_batch_targets_weights_and_precision(tmp_path)
     for larger in (
         plan(tmp_path, batch_size=32),
         plan(tmp_path, targets=["predicted", 1], execution="fused"),
+        plan(tmp_path, methods=["gradient", "deconvolution", "vargrad", "smoothgrad"], execution="fused"),
         plan(tmp_path, weights=str(weights)),
         plan(tmp_path, precision="float64"),
     ):
