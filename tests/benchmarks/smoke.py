@@ -74,7 +74,7 @@ def no_chromium() -> str:
 def no_peers() -> str:
     """Which of the other libraries is missing; "" for none."""
     missing = [name for name in ("pytorch_grad_cam", "torchcam") if not importlib.util.find_spec(name)]
-    return f"no {', '.join(missing)}: run `pip install -e '.[benchmark]'`" if missing else ""
+    return f"no {', '.join(missing)}: run `pip install -e '.[test]'`" if missing else ""
 
 
 MISSING: dict[str, Callable[[], str]] = {"compilation": no_compiler, "report": no_chromium, "speed": no_peers}
