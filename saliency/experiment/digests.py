@@ -177,7 +177,9 @@ class Digests:
             before = [self._of_shard("target_class", model, shard, target)]
         if "features" in kind.needs:
             before.append(self._of_model(model, True))
-        return digest(name, kind.version, *before, *([settings] if settings else []))
+        bits = self.config["keep_bits"].get(name)
+        told = [*([settings] if settings else []), *([{"keep_bits": bits}] if bits else [])]
+        return digest(name, kind.version, *before, *told)
 
     def _fused(self, model: str, shard: int, _: str | None) -> str:
         last = [self._of_shard(name, model, shard, of) for of in self.plan.targets for name in self.plan.methods]
@@ -284,6 +286,7 @@ class Digests:
 
     def _zarr_metadata(self, model: str, _: str | None) -> str:
         layout = [self.plan.columns["id"], self.plan.arrays, self.plan.shard_size]
+        layout += [self.config["keep_bits"]] if self.config["keep_bits"] else []
         return digest("zarr_metadata", step("zarr_metadata").version, self._of_model(model, True), *layout)
 
     def _class_names(self, model: str) -> list[Any]:

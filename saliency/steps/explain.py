@@ -74,10 +74,13 @@ def batch_maps(
             found = forward.maps(chosen.clamp(min=0), keep_graph=number + 1 < len(classes))
         except ValueError as error:
             raise DataError(f"models.{shard.model}: {error}") from error
-        # Made from others on the CPU, as the step of its own makes them: GPUs round interpolation differently.
-        of_cpu = {name: batch.cpu() for name, batch in found.items()}
-        of_target = combined(of_cpu, wanted, shard.plan.method_settings)
-        every |= {f"{target}/{name}": of_target[name].numpy() for name in names}
+        # Made from others as the step of its own makes them: on the CPU, as GPUs round interpolation differently, and
+        # of what is stored.
+        of_target = {name: batch.cpu() for name, batch in found.items()}
+        for kind in wanted:
+            made = combined(of_target, [kind], shard.plan.method_settings)[kind.name]
+            values = shard.specs[f"{target}/{kind.name}"].rounded(made.numpy())
+            every[f"{target}/{kind.name}"], of_target[kind.name] = values, torch.from_numpy(values)
     return every
 
 

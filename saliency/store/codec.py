@@ -17,7 +17,7 @@ import google_crc32c
 import numcodecs.blosc
 import numpy as np
 import zarr
-from numcodecs import Blosc
+from numcodecs import BitRound, Blosc
 from zarr.codecs import BloscCodec, Crc32cCodec
 from zarr.storage import MemoryStore
 
@@ -53,12 +53,15 @@ class ArraySpec:
         One per axis of a sample.
     shard_size
         Samples per shard file.
+    keep_bits
+        Of each value's mantissa; None for all.
     """
 
     shape: tuple[int, ...]
     dtype: str
     dimension_names: tuple[str, ...]
     shard_size: int
+    keep_bits: int | None = None
 
     @property
     def sample_bytes(self) -> int:
@@ -87,8 +90,30 @@ class ArraySpec:
             dimension_names=("sample", *self.dimension_names),
             # A shard that holds nothing but the fill value would otherwise not be written at all.
             config={"write_empty_chunks": True},
+            # As netCDF's library calls it.
+            attributes={"_QuantizeBitRoundNumberOfSignificantBits": self.keep_bits} if self.keep_bits else {},
         )
         return array, store
+
+    def rounded(self, values: np.ndarray) -> np.ndarray:
+        r"""Values as they are stored: the nearest of those with `keep_bits` bits of mantissa.
+
+        .. math:: |x' - x| \le 2^{-keep\_bits - 1} |x|
+
+        Zeros follow, which compress to nothing. NaN stays NaN (Kloewer et al. 2021,
+        https://doi.org/10.1038/s43588-021-00156-2).
+
+        Examples
+        --------
+        >>> spec = ArraySpec((2,), "float32", ("class",), 4, keep_bits=2)
+        >>> spec.rounded(np.array([[1.1, -3.3]], np.float32)).tolist()
+        [[1.0, -3.5]]
+        """
+        if self.keep_bits is None:
+            return values
+        values = values.astype(self.dtype, copy=False)
+        found: np.ndarray = BitRound(self.keep_bits).encode(values).view(values.dtype)
+        return found
 
     @property
     def fill_value(self) -> float:
@@ -149,7 +174,7 @@ class ShardWriter:
         """Bring samples ``(n, *spec.shape)`` into the form in which `add` takes them; any thread may do it."""
         if values.shape[1:] != self.spec.shape:
             raise ValueError(f"values of shape {values.shape} do not fit samples of {self.spec.shape}")
-        values = values.astype(self.spec.stored_dtype, copy=False)
+        values = self.spec.rounded(values).astype(self.spec.stored_dtype, copy=False)
         return [_encoded(sample) for sample in values] if self.spec.sharded else values
 
     def add(self, packed: Packed) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ def array_specs(
     feature_shape: Sequence[int] | None,
     shard_size: int,
     dtype: str = "float32",
+    keep_bits: Mapping[str, int] = MappingProxyType({}),
 ) -> dict[str, ArraySpec]:
     """Lay out a model's store.
 
@@ -44,6 +46,8 @@ def array_specs(
         Samples per shard.
     dtype
         Of everything that is floating point.
+    keep_bits
+        By method: bits of the mantissa that are stored, where not all are.
 
     Returns
     -------
@@ -69,7 +73,8 @@ def array_specs(
     for path in paths:
         array = stored_array(path)
         shape = tuple(size for axis in array.axes for size in sizes[axis])
-        specs[path] = ArraySpec(shape, array.dtype or dtype, array.dimension_names(ndim), shard_size)
+        names, kept = array.dimension_names(ndim), keep_bits.get(array.name)
+        specs[path] = ArraySpec(shape, array.dtype or dtype, names, shard_size, kept)
     return specs
 
 
@@ -96,6 +101,7 @@ def described_specs(plan: Plan, model: str, found: Mapping[str, Any]) -> dict[st
         found.get("feature_shape"),
         plan.shard_size,
         plan.config["precision"],
+        plan.config["keep_bits"],
     )
 
 

@@ -110,6 +110,16 @@ def test_what_is_taken_of_a_checkpoint_and_its_parts_count(tmp_path, monkeypatch
     assert len(set(found)) == 4
 
 
+def test_fewer_bits_make_a_method_and_what_is_made_of_it_again(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    steps = ["prepare", "predict", "target_class", "guided_backprop", "gradcam", "guided_gradcam"]
+    before, after = (
+        {name: Digests(build({}, **changes)).of(name, "net", 1, "predicted") for name in steps}
+        for changes in ({}, {"keep_bits": {"gradcam": 7}})
+    )
+    assert {name for name in steps if before[name] != after[name]} == {"gradcam", "guided_gradcam"}
+
+
 def test_unknown_steps_and_arrays_raise(plan):
     digests = Digests(plan)
     with pytest.raises(ValueError, match="there is no step 'predikt'"):

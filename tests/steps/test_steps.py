@@ -28,6 +28,23 @@ def test_fused_and_steps_write_the_same_bytes(job):
         assert one.files[name].read_bytes() == other.files[name].read_bytes(), name
 
 
+def test_maps_of_fewer_bits_are_smaller_and_the_same_in_one_pass(job):
+    settings = {"targets": ["predicted", "label"], "shard_size": 5, "batch_size": 2}
+    rounded = settings | {"keep_bits": {"guided_backprop": 7, "gradcam": 3}}
+    exact, one, other = job("exact", **settings), job("steps", **rounded), job("fused", **rounded)
+    fused(exact)
+    run_steps(one)
+    fused(other)
+    for name in one.plan.arrays:
+        assert one.files[name].read_bytes() == other.files[name].read_bytes(), name
+    for name, bits in {"predicted/guided_backprop": 7, "label/gradcam": 3}.items():
+        np.testing.assert_allclose(one.read(name), exact.read(name), rtol=2.0 ** -(bits + 1), atol=0)
+    sizes = [made.files["predicted/guided_backprop"].stat().st_size for made in (one, exact)]
+    assert sizes[0] < 0.7 * sizes[1]
+    # What is made from rounded maps is not rounded itself.
+    assert (one.read("predicted/guided_gradcam").view(np.uint32) & 1).any()
+
+
 def test_reduced_precision_changes_little_and_is_the_same_in_one_pass(job):
     settings = {"shard_size": 5, "batch_size": 2, "reduced_precision": "bfloat16"}
     exact, one, other = job("exact", shard_size=5, batch_size=2), job("steps", **settings), job("fused", **settings)

@@ -19,6 +19,10 @@ SPECS = [
     pytest.param(ArraySpec((3, 64, 48), "float64", ("channel", "y", "x"), 4), id="double"),
     pytest.param(ArraySpec((), "int8", (), 4), id="scalar"),
 ]
+ROUNDED = [
+    pytest.param(ArraySpec((3,), "float32", ("class",), 4, keep_bits=7), 16, id="small"),
+    pytest.param(ArraySpec((3, 64, 48), "float64", ("channel", "y", "x"), 4, keep_bits=12), 40, id="double"),
+]
 
 
 def values_of(spec, samples, seed=0):
@@ -65,6 +69,26 @@ def test_bytes_are_those_that_zarr_writes(tmp_path, spec, samples):
             writer.add(writer.packed(part))
         writer.commit()
     assert (tmp_path / "c").read_bytes() == store._store_dict[spec.first_key].to_bytes()
+
+
+@pytest.mark.parametrize(("spec", "cleared"), ROUNDED)
+def test_values_of_fewer_bits_are_the_nearest(tmp_path, spec, cleared):
+    values = values_of(spec, 4) * np.logspace(-30, 30, 4).reshape(-1, *[1] * len(spec.shape)).astype(spec.dtype)
+    write_shard(tmp_path / "c.0", values, spec)
+    found = read_shard(tmp_path / "c.0", 4, spec)
+    assert found.dtype == spec.dtype
+    np.testing.assert_array_equal(np.isnan(found), np.isnan(values))
+    known = ~np.isnan(values)
+    # Half a unit of the last bit that is kept, at any size; and nothing in the bits below.
+    error = np.abs(found[known] - values[known])
+    assert (error <= 2.0 ** -(spec.keep_bits + 1) * np.abs(values[known])).all()
+    assert error.any()
+    assert not (found[known].view(f"u{found.itemsize}") & (2**cleared - 1)).any()
+    # Equal to that of values that were rounded before.
+    write_shard(tmp_path / "again", found, spec)
+    assert (tmp_path / "again").read_bytes() == (tmp_path / "c.0").read_bytes()
+    array, _ = spec.create(4)
+    assert array.attrs["_QuantizeBitRoundNumberOfSignificantBits"] == spec.keep_bits
 
 
 def test_shard_that_is_not_finished_leaves_nothing(tmp_path):

@@ -4,7 +4,7 @@ from functools import cache
 
 from saliency.experiment.keys.audit import audit_key
 from saliency.experiment.keys.inputs import INPUT
-from saliency.experiment.keys.methods import method_settings_key, methods_key
+from saliency.experiment.keys.methods import keep_bits_key, method_settings_key, methods_key
 from saliency.experiment.keys.models import MODELS
 from saliency.experiment.keys.outputs import EXPORT, PLOTS, REPORT
 from saliency.experiment.keys.sources import DIGITS, MADE_BY_RULES, PATCHES, TEXTURES
@@ -130,5 +130,5 @@ COMPUTATION_KEYS = (
 @cache
 def experiment_keys() -> tuple[Key, ...]:
     """All keys at the top of a config."""
-    how = (methods_key(), method_settings_key(), *COMPUTATION_KEYS)
+    how = (methods_key(), method_settings_key(), keep_bits_key(), *COMPUTATION_KEYS)
     return (*SUBJECT_KEYS, *how, MADE_BY_RULES, PATCHES, DIGITS, TEXTURES, audit_key(), REPORT, EXPORT, PLOTS)
