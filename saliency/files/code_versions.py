@@ -60,7 +60,10 @@ def code_of(name: str, root: Path = Path()) -> dict[str, str]:
     if spec is None:
         return {module: MISSING}
     distribution = _distribution(package)
-    return {distribution: version(distribution)} if distribution else {package: "of Python"}
+    if distribution:
+        return {distribution: version(distribution)}
+    places = [*(spec.submodule_search_locations or []), *([spec.origin] if spec.has_location and spec.origin else [])]
+    return {module: MISSING} if any(_is_own(Path(place)) for place in places) else {package: "of Python"}
 
 
 def counted(code: dict[str, str]) -> dict[str, str]:

@@ -62,12 +62,18 @@ def test_new_imports_are_followed_and_broken_files_count_as_they_are(folder):
     assert code_of("net:Network")["unused"] == hashlib.sha256(b"this is no Python\n").hexdigest()
 
 
-def test_files_and_packages_are_found_as_python_finds_them(folder, monkeypatch):
+@pytest.mark.parametrize("on_path", [False, True])
+def test_files_and_packages_are_found_as_python_finds_them(folder, monkeypatch, on_path):
+    if on_path:
+        monkeypatch.syspath_prepend(str(folder))
     # Where the current folder is on the path, these are absolute.
     assert source_file("blocks.deep:x").resolve() == folder.resolve() / "blocks/deep/__init__.py"
     assert source_file("blocks.sibling:x").resolve() == folder.resolve() / "blocks/sibling.py"
     assert source_file("blocks.nothing:x") is None
     assert code_of("blocks.nothing:x") == {"blocks.nothing": "missing"}
+    assert code_of("math:x") == {"math": "of Python"}
+    assert code_of("_struct:x") == {"_struct": "of Python"}
+    assert code_of("json.nothing:x") == {"json": "of Python"}
     # Installed as it stands (`pip install -e`): found on the path, outside of site-packages.
     elsewhere = folder / "elsewhere"
     (elsewhere / "own_package").mkdir(parents=True)
