@@ -1,7 +1,9 @@
 """The workflow as a module of another: renamed, with a prefix, twice, on files that the other's rules make."""
 
 import json
+import os
 import shutil
+import subprocess
 
 import pytest
 import yaml
@@ -59,6 +61,26 @@ rule count:
     params: config["lines"]
     shell: "echo {{params}} > {{output}}; wc -l < {{input}} >> {{output}}"
 '''
+
+
+# As docs/module.md has it, with the other way to say where results go.
+HOSTED = """
+configfile: "parent.yaml"
+
+module saliency:
+    snakefile:
+        github("OWNER/nip-saliency", path="workflow/Snakefile", tag="v1")
+    config:
+        config["saliency"]
+    replace_prefix: {"results/": "maps/"}
+
+use rule * from saliency as saliency_*
+
+rule everything:
+    default_target: True
+    input:
+        rules.saliency_all.input,
+"""
 
 
 class Parent(Project):
@@ -119,3 +141,36 @@ def test_two_modules_leave_the_bytes_of_a_direct_run(tmp_path):
     shutil.copy(direct.image(1), parent.image(0))
     planned = jobs(parent.run("--dry-run", "--rerun-triggers", "mtime"))
     assert "All maps, with 1234 MB" in planned
+
+
+@pytest.mark.slow
+def test_workflow_from_github_with_results_elsewhere(tmp_path, monkeypatch):
+    """Git itself takes the address for that of a repository on this machine."""
+    direct = Project.create(tmp_path / "direct", samples=2, execution="fused")
+    parent = Parent(direct.copy(tmp_path / "parent").folder)
+    (parent.folder / "parent.yaml").write_text(yaml.safe_dump({"saliency": direct.config}))
+    (parent.folder / "Snakefile").write_text(HOSTED)
+    repository = tmp_path / "repository"
+    shutil.copytree(ROOT / "workflow", repository / "workflow", ignore=shutil.ignore_patterns("__pycache__"))
+    author = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
+    for command in (["init", "--quiet"], ["add", "."], [*author, "commit", "--quiet", "-m", "all"], ["tag", "v1"]):
+        subprocess.run(["git", *command], cwd=repository, check=True)
+    settings = {
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": f"url.{repository.as_uri()}.insteadOf",
+        "GIT_CONFIG_VALUE_0": "https://github.com/OWNER/nip-saliency",
+        "XDG_CACHE_HOME": str(tmp_path / "cache"),
+    }
+    for name, value in settings.items():
+        monkeypatch.setitem(os.environ, name, value)
+
+    parent.run()
+    direct.run()
+
+    expected, found = direct.result_digests(), file_digests(parent.folder / "maps" / "test")
+    # It says where the results lie.
+    assert expected.pop("provenance.json") != found.pop("provenance.json")
+    assert {name: value for name, value in found.items() if not name.startswith("logs/")} == expected
+    assert not (parent.folder / "results").exists()
+    assert verify(parent.folder / "maps" / "test")[1] == []
+    assert not jobs(parent.run("--dry-run"))
