@@ -32,9 +32,9 @@ HUNG_SECONDS = 30
 # How a round is described whose disturbance came too late, or changed nothing.
 NO_EFFECT = ("no job was left", "the run was over", "no job got to", "nothing was refused")
 
-# Kills at an exact place of the write path: before the temporary file is made, before it gets its permissions (it is
+# A signal at an exact place of the write path: before the temporary file is made, before it gets its permissions (it is
 # whole by then), and before it is renamed. Python imports this module in every process that starts.
-KILL_AT_WRITE = """
+SIGNAL_AT_WRITE = """
 import os
 import signal
 import sys
@@ -54,7 +54,7 @@ def hook(event, arguments):
                 os.close(os.open({marker!r}, os.O_CREAT | os.O_EXCL))
             except FileExistsError:
                 return
-            {kill}
+            {send}
 
 
 sys.addaudithook(hook)
@@ -233,24 +233,24 @@ def send(scene: Scene, name: str, victim: str) -> str:
     return f"{run.signal(SIGNALS[name], victim)} {when}, {ended(run)}"
 
 
-def kill_at_write(scene: Scene, victim: str) -> str:
+def signal_at_write(scene: Scene, name: str, victim: str) -> str:
     scene.lose_some()
     # A job has three operations for each of its files.
     number = scene.random.randint(1, 3) if scene.steps else scene.random.choice([1, 2, 3, scene.random.randint(4, 27)])
     folder = scene.output.with_suffix(".hook")
     folder.mkdir()
-    marker = folder / "killed"
-    kill = {
-        "job": "os.kill(os.getpid(), signal.SIGKILL)",
-        "main": "os.kill(os.getppid(), signal.SIGKILL)",
-        "group": "os.killpg(os.getpgid(os.getppid()), signal.SIGKILL)",
+    marker = folder / "sent"
+    send = {
+        "job": f"os.kill(os.getpid(), signal.{name})",
+        "main": f"os.kill(os.getppid(), signal.{name})",
+        "group": f"os.killpg(os.getpgid(os.getppid()), signal.{name})",
     }[victim]
-    code = KILL_AT_WRITE.format(number=number, marker=str(marker), kill=kill)
+    code = SIGNAL_AT_WRITE.format(number=number, marker=str(marker), send=send)
     (folder / "sitecustomize.py").write_text(code)
     paths = [str(folder), os.environ.get("PYTHONPATH", "")]
     run = scene.start(PYTHONPATH=os.pathsep.join(filter(None, paths)))
     status = ended(run)
-    hit = "killed before" if marker.exists() else NO_EFFECT[2]
+    hit = f"{name} before" if marker.exists() else NO_EFFECT[2]
     shutil.rmtree(folder)
     return f"{hit} operation {number} of writing, {status}"
 
@@ -498,8 +498,10 @@ KINDS = {
         for name, victim in itertools.product(SIGNALS, ["main", "group", "job"])
     },
     **{
-        f"SIGKILL to {victim} while writing": Kind(lambda scene, v=victim: kill_at_write(scene, v), 4)
-        for victim in ["main", "group", "job"]
+        f"{name} to {victim} while writing": Kind(
+            lambda scene, n=name, v=victim: signal_at_write(scene, n, v), 4 if name == "SIGKILL" else 2
+        )
+        for name, victim in itertools.product(SIGNALS, ["main", "group", "job"])
     },
     "stopped and continued": Kind(stop_and_continue),
     "killed with a changed config": Kind(killed_change, 4),

@@ -89,6 +89,9 @@ PROJECTS = {
         folder, samples=3, execution="fused", plots={"count": 1, "contact_sheets": ["first"]}
     ),
     "volumes": create_volumes,
+    "page": lambda folder: Project.create(
+        folder, samples=3, execution="fused", plots=NO_FIGURES, audit={"transfer": None, "degradation": None}, report={}
+    ),
 }
 
 

@@ -26,7 +26,7 @@ def rounds_of(name, finished, folder, count=1):
 @pytest.mark.slow
 def test_snakemake_killed_while_a_job_writes(finished, tmp_path):
     (outcome,) = rounds_of("SIGKILL to group while writing", finished, tmp_path)
-    assert "killed before" in outcome.happened
+    assert "SIGKILL before" in outcome.happened
 
 
 # Every fifth kind, so that continuous integration stays short.
