@@ -13,7 +13,7 @@ import numpy as np
 
 from saliency.experiment.arrays import CHUNK_BYTES
 from saliency.experiment.checks import checks
-from saliency.experiment.config import Config
+from saliency.experiment.config import Config, input_config
 from saliency.experiment.plan import Plan
 from saliency.experiment.selection import Selection
 from saliency.experiment.steps import step
@@ -67,7 +67,10 @@ def memory_mb(plan: Plan, name: str, model: str) -> int:
     copies = cost.shard_copies + of_targets
     samples = plan.largest_shard * (len(plan.labelled_shards(model)) if name == "train" else 1)
     at_hand = samples if cost.whole_shards else min(samples, plan.config["batch_size"] + plan.held)
-    needed = BASE_MB + cost.torch * TORCH_MB + copies * sample_mb * at_hand
+    inputs = input_config(plan.config, model)
+    # What a user's own code imports is not known.
+    torch = cost.torch or (name == "prepare" and bool(inputs.get("transform") or inputs.get("dataset")))
+    needed = BASE_MB + torch * TORCH_MB + copies * sample_mb * at_hand
     if copies:
         needed += WHOLE_MB * plan.largest_shard
         if sample_mb * 1e6 < CHUNK_BYTES:

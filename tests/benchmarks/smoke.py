@@ -23,9 +23,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tests.helpers.workflow_project import ROOT
+from tests.helpers.workflow_project import ROOT, Project
 
-# "PHOTOGRAPHS" stands for a folder of photographs, "DATA" for one of data sets, "OUTPUT" for a file or a folder.
+# "PHOTOGRAPHS" stands for a folder of photographs, "DATA" for one of data sets, "PROJECT" for a small experiment, "OUTPUT"
+# for a file or a folder.
 COMMANDS = {
     "audit_scale": ["200"],
     "checks_scale": ["60"],
@@ -46,6 +47,7 @@ COMMANDS = {
     "real_data": ["kangaroo", "--data", "DATA", "--folder", "OUTPUT"],
     "reduced_precision": ["--models", "resnet18", "--precisions", "bfloat16", "--batch", "1", "--repeats", "1"],
     "report": ["--samples", "20", "--repeats", "1"],
+    "resources": ["--configfile", "config.yaml", "--directory", "PROJECT"],
     "scale": ["--counts", "5", "--output", "OUTPUT"],
     "shard_memory": ["--photographs", "2", "--volumes", "1"],
     "shortcut": ["--seeds", "0", "1", "--shares", "0.9", "--positions", "centre"],
@@ -93,7 +95,8 @@ def write_data(folder: Path) -> dict[str, Path]:
         (kangaroo / "annots" / f"{number}.xml").write_text(VOC)
     labels = [f"{number}.jpg,{label}" for number in range(3) for label in (7, 151, 269, 398)]
     (photographs / "labels.csv").write_text("\n".join(["file,label", *labels]) + "\n")
-    return {"PHOTOGRAPHS": photographs, "DATA": folder / "data"}
+    project = Project.create(folder / "project", samples=2)
+    return {"PHOTOGRAPHS": photographs, "DATA": folder / "data", "PROJECT": project.folder}
 
 
 def run(command: list[str]) -> tuple[int, str]:

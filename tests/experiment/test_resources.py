@@ -148,8 +148,11 @@ def test_steps_without_a_network_ask_for_little(tmp_path):
     # 32 photographs of 3 x 224 x 224 values of 4 bytes are 19 MB: a batch, and one that is read ahead.
     usual = plan(tmp_path)
     assert memory_mb(usual, "predictions", "m") == pytest.approx(800, rel=0.01)
-    assert memory_mb(usual, "target_class", "m") <= 1400
-    assert memory_mb(usual, "predict", "m") > memory_mb(usual, "prepare", "m") == 1400 + 58 + 4
+    assert memory_mb(usual, "target_class", "m") <= 804
+    assert memory_mb(usual, "predict", "m") > memory_mb(usual, "prepare", "m") == 800 + 58 + 4
+    # What a transform of the user's imports is not known.
+    own = plan(tmp_path, input={"transform": "torch.nn.functional:pad"})
+    assert memory_mb(own, "prepare", "m") == 1400 + 58 + 4
     assert minutes(usual, "target_class", "m") == 10
 
 
@@ -204,7 +207,7 @@ def test_defaults_for_scans_fit_an_ordinary_computer(tmp_path):
 def test_sizes_are_those_of_the_rows_that_there_are(tmp_path):
     asked = {"shard_size": 256, "batch_size": 16}
     ten, many = volumes(tmp_path, 10, **asked), volumes(tmp_path, 256, **asked)
-    assert memory_mb(ten, "prepare", "m") < 2500 < 4000 < memory_mb(many, "prepare", "m") < 5000
+    assert memory_mb(ten, "prepare", "m") < 2000 < 3000 < memory_mb(many, "prepare", "m") < 4000
     assert memory_mb(volumes(tmp_path, 2, **asked), "fused", "m") < memory_mb(ten, "fused", "m") / 3
     assert minutes(ten, "predict", "m") < minutes(many, "predict", "m")
 
