@@ -25,8 +25,8 @@ from PIL import Image
 
 from tests.helpers.workflow_project import ROOT, Project
 
-# "PHOTOGRAPHS" stands for a folder of photographs, "DATA" for one of data sets, "PROJECT" for a small experiment, "OUTPUT"
-# for a file or a folder.
+# "PHOTOGRAPHS" stands for a folder of photographs, "DATA" for one of data sets, "PROJECT" for a small experiment, and
+# "OUTPUT" for a file or a folder.
 COMMANDS = {
     "audit_scale": ["200"],
     "checks_scale": ["60"],
