@@ -104,9 +104,16 @@ def error_lines(error: ValidationError, *parents: str) -> list[str]:
         for key in unknown:
             near = difflib.get_close_matches(str(key), allowed, n=1)
             known = f"known keys: {', '.join(allowed)}" if allowed else "there are none here"
-            hint = f"did you mean '{near[0]}'?" if near else known
-            lines.append(f"{prefix}unknown key '{key}'; {hint}")
+            lines.append(f"{prefix}unknown key '{key}'{_meant(near) or f'; {known}'}")
         return lines
     if "hint" in schema and error.validator in ("type", "pattern", "anyOf"):
         return [f"{prefix}{instance!r} does not fit: {schema['hint']}"]
+    if error.validator == "enum":
+        names = [str(name) for name in schema["enum"] if isinstance(name, str)]
+        near = difflib.get_close_matches(str(instance), names, n=1)
+        return [f"{prefix}{error.message}{_meant(near)}"]
     return [f"{prefix}{error.message}"]
+
+
+def _meant(near: list[str]) -> str:
+    return f"; did you mean '{near[0]}'?" if near else ""

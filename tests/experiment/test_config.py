@@ -155,6 +155,17 @@ def test_max_failed_is_a_number_of_samples_or_a_share(config, limit):
         assert problems(config, {"max_failed": allowed}) == []
 
 
+@pytest.mark.parametrize("axes", ["RAX", "RRS", "RLS", "RA", "RASS", "ras", "XYZ", "", 3, None])
+def test_other_letters_are_no_orientation(config, axes):
+    words = "three letters, one of R and L, one of A and P, one of S and I"
+    volumes = {"mode": "3D", "crop": 8}
+    assert problems(config, {"input": volumes | {"orientation": axes}}) == [
+        f"config: input.orientation: {axes!r} does not fit: {words}"
+    ]
+    for allowed in ("RAS", "SPL", "PIR"):
+        assert problems(config, {"input": volumes | {"orientation": allowed}}) == []
+
+
 def test_all_wrong_types_are_reported_together_with_their_places(config):
     changes = {"experiment": "a/b", "shard_size": "8", "batch_size": 0, "threads": 8.0, "methods": ["gradcm"],
                "targets": ["predicted", True, 1.0], "input": {"mean": [float("nan")], "channels": 0}}  # fmt: skip
@@ -165,7 +176,7 @@ def test_all_wrong_types_are_reported_together_with_their_places(config):
         "results/NAME",
         "config: input.channels: 0 is less than the minimum of 1",
         "config: input.mean.0: nan is not of type 'number'",
-        f"config: methods.0: 'gradcm' is not one of {list(methods())}",
+        f"config: methods.0: 'gradcm' is not one of {list(methods())}; did you mean 'gradcam'?",
         "config: models.net.factory: 'torch' does not fit: package.module:callable",
         "config: models.net.kwargs: [] is not of type 'object'",
         "config: shard_size: '8' does not fit: auto, a number of samples, at least 1, or null",

@@ -120,6 +120,21 @@ def test_fewer_bits_make_a_method_and_what_is_made_of_it_again(tmp_path, monkeyp
     assert {name for name in steps if before[name] != after[name]} == {"gradcam", "guided_gradcam"}
 
 
+def test_other_axes_of_the_network_leave_what_was_read(tmp_path, monkeypatch):
+    """What is stored is in the axes of the scanner."""
+    monkeypatch.chdir(tmp_path)
+    steps = ["prepare", "predict", "target_class", "guided_backprop", "gradcam"]
+    found = {
+        axes: {name: Digests(build({}, input=volumes)).of(name, "net", 1, "predicted") for name in steps}
+        for axes in (None, "RAS", "SPL", "LPS")
+        if (volumes := {"mode": "3D", "crop": 8, **({"orientation": axes} if axes else {})})
+    }
+    assert found[None] == found["RAS"]
+    for axes in ("SPL", "LPS"):
+        assert {name for name in steps if found[axes][name] == found["RAS"][name]} == {"prepare"}
+    assert found["SPL"]["predict"] != found["LPS"]["predict"]
+
+
 def test_unknown_steps_and_arrays_raise(plan):
     digests = Digests(plan)
     with pytest.raises(ValueError, match="there is no step 'predikt'"):
