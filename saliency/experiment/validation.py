@@ -345,6 +345,13 @@ def _manifest_problems(config: Config) -> list[str]:
         class_names=_readable_class_names(config),
         measured=measured_columns(config),
     )
+    if complete and config["input"]["mode"] == "3D":
+        problems += [
+            f"{path}: column '{name}' is not read, since a volume has its affine in its file, an array in "
+            "NAME.affine.txt beside NAME.npy (docs/formats.md): put it there, and rename the column or leave it out"
+            for name in table.columns
+            if name.lower() == "affine" and table[name].any()
+        ]
     if "label" in table and models:
         settled = settle_labels(table["label"].tolist(), labels_are(config), _readable_class_names(config))
         table = table.assign(label=settled.values)
