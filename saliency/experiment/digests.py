@@ -308,7 +308,8 @@ class Digests:
         return self._of_facts("facts_test", self.of("predictions", model), audited)
 
     def _audit(self, model: str, _: str | None) -> str:
-        own = (*checks(), "findings")
+        # The choice of a map is in the measures, which say nothing of it where it is the leading method's anyway.
+        own = (*checks(), "findings", "map")
         settings = {key: value for key, value in self.config["audit"].items() if key not in own}
         return self._of_facts("audit", self.of("metrics", model), settings)
 
@@ -328,8 +329,8 @@ class Digests:
         return [*(self.of(name, model) for name in asked), *of_files]
 
     def _mean_maps(self, model: str, target: str | None) -> str:
-        audit, leading = self.config["audit"], self.plan.leading
-        maps = self._every(leading, model, target) if leading else []
+        audit, audited = self.config["audit"], self.plan.audited_method
+        maps = self._every(audited, model, target) if audited else []
         groups = [audit["where"], audit["min_count"], self.selection.audit_columns, self.plan.columns]
         return digest("mean_maps", step("mean_maps").version, maps, groups)
 

@@ -1,6 +1,6 @@
 """How is the map spread over the image? Nothing here needs a mask.
 
-Maps are ``(n, *spatial)`` and not negative: upsampled maps of the leading method, or magnitudes of signed ones. Divided
+Maps are ``(n, *spatial)`` and not negative: upsampled maps of the audited method, or magnitudes of signed ones. Divided
 by its sum (`shares`), each is read as a distribution :math:`p_i` over N pixels or voxels. Results are ``(n,)``,
 float64, and NaN where a map is zero everywhere or holds NaN.
 """
