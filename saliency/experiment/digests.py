@@ -354,6 +354,9 @@ class Digests:
         arrays = kind.arrays(self.plan.methods)
         names = self.plan.methods if target else list(dict.fromkeys(stored_array(name).step for name in arrays))
         masked = kind.masks and self.plan.mask_column is not None
+        asked = [name for name in kind.reads if audit[name] is not None]
+        before = [self.of(name, model, None, target if checks()[name].per_target else None) for name in asked]
+        read = [*before, *kind.settings_of_others(audit)]
         return digest(
             check,
             step(check).version,
@@ -366,6 +369,7 @@ class Digests:
             *([parts] if (parts := kind.parts()) else []),
             *self._threshold(model),
             *([self._masks(model, shard) for shard in self.plan.shards_of(rows)] if masked else []),
+            *([read] if read else []),
         )
 
     def _labels(self, rows: np.ndarray) -> list[Any]:

@@ -125,7 +125,7 @@ def test_a_run_with_another_map(project):
     project.run()
     project.write_config(audit={"map": "guided_gradcam"} | unneeded, **changes)
     assert sorted(" ".join(message.split()[:3]) for message in project.planned()) == [
-        "Audit the maps", "Average the maps", "Look for findings", "Measure the maps", "Record what the",
+        "Audit the maps", "Average the maps", "Look for findings", "Measure the maps", "Record the provenance",
         "Tabulate the measures", "Write the report's", "Write the report's",
     ]  # fmt: skip
     project.run()
