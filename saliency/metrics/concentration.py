@@ -40,7 +40,7 @@ def shares(maps: np.ndarray) -> np.ndarray:
     array([[[0.25, 0.75]]])
     """
     if (maps < 0).any():
-        raise ValueError("maps have negative values: pass their magnitude (saliency.metrics.similarity.magnitude)")
+        raise ValueError("maps have negative values: pass their magnitude (saliency.metrics.magnitude.magnitude)")
     total = flat(maps).sum(axis=1, dtype=np.float64).reshape(-1, *[1] * (maps.ndim - 1))
     return maps / np.where(total > 0, total, np.nan)
 
