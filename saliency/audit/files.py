@@ -11,11 +11,13 @@ import pandas as pd
 from saliency.audit.calibration import reliability
 from saliency.audit.clusters import ClusterSettings
 from saliency.audit.discrimination import discrimination
+from saliency.audit.grid import pool
 from saliency.audit.grid_files import DiskArray, read_grids
 from saliency.audit.groups import grouping_columns
 from saliency.audit.leakage.fact_groups import fact_groups
 from saliency.audit.leakage.fact_table import join_facts
 from saliency.audit.mean_maps import MeanMaps
+from saliency.audit.measure import pooling_grids
 from saliency.audit.one_vs_rest import one_vs_rest
 from saliency.audit.performance import confusion, performance
 from saliency.audit.run import AuditSettings, audit
@@ -27,9 +29,11 @@ from saliency.experiment.plan import Plan
 from saliency.experiment.selection import Selection, audited_rows
 from saliency.files.atomic_files import write_atomically
 from saliency.files.spreadsheet import csv_bytes
+from saliency.methods.registered import method
+from saliency.metrics.magnitude import unsigned
 from saliency.metrics.table import measure_columns
 from saliency.steps.multilabel import said_and_labelled
-from saliency.store.codec import ArraySpec, read_shard, write_shard
+from saliency.store.codec import ArraySpec, read_blocks, read_shard, write_shard
 from saliency.store.layout import plan_specs, store_metadata
 
 log = logging.getLogger(__name__)
@@ -90,7 +94,7 @@ def write_audit(
     maps = np.concatenate(list(read_grids(grids, target)))[chosen]
     inputs = (part[here] for part, here in zip(read_grids(grids, "inputs"), shards, strict=True))
     with DiskArray(inputs) as pictures:
-        measures = measure_columns(plan.ndim, plan.methods)
+        measures = measure_columns(plan.ndim, plan.methods, plan.audited_method)
         result = audit(samples, maps, pictures, measures, selection.audit_columns, audit_settings(config))
     names = read_class_names(config["models"][model]["class_names"])
     every, min_count = samples_of_target(metrics, target), config["audit"]["min_count"]
@@ -101,6 +105,7 @@ def write_audit(
     probability, correct = _judged(samples, several)
     calibration = reliability(probability, correct)
     tested = {
+        "map": plan.audited_method,
         **result.evidence.tested,
         "facts": len(of_files),
         "facts_nearly_the_same": ", ".join(f"{name} as {other}" for name, other in repeated.items()) or None,
@@ -150,14 +155,14 @@ def write_mean_maps(
     descriptions: Sequence[str | Path],
     root: Path,
 ) -> None:
-    """Write mean maps of the leading method as a Zarr group.
+    """Write mean maps of the audited method as a Zarr group.
 
     It holds ``mean``, and ``id``: class indices, and then groups as ``column=group``.
 
     Parameters
     ----------
     shards
-        The files of ``class`` and of ``maps``, those of the leading method, by shard number.
+        The files of ``class`` and of ``maps``, those of the audited method, by shard number.
     root
         Folder of the group.
     """
@@ -165,12 +170,18 @@ def write_mean_maps(
     specs = plan_specs(plan, model, descriptions)
     chosen = audited_rows(plan.samples, config["audit"]["where"])
     columns, _ = grouping_columns(plan.samples[chosen], Selection(plan).audit_columns, config["audit"]["min_count"])
-    means = MeanMaps()
+    means, audited = MeanMaps(), plan.measured[0]
+    maps_spec = specs[f"{target}/{audited}"]
+    shape = maps_spec.shape[-plan.ndim :]
+    if method(audited).grid == "input":
+        # Thousands of classes have a mean map each, which the page loads.
+        _, shape = map(tuple, pooling_grids(shape, shape, config["audit"]["grid"]))
     for number, (classes, cams) in enumerate(zip(shards["class"], shards["maps"], strict=True)):
         count = len(plan.rows(number))
         wanted = chosen[number * plan.shard_size :][:count]
         explained = read_shard(Path(classes), count, specs[f"{target}/class"])[wanted]
-        maps = read_shard(Path(cams), count, specs[f"{target}/{plan.leading}"])[wanted]
+        blocks = read_blocks(Path(cams), count, maps_spec)
+        maps = np.concatenate([_at_most(unsigned(block, method(audited)), shape) for block in blocks])[wanted]
         means.add(explained.tolist(), maps)
         rows = plan.rows(number).index[wanted]
         for column, members in columns.items():
@@ -178,10 +189,13 @@ def write_mean_maps(
             means.add([f"{column}={group}" for group in members[rows[known]]], maps[known])
     indices = sorted(group for group in means.groups if isinstance(group, int) and group >= 0)
     groups = [*indices, *sorted(group for group in means.groups if isinstance(group, str))]
-    cam = specs[f"{target}/{plan.leading}"]
-    spec = ArraySpec(cam.shape, "float64", cam.dimension_names, max(1, len(groups)))
-    values = np.stack([means.mean(group) for group in groups]) if groups else np.full((1, *cam.shape), np.nan)
+    spec = ArraySpec(shape, "float64", maps_spec.dimension_names[-plan.ndim :], max(1, len(groups)))
+    values = np.stack([means.mean(group) for group in groups]) if groups else np.full((1, *shape), np.nan)
     names = [str(group) for group in groups] or ["none"]
     for name, content in store_metadata({"mean": spec}, names).items():
         write_atomically(root / name, content)
     write_shard(root / "mean" / spec.first_key, values, spec)
+
+
+def _at_most(maps: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    return maps if maps.shape[1:] == shape else pool(maps, shape)

@@ -17,11 +17,12 @@ from saliency.experiment.config import Config, read_class_names
 from saliency.experiment.plan import Plan
 from saliency.files.atomic_files import write_atomically
 from saliency.files.spreadsheet import csv_bytes
+from saliency.methods.registered import method
+from saliency.metrics.magnitude import unsigned
 from saliency.metrics.registered import measure_keys
 from saliency.metrics.table import measure_shard
 from saliency.steps.multilabel import SEVERAL
 from saliency.steps.predictions import read_predictions
-from saliency.store.codec import ShardReader
 from saliency.store.shard import Shard
 
 log = logging.getLogger(__name__)
@@ -35,7 +36,7 @@ def pooling_grids(feature_shape: Sequence[int], spatial: Sequence[int], cells: i
     Parameters
     ----------
     feature_shape, spatial
-        Spatial shape of the leading method's maps and of inputs.
+        Spatial shape of the audited method's maps and of inputs.
     cells
         Of the maps' grid along each axis, where they have as many.
 
@@ -60,7 +61,7 @@ def measure(shard: Shard, table: Path, grids: Path) -> None:
     table
         Parquet file to write: ``id, target, class``, then the measures of `saliency.metrics.table.measure_columns`.
     grids
-        NPZ file to write: ``inputs``, and maps of the leading method of each target by its name, pooled to
+        NPZ file to write: ``inputs``, and maps of the audited method of each target by its name, pooled to
         `pooling_grids`.
     """
     plan, settings = shard.plan, shard.config["audit"]
@@ -71,11 +72,15 @@ def measure(shard: Shard, table: Path, grids: Path) -> None:
             for target in plan.targets
         }
         masks = None if plan.mask_column is None else _Masks(shard, spatial)
-        found = measure_shard(maps, masks, spatial, {name: settings[name] for name in measure_keys()})
-        leading = plan.measured[0]
-        grid, finer = pooling_grids(shard.specs[f"{plan.targets[0]}/{leading}"].shape, spatial, settings["grid"])
-        pooled = {target: _pooled(of_target[leading], grid) for target, of_target in maps.items()}
-        inputs = _pooled(stack.enter_context(shard.reader("inputs")), finer)
+        audited = plan.measured[0]
+        found = measure_shard(maps, masks, spatial, {name: settings[name] for name in measure_keys()}, audited)
+        shape = shard.specs[f"{plan.targets[0]}/{audited}"].shape[-plan.ndim :]
+        grid, finer = pooling_grids(shape, spatial, settings["grid"])
+        pooled = {
+            target: np.concatenate([pool(unsigned(block, method(audited)), grid) for block in of[audited].blocks()])
+            for target, of in maps.items()
+        }
+        inputs = np.concatenate([pool(block, finer) for block in stack.enter_context(shard.reader("inputs")).blocks()])
     classes = {target: shard.read(f"{target}/class") for target in maps}
     rows = found.pop("row").to_numpy()
     explained = [int(classes[target][row]) for target, row in zip(found["target"], rows, strict=True)]
@@ -101,11 +106,6 @@ class _Masks:
         found = read_masks(shard.plan, shard.model, shard.rows.iloc[rows], self.spatial)
         assert found is not None, "the manifest has no masks"
         return found
-
-
-def _pooled(samples: ShardReader, grid: Sequence[int]) -> np.ndarray:
-    """`saliency.audit.grid.pool`, of a few samples at a time."""
-    return np.concatenate([pool(block, grid) for block in samples.blocks()])
 
 
 def write_parquet(table: pd.DataFrame, output: Path) -> None:

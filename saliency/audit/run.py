@@ -77,7 +77,7 @@ def audit(
         One row per sample: ``id``, ``class`` (the explained class, NaN where there is none), ``name`` (of the class),
         ``correct``, ``zero_map``, the columns `measures` and `columns`.
     maps
-        ``(n, *grid)``: Grad-CAMs, pooled to a small grid (`grid.pool`); NaN where a sample failed.
+        ``(n, *grid)``: the audited method's maps, pooled to a small grid (`grid.pool`); NaN where a sample failed.
     inputs
         ``(n, c, *fine)``: the pictures, pooled to a multiple of the grid (`grid.pool`).
     measures

@@ -127,4 +127,7 @@ def measured_columns(config: Config) -> list[str] | None:
     if audit is None or "methods" not in config or "input" not in config:
         return None
     names = with_parts([name for name in config["methods"] if name in methods()])
-    return measure_columns(int(config["input"]["mode"][0]), names) if leading_method(names) else None
+    chosen = audit.get("map") if audit.get("map") in names else None
+    if not chosen and not leading_method(names):
+        return None
+    return measure_columns(int(config["input"]["mode"][0]), names, chosen)

@@ -308,7 +308,8 @@ class Digests:
         return self._of_facts("facts_test", self.of("predictions", model), audited)
 
     def _audit(self, model: str, _: str | None) -> str:
-        own = (*checks(), "findings")
+        # The choice of a map is in the measures, which say nothing of it where it is the leading method's anyway.
+        own = (*checks(), "findings", "map")
         settings = {key: value for key, value in self.config["audit"].items() if key not in own}
         return self._of_facts("audit", self.of("metrics", model), settings)
 
@@ -328,8 +329,8 @@ class Digests:
         return [*(self.of(name, model) for name in asked), *of_files]
 
     def _mean_maps(self, model: str, target: str | None) -> str:
-        audit, leading = self.config["audit"], self.plan.leading
-        maps = self._every(leading, model, target) if leading else []
+        audit, audited = self.config["audit"], self.plan.audited_method
+        maps = self._every(audited, model, target) if audited else []
         groups = [audit["where"], audit["min_count"], self.selection.audit_columns, self.plan.columns]
         return digest("mean_maps", step("mean_maps").version, maps, groups)
 
@@ -353,6 +354,9 @@ class Digests:
         arrays = kind.arrays(self.plan.methods)
         names = self.plan.methods if target else list(dict.fromkeys(stored_array(name).step for name in arrays))
         masked = kind.masks and self.plan.mask_column is not None
+        asked = [name for name in kind.reads if audit[name] is not None]
+        before = [self.of(name, model, None, target if checks()[name].per_target else None) for name in asked]
+        read = [*before, *kind.settings_of_others(audit)]
         return digest(
             check,
             step(check).version,
@@ -365,6 +369,7 @@ class Digests:
             *([parts] if (parts := kind.parts()) else []),
             *self._threshold(model),
             *([self._masks(model, shard) for shard in self.plan.shards_of(rows)] if masked else []),
+            *([read] if read else []),
         )
 
     def _labels(self, rows: np.ndarray) -> list[Any]:

@@ -86,6 +86,13 @@ _METHODS_HEAD = """# Methods
 
 Made by `{command}` from the files in `saliency/methods`: change it there.
 
+![The maps of the methods for one photograph of a cat](methods.webp)
+
+*The cat of scikit-image, seen by the demo's network; the class explained is the predicted one. CAM is missing: between
+this network's target layer and its pooling lies an activation. Before it, features can be negative; the sum that
+Score-CAM makes of them is nowhere above 0 here, and its map is zero. Maps on the target layer lie over the picture;
+signed ones are centred on zero; each has its own range. Drawn by `python docs/methods_picture.py docs/methods.webp`.*
+
 All methods that a config names in `methods` come from as few passes as possible: those on the target layer share its
 features and their gradient, and add next to nothing to Grad-CAM's price; those with several passes say how many, at
 their default settings. Settings are in the [table of settings](../config/README.md). Maps are stored raw: on the

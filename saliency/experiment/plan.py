@@ -110,9 +110,14 @@ class Plan:
         return leading_method(self.methods)
 
     @property
+    def audited_method(self) -> str | None:
+        """The method whose maps the audit is about: the config's, else the leading one; None where there is none."""
+        return (self.config["audit"] or {}).get("map") or self.leading
+
+    @property
     def measured(self) -> list[str]:
-        """The methods whose maps are measured, see `measured_methods`; the leading one comes first."""
-        return measured_methods(self.methods)
+        """The methods whose maps are measured, see `measured_methods`; the audited one comes first."""
+        return measured_methods(self.methods, self.audited_method)
 
     def rows(self, shard: int) -> pd.DataFrame:
         """Samples of one shard."""
@@ -202,8 +207,8 @@ class Plan:
 
     @property
     def audited(self) -> bool:
-        """Whether maps are measured: most measures are those of the leading method."""
-        return self.config["audit"] is not None and self.leading is not None
+        """Whether maps are measured: most measures are those of one method."""
+        return self.config["audit"] is not None and self.audited_method is not None
 
     @property
     def reported(self) -> bool:

@@ -104,8 +104,7 @@ def minutes(plan: Plan, name: str, model: str) -> int:
     passes = {of: method(of).passes(plan.method_settings[of], plan.ndim) for of in plan.methods}
     if name == "fused":
         repeats = len(plan.targets)
-        seconds_each = max([seconds_each, *(method(of).cost.seconds for of in plan.methods)])
-        seconds_each += sum(method(of).cost.seconds * (count - 1) for of, count in passes.items())
+        seconds_each = _seconds_of_all(plan, seconds_each)
     elif name in passes:
         seconds_each *= passes[name]
     elif name == "train":
@@ -113,6 +112,8 @@ def minutes(plan: Plan, name: str, model: str) -> int:
     elif name in checks():
         settings, checked = plan.config["audit"][name], len(Selection(plan).checked(name))
         samples = checks()[name].evaluations(settings, plan.methods, checked, plan.sample_values(model))
+        if checks()[name].explains:
+            seconds_each = _seconds_of_all(plan, seconds_each)
     seconds = seconds_each * samples * plan.sample_values(model) / 1e6 * repeats
     if name == "plot":
         seconds = FIGURE_SECONDS * len(Selection(plan).chosen)
@@ -121,6 +122,12 @@ def minutes(plan: Plan, name: str, model: str) -> int:
     if name == "inspect_model" and plan.config["models"][model]["expect"]:
         seconds = EXPECT_SECONDS
     return BASE_MINUTES + math.ceil(seconds / 60)
+
+
+def _seconds_of_all(plan: Plan, least: float) -> float:
+    """Of the maps of all methods, which share their first pass."""
+    each = [(method(of).cost.seconds, method(of).passes(plan.method_settings[of], plan.ndim)) for of in plan.methods]
+    return max([least, *(seconds for seconds, _ in each)]) + sum(seconds * (passes - 1) for seconds, passes in each)
 
 
 def gpus(config: Config) -> int:

@@ -76,7 +76,7 @@ STEPS = {
         Step("facts_test", whole_manifest=True, torch=False),
         Step("duplicates", whole_manifest=True, torch=False),
         Step("metrics", whole_manifest=True, torch=False),
-        Step("audit", version=2, whole_manifest=True, torch=False),
+        Step("audit", version=3, whole_manifest=True, torch=False),
         Step("findings", whole_manifest=True, torch=False),
         Step("mean_maps", whole_manifest=True, torch=False),
         Step("sprites", shard_copies=2, seconds=2, torch=False),

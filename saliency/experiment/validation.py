@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from saliency.experiment.audited_map import audited_map_problems
 from saliency.experiment.config import (
     Config,
     file_columns,
@@ -82,6 +83,7 @@ def complete_config(
     known = {key: value for key, value in config.items() if key not in broken}
     problems += _training_problems(known)
     problems += output_problems(known)
+    problems += audited_map_problems(known)
     if known.get("precision") == "float64" and known.get("reduced_precision"):
         problems.append("reduced_precision: has no effect on precision float64: leave one of them out")
     input_problems = _input_problems(known)

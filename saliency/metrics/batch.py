@@ -10,26 +10,32 @@ import numpy as np
 
 from saliency.methods.registered import leading_method, method
 from saliency.methods.upsampling import upsample
+from saliency.metrics.magnitude import unsigned
 
 Own = TypeVar("Own", bound="Shared")
 Result = TypeVar("Result")
 
 
-def measured_methods(names: Iterable[str]) -> list[str]:
-    """The methods whose maps are measured: the leading one first, then those that are not made from others.
+def measured_methods(names: Iterable[str], chosen: str | None = None) -> list[str]:
+    """The methods whose maps are measured: the audited one first, then those that are not made from others.
 
     Parameters
     ----------
     names
         In the order of `saliency.methods.registered.methods`.
+    chosen
+        The audited one; None for the leading one (`saliency.methods.registered.leading_method`).
 
     Examples
     --------
-    >>> [method(name).title for name in measured_methods(["guided_backprop", "gradcam", "guided_gradcam"])]
+    >>> names = ["guided_backprop", "gradcam", "guided_gradcam"]
+    >>> [method(name).title for name in measured_methods(names)]
     ['Grad-CAM', 'Guided Backprop']
+    >>> [method(name).title for name in measured_methods(names, "guided_gradcam")]
+    ['Guided Grad-CAM', 'Guided Backprop', 'Grad-CAM']
     """
     names = list(names)
-    leading = leading_method(names)
+    leading = chosen or leading_method(names)
     measured = [name for name in names if name == leading or not method(name).parts]
     return sorted(measured, key=lambda name: name != leading)
 
@@ -60,17 +66,19 @@ class Batch(Shared):
         Spatial shape of the network's input.
     settings
         Of the measures, all of them.
+    audited
+        Name of the method whose maps say where; None for the leading one.
 
     Attributes
     ----------
     masks
         ``(n, *spatial)``, bool: False everywhere where there are none.
     methods
-        Names of the measured ones, the leading one first.
-    leading
+        Names of the measured ones, the audited one first.
+    audited
         Name of the method whose maps say where.
     fine
-        Names of the measured methods on the input's grid.
+        Names of the other measured methods that are on the input's grid.
     compared
         The first two targets; the only one where there are no two.
 
@@ -86,20 +94,21 @@ class Batch(Shared):
         masks: np.ndarray | None,
         spatial: tuple[int, ...],
         settings: Mapping[str, Any],
+        audited: str | None = None,
     ) -> None:
         super().__init__()
         names = list(next(iter(raw.values())))
-        leading = leading_method(names)
-        if leading is None:
+        found = audited or leading_method(names)
+        if found is None:
             raise ValueError(f"none of {', '.join(names)} says where the model looks: add a method on the target layer")
-        self.raw, self.spatial, self.settings, self.leading = raw, spatial, settings, leading
-        self.methods = measured_methods(names)
-        self.fine = [name for name in self.methods if method(name).grid == "input"]
+        self.raw, self.spatial, self.settings, self.audited = raw, spatial, settings, found
+        self.methods = measured_methods(names, audited)
+        self.fine = [name for name in self.methods if name != found and method(name).grid == "input"]
         self.compared = list(raw)[:2]
         self.masks = np.zeros((len(self), *spatial), dtype=bool) if masks is None else masks
 
     def __len__(self) -> int:
-        return len(next(iter(self.raw.values()))[self.leading])
+        return len(next(iter(self.raw.values()))[self.audited])
 
 
 class Measured(Shared):
@@ -125,14 +134,16 @@ class Measured(Shared):
         self.batch, self.target, self.raw = batch, target, batch.raw[target]
         self.masks, self.settings = batch.masks, batch.settings
 
-    @property
-    def leading(self) -> np.ndarray:
-        """Maps of the leading method, ``(n, *feature_spatial)``, not negative."""
-        return self.raw[self.batch.leading]
+    @cached_property
+    def native(self) -> np.ndarray:
+        """Maps of the audited method at their own resolution, without channels and signs: ``(n, *grid)``."""
+        return unsigned(self.raw[self.batch.audited], method(self.batch.audited))
 
     @cached_property
     def maps(self) -> np.ndarray:
-        """Maps of the leading method, upsampled to the input: ``(n, *spatial)``, not negative."""
+        """`native`, where it is a feature map's upsampled to the input: ``(n, *spatial)``, not negative."""
+        if method(self.batch.audited).grid == "input":
+            return self.native
         import torch
 
-        return upsample(torch.from_numpy(self.leading), self.batch.spatial)[:, 0].numpy()
+        return upsample(torch.from_numpy(self.native), self.batch.spatial)[:, 0].numpy()

@@ -1,6 +1,6 @@
 """How is the map spread over the image? Nothing here needs a mask.
 
-Maps are ``(n, *spatial)`` and not negative: upsampled maps of the leading method, or magnitudes of signed ones. Divided
+Maps are ``(n, *spatial)`` and not negative: upsampled maps of the audited method, or magnitudes of signed ones. Divided
 by its sum (`shares`), each is read as a distribution :math:`p_i` over N pixels or voxels. Results are ``(n,)``,
 float64, and NaN where a map is zero everywhere or holds NaN.
 """
@@ -40,7 +40,7 @@ def shares(maps: np.ndarray) -> np.ndarray:
     array([[[0.25, 0.75]]])
     """
     if (maps < 0).any():
-        raise ValueError("maps have negative values: pass their magnitude (saliency.metrics.similarity.magnitude)")
+        raise ValueError("maps have negative values: pass their magnitude (saliency.metrics.magnitude.magnitude)")
     total = flat(maps).sum(axis=1, dtype=np.float64).reshape(-1, *[1] * (maps.ndim - 1))
     return maps / np.where(total > 0, total, np.nan)
 

@@ -1,6 +1,6 @@
 """Does the map lie on the object? Each measure stands beside what chance would give.
 
-Maps are ``(n, *spatial)`` and not negative: upsampled maps of the leading method, or magnitudes of signed ones. Masks
+Maps are ``(n, *spatial)`` and not negative: upsampled maps of the audited method, or magnitudes of signed ones. Masks
 are bool and of the same shape. Results are ``(n,)``, float64, and NaN where a mask is empty or a map holds NaN. A map
 that has the same value everywhere points nowhere: it is no hit, and its other measures are NaN.
 """

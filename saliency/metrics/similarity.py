@@ -4,51 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from saliency.methods.method import Method
 from saliency.methods.registered import method
 from saliency.metrics.batch import Batch, Measured
+from saliency.metrics.magnitude import unsigned
 from saliency.metrics.measure import Measure
-
-
-def magnitude(maps: np.ndarray) -> np.ndarray:
-    """Absolute values of a map, summed over its channels.
-
-    Parameters
-    ----------
-    maps
-        ``(n, c, *spatial)``: signed, such as gradients of the input.
-
-    Returns
-    -------
-    ndarray
-        ``(n, *spatial)``, not negative.
-
-    Examples
-    --------
-    >>> magnitude(np.array([[[[1.0, -2.0]], [[-3.0, 0.0]]]]))
-    array([[[4., 2.]]])
-    """
-    return np.abs(maps).sum(axis=1)
-
-
-def unsigned(maps: np.ndarray, kind: type[Method]) -> np.ndarray:
-    """How strong the maps of a method are at each place, whatever the sign.
-
-    Parameters
-    ----------
-    maps
-        As stored: ``(n, *spatial)``, or with channels ``(n, c, *spatial)``.
-    kind
-        The method.
-
-    Returns
-    -------
-    ndarray
-        ``(n, *spatial)``, not negative: the `magnitude` of maps with channels, absolute values of other signed ones.
-    """
-    if kind.channels:
-        return magnitude(maps)
-    return np.abs(maps) if kind.signed else maps
 
 
 def spearman(first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -139,13 +98,13 @@ def agreement(coarse: np.ndarray, fine: np.ndarray) -> np.ndarray:
 
 def _agreement(measured: Measured) -> np.ndarray:
     fine = measured.batch.fine[0]
-    return agreement(measured.leading, unsigned(measured.raw[fine], method(fine)))
+    return agreement(measured.native, unsigned(measured.raw[fine], method(fine)))
 
 
 AGREEMENT = Measure(
     name="agreement",
     title="Agreement of two methods",
-    meaning="Rank correlation of the map and that of the first method on the input's grid, in the cells of the map.",
+    meaning="Rank correlation of the map and that of another method on the input's grid, in the cells of the map.",
     values=_agreement,
     range=(-1, 1),
     chance=0,

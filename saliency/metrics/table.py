@@ -16,7 +16,7 @@ from saliency.metrics.registered import complete, measures
 PIXELS = 2**20
 
 
-def column_titles(ndim: int, methods: Iterable[str]) -> dict[str, str]:
+def column_titles(ndim: int, methods: Iterable[str], audited: str | None = None) -> dict[str, str]:
     """Title of each of the `measure_columns`, by name; parameters as there.
 
     Examples
@@ -24,12 +24,12 @@ def column_titles(ndim: int, methods: Iterable[str]) -> dict[str, str]:
     >>> column_titles(2, [])["centroid_y"]
     'Centroid: y'
     """
-    names = measured_methods(methods)
+    names = measured_methods(methods, audited)
     columns = [measure.columns(ndim, names) for measure in measures().values()]
     return {name: title for of_measure in columns for name, title in of_measure.items()}
 
 
-def measure_columns(ndim: int, methods: Iterable[str]) -> list[str]:
+def measure_columns(ndim: int, methods: Iterable[str], audited: str | None = None) -> list[str]:
     """Names of the measures' columns, in the order of the table.
 
     Parameters
@@ -37,14 +37,16 @@ def measure_columns(ndim: int, methods: Iterable[str]) -> list[str]:
     ndim
         Number of spatial axes.
     methods
-        Names of those that the experiment has; of those that are made from others nothing is measured.
+        Names of those that the experiment has; of those that are made from others only the audited one is measured.
+    audited
+        Name of the method whose maps say where; None for the leading one.
 
     Examples
     --------
     >>> measure_columns(2, [])[:3]
     ['mask_share', 'energy_in_mask', 'energy_ratio']
     """
-    return list(column_titles(ndim, methods))
+    return list(column_titles(ndim, methods, audited))
 
 
 class Sliced(Protocol):
@@ -60,25 +62,29 @@ def measure_shard(
     masks: Sliced | None,
     spatial: tuple[int, ...],
     settings: Mapping[str, Any] | None = None,
+    audited: str | None = None,
 ) -> pd.DataFrame:
     """Measure the maps of a shard's samples.
 
-    The measures of where a map lies are those of the leading method (`saliency.methods.registered.leading_method`),
-    upsampled to the input. What each of them is stands in `saliency.metrics.localisation`, `concentration` and
-    `similarity`.
+    The measures of where a map lies are those of one method: where it is on the target layer's grid upsampled to the
+    input, of signed maps the absolute values, summed over channels. What each measure is stands in
+    `saliency.metrics.localisation`, `concentration` and `similarity`.
 
     Parameters
     ----------
     maps_by_target
         By target and method, raw, as stored: ``(n, *feature_spatial)`` at the feature map's own resolution,
         ``(n, *spatial)``, or with channels ``(n, c, *spatial)``; NaN where a sample failed. All targets have the same
-        methods, the leading one among them. Arrays, or anything that gives arrays when sliced.
+        methods, the audited one among them. Arrays, or anything that gives arrays when sliced.
     masks
         ``(n, *spatial)``, bool; False everywhere for a sample without an object. None where there are no masks.
     spatial
         Spatial shape of the network's input.
     settings
         Of the measures (`saliency.metrics.registered.measure_keys`); those that are left out have their defaults.
+    audited
+        Name of the method whose maps say where; None for the leading one
+        (`saliency.methods.registered.leading_method`).
 
     Returns
     -------
@@ -90,7 +96,7 @@ def measure_shard(
     Raises
     ------
     ValueError
-        If there is no map of a leading method, or no measure has a setting.
+        If no method is named and none leads, or no measure has a setting.
 
     Examples
     --------
@@ -104,7 +110,7 @@ def measure_shard(
     0    0  predicted        0.25        0.765625           1.0
     """
     settings = complete(settings or {})
-    names = measured_methods(next(iter(maps_by_target.values())))
+    names = measured_methods(next(iter(maps_by_target.values())), audited)
     samples = len(next(iter(maps_by_target.values()))[names[0]])
     step = max(1, PIXELS // int(np.prod(spatial)))
     parts: dict[str, list[pd.DataFrame]] = {target: [] for target in maps_by_target}
@@ -114,7 +120,7 @@ def measure_shard(
             target: {name: np.asarray(maps[name][rows]) for name in names} for target, maps in maps_by_target.items()
         }
         inside = None if masks is None else np.asarray(masks[rows]).astype(bool, copy=False)
-        batch = Batch(raw, inside, spatial, settings)
+        batch = Batch(raw, inside, spatial, settings, audited)
         for target, tables in parts.items():
             table = _measure(Measured(batch, target))
             table.index += begin
@@ -139,7 +145,7 @@ def _measure(measured: Measured) -> pd.DataFrame:
             values[:] = measure.values(measured).reshape(values.shape)
         found |= dict(zip(columns, values.T, strict=True))
     table = pd.DataFrame(found)
-    table[np.isnan(measured.leading.reshape(len(batch), -1)).any(axis=1)] = np.nan
+    table[np.isnan(measured.native.reshape(len(batch), -1)).any(axis=1)] = np.nan
     return table
 
 

@@ -17,7 +17,6 @@ from saliency.experiment.plan import Plan
 from saliency.experiment.selection import audited_rows
 from saliency.files.atomic_files import write_atomically
 from saliency.methods.registered import method
-from saliency.metrics.batch import measured_methods
 from saliency.metrics.registered import measures
 from saliency.report.asset_files import SCRIPTS, script, style_sheet, table_library
 from saliency.report.colour_maps import DIVERGING, SEQUENTIAL, colour_table
@@ -57,10 +56,9 @@ def told_facts(plan: Plan, documents: Sequence[Mapping[str, Any]], facts: Sequen
 
 def meanings(plan: Plan) -> dict[str, str]:
     """What each method and each column of measures is, in one sentence, as they say themselves."""
-    names = measured_methods(plan.methods)
     found = {name: method(name).summary for name in plan.methods}
     for measure in measures().values():
-        found |= dict.fromkeys(measure.columns(plan.ndim, names), measure.meaning)
+        found |= dict.fromkeys(measure.columns(plan.ndim, plan.measured), measure.meaning)
     # They are Markdown; names of others stand between backticks.
     return {name: text.replace("`", "") for name, text in found.items()}
 
@@ -85,7 +83,7 @@ def page_settings(plan: Plan, documents: Mapping[str, Mapping[str, Any]]) -> dic
         "sizes": {model: tile_size(plan.spatial_shape(model)) for model in plan.models},
         "targets": plan.targets,
         "methods": plan.methods,
-        "leading": plan.leading,
+        "leading": plan.measured[0],
         "kinds": {
             name: {"title": method(name).title, "signed": method(name).signed, "over": method(name).grid == "features"}
             for name in plan.methods

@@ -83,7 +83,7 @@ def cluster_data(
     clusters
         ``clusters.csv``.
     grids
-        ``(n, *grid)``: their maps of the leading method, pooled.
+        ``(n, *grid)``: their maps of the audited method, pooled.
     exemplars
         How many samples stand for a cluster: those nearest to its mean map.
 
@@ -171,7 +171,7 @@ def write_model_data(
     by_target = {name: part.reset_index(drop=True) for name, part in table.groupby("target")}
     audited = audited_rows(plan.samples, config["audit"]["where"])
     shards = list(map(Path, grids))
-    columns = measure_columns(plan.ndim, plan.methods)
+    columns = measure_columns(plan.ndim, plan.methods, plan.audited_method)
 
     def write(name: str, content: object, output: str | Path) -> None:
         write_atomically(Path(output), data_script(f"{model}/{name}", content))

@@ -28,7 +28,7 @@ PANEL = 2.2
 
 
 def write_paper_figure(findings: Path, number: int, output: Path) -> str:
-    """Draw a finding: what its check did in pictures, or the samples that show it with the leading method's maps.
+    """Draw a finding: what its check did in pictures, or the samples that show it with the audited method's maps.
 
     Parameters
     ----------
@@ -88,11 +88,16 @@ def _words(index: int, names: Mapping[int, str]) -> str:
     return f"{names[index]} ({index})" if index in names else f"class {index}"
 
 
-def _finding(findings: Path, number: int) -> dict[str, Any]:
+def _document(findings: Path) -> dict[str, Any]:
     try:
-        found: list[dict[str, Any]] = json.loads(findings.read_text(encoding="utf-8"))["findings"]
+        found: dict[str, Any] = json.loads(findings.read_text(encoding="utf-8"))
+        return {"findings": found["findings"], "tested": found.get("tested", {})}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{findings}: is no findings.json of a run: pass one of results/EXPERIMENT") from error
+
+
+def _finding(findings: Path, number: int) -> dict[str, Any]:
+    found: list[dict[str, Any]] = _document(findings)["findings"]
     if not 1 <= number <= len(found):
         raise DataError(f"{findings}: has no finding {number}: choose from 1 to {len(found)}")
     return found[number - 1]
@@ -130,10 +135,11 @@ def _figure_of_samples(findings: Path, model: Path, finding: Mapping[str, Any]) 
         maps = open_maps(model.with_name(f"{model.name}.zarr"))
     except FileNotFoundError as error:
         raise DataError(f"{findings}: {error}") from error
-    leading = _leading(maps, findings.parent.name)
-    if leading is None or maps["inputs"].ndim != 4:
+    audited = _audited(findings, maps)
+    if audited is None or maps["inputs"].ndim != 4:
         raise DataError(f"{findings}: only pictures with maps can be drawn: export volumes as NIfTI instead")
-    cams = maps.array(leading, findings.parent.name, upsample=True)
+    kind = methods()[audited]
+    values = maps.array(audited, findings.parent.name, upsample=kind.grid == "features")
     figure = Figure(figsize=(PANEL * len(samples), 2 * PANEL + 0.4), layout="constrained")
     cells = figure.subplots(2, len(samples), squeeze=False)
     for number, sample in enumerate(samples):
@@ -141,16 +147,17 @@ def _figure_of_samples(findings: Path, model: Path, finding: Mapping[str, Any]) 
         sample_panels(
             cells[:, number].tolist(),
             np.asarray(maps["inputs"][row]),
-            {leading: np.asarray(cams[row])[np.newaxis]},
+            {audited: np.asarray(values[row]) if kind.channels else np.asarray(values[row])[np.newaxis]},
             titles=False,
         )
         cells[0, number].set_title(chr(ord("a") + number), loc="left", fontsize=10, fontweight="bold")
         cells[1, number].set_xlabel(sample, fontsize=8, parse_math=False)
-    title = methods()[leading].title
     listed = ", ".join(f"({chr(ord('a') + number)}) {sample}" for number, sample in enumerate(samples))
-    return figure, f"Above the pictures, below them {title}: {listed}."
+    return figure, f"Above the pictures, below them {kind.title}: {listed}."
 
 
-def _leading(maps: Maps, target: str) -> str | None:
-    stored = [name for name in methods() if f"{target}/{name}" in maps.group]
-    return leading_method(stored) if stored else None
+def _audited(findings: Path, maps: Maps) -> str | None:
+    stored = [name for name in methods() if f"{findings.parent.name}/{name}" in maps.group]
+    # Audits of before the map could be chosen do not name it.
+    named = _document(findings)["tested"].get("map")
+    return named if named in stored else leading_method(stored)

@@ -64,7 +64,7 @@ def write_sprites(
     exact = max(plan.spatial_shape(model)) <= EXACT_SIDE
     levels = None
     if plan.ndim == 3:
-        name = f"{plan.targets[0]}/{plan.leading}"
+        name = f"{plan.targets[0]}/{plan.leading or plan.methods[0]}"
         levels = [_peak_level(name, cam, shape) for cam in _samples(found_files[name], count, specs[name])]
     for name in names:
         drawn = [_picture(name, values, shape) for values in _samples(found_files[name], count, specs[name])]

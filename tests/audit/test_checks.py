@@ -26,6 +26,8 @@ AUDIT = {
     "faithfulness": {"samples": 4, "steps": 3, "baselines": ["mean", "noise"]},
     "randomisation": {"samples": 4},
 }
+# Beside faithfulness.
+ASKED = ("randomisation", "stability", "methods")
 NORMALISATION = torch.tensor([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]]).view(2, 3, 1, 1)
 
 
@@ -213,11 +215,16 @@ def test_more_samples_ask_for_more(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_run_of_snakemake(tmp_path):
-    checks = {"Delete and insert pixels (predicted)", "Randomise the layers (tiny)"}
+    checks = {
+        *("Delete and insert pixels (predicted)", "Randomise the layers (tiny)"),
+        *("Add noise and explain again (predicted)", "Compare the methods (predicted)"),
+    }
     project = Project.create(tmp_path, samples=2, execution="fused", audit={"seed": 1})
     assert not checks & set(jobs(project.run()))
     before = project.digests()
-    project.write_config(execution="fused", audit={"seed": 1, "faithfulness": {"steps": 2}, "randomisation": {}})
+    project.write_config(
+        execution="fused", audit={"seed": 1, "faithfulness": {"steps": 2}} | {name: {} for name in ASKED}
+    )
     done = set(jobs(project.run()))
     assert checks | {"Record the provenance"} <= done
     assert not [message for message in done if message.startswith(("All maps", "Measure", "Look for findings"))]
@@ -226,7 +233,13 @@ def test_run_of_snakemake(tmp_path):
     assert {str(path.relative_to(audit)) for path in audit.rglob("*.*")} >= {
         *("randomisation.csv", "randomisation.png"),
         *(f"predicted/faithfulness{end}" for end in (".csv", "_curves.csv", ".png")),
+        *(f"predicted/{name}.csv" for name in ("stability", "methods", "methods_pairs", "methods_best")),
     }
     assert "Nothing to be done" in project.run()
     (audit / "randomisation.csv").unlink()
-    assert set(project.planned()) == {"Randomise the layers (tiny)"}
+    assert set(project.planned()) == {"Randomise the layers (tiny)", "Compare the methods (predicted)"}
+    compared = pd.read_csv(audit / "predicted" / "methods.csv")
+    # There are no masks.
+    assert compared["measure"].unique().tolist() == [
+        *("deletion_auc", "insertion_auc", "stability", "randomisation", "passes"),
+    ]

@@ -102,7 +102,8 @@ def outputs(tmp_path_factory) -> set[str]:
     project.manifest.write_text("\n".join(["id,path,label,split", *rows]) + "\n")
     models = project.config["models"]
     models["tiny"]["train"] = {}
-    project.write_config(models=models, audit={"faithfulness": {}, "randomisation": {}}, report={})
+    asked = {name: {} for name in ("faithfulness", "randomisation", "stability", "methods")}
+    project.write_config(models=models, audit=asked, report={})
     volumes = Project.create(folder / "volumes", input={"mode": "3D", "crop": 8}, export="plotted", audit={}, report={})
     return made(project) | made(volumes)
 

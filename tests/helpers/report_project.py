@@ -94,7 +94,7 @@ def build_report(project: Project) -> Path:
                 documents = {"findings_json": audit / "findings.json", "findings_md": audit / "findings.md"}
                 write_findings(config, target, metrics, outputs["evidence"], [], {}, **documents)
                 files = files_of_shards(plan, store, target)
-                shards = {"class": files["class"], "maps": files[plan.leading]}
+                shards = {"class": files["class"], "maps": files[plan.measured[0]]}
                 write_mean_maps(config, model, target, shards, descriptions, audit / "mean_maps.zarr")
                 audits["mean_maps"].append(audit / "mean_maps.zarr" / "zarr.json")
                 for name in ("distributions", "groups", "clusters"):

@@ -9,8 +9,9 @@ from saliency import GuidedGradCAM
 from saliency.files.paths import resolve
 from saliency.methods.upsampling import upsample
 from saliency.metrics.faithfulness import faithfulness
+from saliency.metrics.magnitude import magnitude
 from saliency.metrics.randomisation import randomisation_test
-from saliency.metrics.similarity import magnitude, spearman
+from saliency.metrics.similarity import spearman
 from saliency.readers.images import Preprocessing, read_image
 from tests.helpers.networks import efficientnet_lite0
 from tests.helpers.workflow_project import ROOT

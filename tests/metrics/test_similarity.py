@@ -3,7 +3,8 @@ import pytest
 import scipy.stats
 from skimage.metrics import structural_similarity
 
-from saliency.metrics.similarity import agreement, magnitude, on_grid, spearman, ssim
+from saliency.metrics.magnitude import magnitude
+from saliency.metrics.similarity import agreement, on_grid, spearman, ssim
 
 SHAPES = [(12, 15), (9, 8, 11)]
 

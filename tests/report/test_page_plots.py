@@ -89,15 +89,24 @@ WORSE = pd.DataFrame(
      "class": [0, 1, 1], "turned": [3, 5, 12]}
 )  # fmt: skip
 
+COMPARED = pd.DataFrame(
+    {"measure": ["stability"] * 2 + ["passes"] * 2, "title": ["stability"] * 2 + ["passes"] * 2,
+     "better": ["higher"] * 2 + ["lower"] * 2, "method": ["gradcam", "guided_backprop"] * 2,
+     "count": [9, 9, None, None], "mean": [0.5, 0.25, 1, 1],
+     "low": [0.4, 0.2, None, None], "high": [0.6, 0.3, None, None]}
+)  # fmt: skip
+BEST = pd.DataFrame({"measure": ["stability"], "method": ["gradcam"], "words": ["By stability, no <b>method</b> …"]})
+
 
 def test_plots_of_checks_are_drawn_where_the_run_has_them(copied, copied_report):
     copied_report.open("#/plots")
     missing = copied_report.page.locator(".missing li")
-    assert len(missing.all_inner_texts()) == 3
+    assert len(missing.all_inner_texts()) == 4
     of_checks = {
         name: {"predicted": table}
         for name, table in (
             ("faithfulness_curves", CURVES), ("randomisation_table", RANDOMISED), ("degradation_table", WORSE),
+            ("methods_table", COMPARED), ("methods_best", BEST),
         )
     }  # fmt: skip
     (copied / "data/tiny/tables.js").write_bytes(data_script("tiny/tables", plot_data(of_checks)))
@@ -107,6 +116,13 @@ def test_plots_of_checks_are_drawn_where_the_run_has_them(copied, copied_report)
     assert cells(copied_report, "faithfulness")[1] == ["50 %", "0.25", "0.6"]
     assert cells(copied_report, "randomisation") == [["none", "1"], ["head", "0.3"]]
     assert cells(copied_report, "degradation") == [["half", "40 %", "25 %, b (1)"], ["tenth", "60 %", "60 %, b (1)"]]
+    section = copied_report.page.locator("[data-plot=methods]")
+    assert section.locator("thead th").all_inner_texts() == ["Method", "stability ↑", "passes ↓"]
+    rows = section.locator("tbody tr").evaluate_all(
+        "rows => rows.map(row => [...row.cells].map(cell => cell.textContent))"
+    )
+    assert rows == [["Grad-CAM", "0.5 (0.4 to 0.6)", "1"], ["Guided Backprop", "0.25 (0.2 to 0.3)", "1"]]
+    assert section.locator("li").all_inner_texts() == ["By stability, no <b>method</b> …"]
     # The curve falls to the height that its axis says.
     curve = copied_report.page.locator("[data-plot=faithfulness] svg path.stroke").first.get_attribute("d")
     y = [float(part.split(" ")[1]) for part in re.split("[ML]", curve) if part]

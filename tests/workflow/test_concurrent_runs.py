@@ -13,8 +13,9 @@ def test_second_run_is_refused_and_does_not_disturb_the_first(tmp_path):
     assert first.wait_for(first.jobs), first.text()
     printed = project.run(fails=True)
     assert not first.over
-    assert "Directory cannot be locked" in printed
-    assert "--unlock" in printed
+    # Snakemake looks at its lock last: while a job's files appear, it says that they are incomplete.
+    locked = "Directory cannot be locked" in printed and "--unlock" in printed
+    assert locked or "seem to be incomplete" in printed, printed[-3000:]
     assert first.end() == 0, first.text()
     assert "Nothing to be done" in project.run()
     assert list(project.results.rglob("*.tmp")) == []

@@ -110,7 +110,7 @@ rule findings:
 rule mean_maps:
     input:
         classes=every_shard(of_target("class")),
-        maps=every_shard(of_target(PLAN.leading)),
+        maps=every_shard(of_target(PLAN.audited_method)),
         descriptions=DESCRIPTIONS,
     output:
         group=MEAN_MAP_GROUP,

@@ -7,6 +7,7 @@ for NAME, FILES in CHECKS.items():
             NAME
         input:
             **shards_of_rows(CHECK.arrays(PLAN.methods), SELECTION.checked(NAME)),
+            **{name: [CHECKS[name]["table"]] for name in CHECK.reads if name in CHECKS},
             masks=made_masks_of_rows(SELECTION.checked(NAME)) if CHECK.masks else [],
             weights=made_weights,
             descriptions=DESCRIPTIONS,
@@ -34,7 +35,7 @@ for NAME, FILES in CHECKS.items():
         resources:
             mem_mb=memory(NAME),
             runtime=runtime(NAME),
-            gpu=GPUS,
+            gpu=GPUS if CHECK.cost.batch_copies else 0,
         params:
             digest=step_digest(NAME),
             check=NAME,

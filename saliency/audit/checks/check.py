@@ -37,7 +37,8 @@ class CheckJob:
     target
         Name of the target; "" where the check is done once for a model.
     files
-        By array (its name, without the target): its files of the shards that hold the check's samples, in order.
+        By array (its name, without the target): its files of the shards that hold the check's samples, in order. Also
+        by check that it reads: the table.
     descriptions
         The model's JSON descriptions.
     outputs
@@ -83,6 +84,10 @@ class Check(ABC):
         Whether it reads masks, where the manifest has some.
     per_target
         Whether it is done for each target, or once for a model.
+    explains
+        Whether it makes maps of all of the run's methods, again and again.
+    reads
+        Names of the checks whose ``table`` it reads, where the config asks for them.
     evidence
         Name of the table that findings read, of a check that is done once for a model; None where they read none.
     tables, figures
@@ -106,6 +111,8 @@ class Check(ABC):
     labels: ClassVar[bool] = False
     masks: ClassVar[bool] = False
     per_target: ClassVar[bool]
+    explains: ClassVar[bool] = False
+    reads: ClassVar[tuple[str, ...]] = ()
     evidence: ClassVar[str | None] = None
     tables: ClassVar[Mapping[str, str]] = {"table": ""}
     figures: ClassVar[Mapping[str, str]] = {}
@@ -140,6 +147,11 @@ class Check(ABC):
     def parts(cls) -> dict[str, int]:
         """Versions by name of what is registered for it elsewhere: something new, or a new version, makes it anew."""
         return {}
+
+    @classmethod
+    def settings_of_others(cls, audit: Mapping[str, Any]) -> list[Any]:
+        """What else it reads of the config's ``audit``, which its digest covers."""
+        return []
 
     @classmethod
     def evaluations(cls, settings: Mapping[str, Any], methods: Sequence[str], samples: int, values: int) -> int:

@@ -41,6 +41,7 @@ class Randomisation(Check):
         ),
     )
     per_target = False
+    explains = True
     figures: ClassVar[Mapping[str, str]] = {"figure": ""}
     cost = Cost(shard_copies=1, batch_copies=300, seconds=30)
 

@@ -16,7 +16,7 @@ from saliency.files.spreadsheet import csv_bytes
 from saliency.methods.registered import method
 from saliency.methods.upsampling import upsample
 from saliency.metrics.faithfulness import faithfulness
-from saliency.metrics.similarity import magnitude
+from saliency.metrics.magnitude import unsigned
 
 log = logging.getLogger(__name__)
 MEASURES = {"deletion": "taken away", "insertion": "brought back"}
@@ -55,9 +55,9 @@ def rankings(maps: Mapping[str, np.ndarray], spatial: Sequence[int]) -> dict[str
         kind = method(name)
         if kind.grid == "features":
             values = upsample(torch.from_numpy(values), spatial)[:, 0].numpy()
-        if kind.signed:
-            values = magnitude(values) if kind.channels else np.abs(values)
-        found[name] = values
+            found[name] = np.abs(values) if kind.signed else values
+        else:
+            found[name] = unsigned(values, kind)
     return found
 
 

@@ -13,6 +13,14 @@ from saliency.registry.key import Key
 
 SELECTION_KEYS = (
     Key(
+        "map",
+        "The method whose maps are measured, clustered and compared: one of the run's, or `null` for the first of its "
+        "maps on the target layer, such as Grad-CAM.",
+        None,
+        either(NULL, TEXT),
+        "a method's name, or null",
+    ),
+    Key(
         "where",
         "Which samples count for findings and groups: by column of the manifest a value or a list of values, such as "
         "`{split: test}`.",
