@@ -18,6 +18,10 @@ from saliency.exceptions import DataError
 TEMPORARY = re.compile(r"\..+\.[a-z0-9_]{8}\.tmp")
 
 
+# Written to disk each time that so many bytes are new, while a job computes: it would wait for all of them at its end.
+SYNC_BYTES = 32 * 1024 * 1024
+
+
 class AtomicFile:
     """A file that is written piece by piece beside its place, and appears there whole at the end.
 
@@ -42,7 +46,7 @@ class AtomicFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._size = 0
+        self._size = self._synced = 0
         self._file: BinaryIO | None = None
         self._temporary = Path()
 
@@ -57,6 +61,10 @@ class AtomicFile:
         self._size += len(content)
         with self._explained():
             self._opened().write(content)
+            if self._size >= self._synced + SYNC_BYTES:
+                self._opened().flush()
+                os.fdatasync(self._opened().fileno())
+                self._synced = self._size
 
     def commit(self) -> None:
         """Put it in its place.

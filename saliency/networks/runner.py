@@ -154,8 +154,14 @@ class Runner:
         return normalised(inputs, settings["mean"], settings["std"])
 
     def seen(self, inputs: np.ndarray, region: np.ndarray | None = None) -> Seen:
-        """What the network gets of one sample: of ``inputs`` ``(c, *spatial)``, and of ``region`` ``(*spatial)``."""
-        return Seen(self.normalised(inputs[np.newaxis])[0], None if region is None else region > 0)
+        """What the network gets of one sample: of ``inputs`` ``(c, *spatial)``, and of ``region`` ``(*spatial)``.
+
+        Of a failed sample, whose inputs are NaN, zeros.
+        """
+        values = self.normalised(inputs[np.newaxis])[0]
+        # Here, where several threads do it.
+        torch.from_numpy(values).nan_to_num_()
+        return Seen(values, None if region is None else region > 0)
 
     def batches(
         self,
@@ -177,12 +183,11 @@ class Runner:
         what
             The step, for the log.
         samples
-            What `seen` gives, NaN for failed samples; taken when they are needed.
+            What `seen` gives; taken when they are needed.
         count
             How many there are.
         work
-            Takes rows, their normalised samples ``[b, c, *spatial]``, in which failed samples are 0, and their regions
-            ``[b, *spatial]`` or None. It may be called again for rows of which it has done a part.
+            Takes rows, their samples ``[b, c, *spatial]``, and their regions ``[b, *spatial]`` or None. It may be called again for rows of which it has done a part.
         progress
             Is told how many samples are done, after each batch.
         one_of_many
@@ -237,7 +242,7 @@ class Runner:
         values = self._stacked([sample.values for sample in samples], self.dtype)
         regions = [sample.region for sample in samples if sample.region is not None]
         region = self._stacked(regions, torch.bool).to(self.device, non_blocking=True) if regions else None
-        return values.nan_to_num_().to(self.device, non_blocking=True), region
+        return values.to(self.device, non_blocking=True), region
 
     def _stacked(self, arrays: Sequence[np.ndarray], dtype: torch.dtype) -> Tensor:
         """One tensor of them. From memory that is pinned, a GPU copies by itself while the host goes on."""
