@@ -187,8 +187,8 @@ class Runner:
         count
             How many there are.
         work
-            Takes rows, their samples ``[b, c, *spatial]``, and their regions ``[b, *spatial]`` or None. It may be called
-            again for rows of which it has done a part.
+            Takes rows, their samples ``[b, c, *spatial]``, and their regions ``[b, *spatial]`` or None. It may be
+            called again for rows of which it has done a part.
         progress
             Is told how many samples are done, after each batch.
         one_of_many
