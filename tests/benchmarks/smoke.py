@@ -38,6 +38,7 @@ COMMANDS = {
     "end_to_end": ["--images", "PHOTOGRAPHS", "--repeats", "1", "--shard-sizes", "4"],
     "first_convolutions": [],
     "imports": ["--scripts", "predict", "--repeats", "1"],
+    "methods": ["--models", "resnet18", "--batch", "1", "--repeats", "1"],
     "pipeline": ["--counts", "4", "8", "--device-ms", "0", "--threads", "1", "--repeats", "1"],
     "planted": ["--images", "PHOTOGRAPHS", "--seeds", "0", "--kinds", "none", "--epochs", "1"],
     "process_settings": ["--batch", "1", "--repeats", "1"],
@@ -79,7 +80,12 @@ def no_peers() -> str:
     return f"no {', '.join(missing)}: run `pip install -e '.[test]'`" if missing else ""
 
 
-MISSING: dict[str, Callable[[], str]] = {"compilation": no_compiler, "report": no_chromium, "speed": no_peers}
+MISSING: dict[str, Callable[[], str]] = {
+    "compilation": no_compiler,
+    "methods": no_peers,
+    "report": no_chromium,
+    "speed": no_peers,
+}
 
 
 def write_data(folder: Path) -> dict[str, Path]:
