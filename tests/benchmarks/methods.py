@@ -97,7 +97,7 @@ def measure(name: str, batch: int, repeats: int) -> list[dict[str, object]]:
             # The first round finds layers and warms up.
             if round_:
                 times[key].append(used)
-    table = pd.DataFrame({key: found for key, found in times.items()})
+    table = pd.DataFrame(times)
     table = table.div(table["ours", "gradcam"], axis=0)
     table["peer", "family"] = sum(table["peer", key] for key in FAMILY)
     return [
