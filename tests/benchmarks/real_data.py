@@ -3,13 +3,15 @@
 python -m tests.benchmarks.real_data kangaroo --data DATA --folder audits
 python -m tests.benchmarks.real_data imagenet --data DATA --folder audits
 python -m tests.benchmarks.real_data hippocampus --data DATA --folder audits
+python -m tests.benchmarks.real_data kangaroo --data DATA --folder audits --methods gradcam layercam gradient
 
 `kangaroo/` holds photographs (`images/NUMBER.jpg`) with boxes in Pascal VOC's format (`annots/NUMBER.xml`,
 https://github.com/experiencor/kangaroo), `imagenet/` one photograph for each class of `labels.csv` (`file`, `label`,
 `wnid`), both seen by the network of `config/config.yaml`; `hippocampus/` the volumes of `config/hippocampus.yaml`.
 A table by group is printed: means of measures, with what an even map, the image's centre and a random point would give.
 With `--randomisation 16`, a second one: how similar the maps of so many samples stay while the layers are given
-random weights, from the top down (means of the rank correlation of absolute values).
+random weights, from the top down (means of the rank correlation of absolute values). With `--methods`, methods are
+compared instead, and nothing else of the audit is tested.
 """
 
 import argparse
@@ -59,7 +61,7 @@ def imagenet(data: Path) -> pd.DataFrame:
     return pd.DataFrame({"id": labels["wnid"], "path": paths, "label": labels["label"]})
 
 
-def write_config(name: str, data: Path, audit: dict[str, object]) -> Path:
+def write_config(name: str, data: Path, audit: dict[str, object], methods: list[str]) -> Path:
     """Write the config of an audit, and its manifest where it has none, to the working directory."""
     if name == "hippocampus":
         config = yaml.safe_load((ROOT / "config" / "hippocampus.yaml").read_text(encoding="utf-8"))
@@ -77,6 +79,11 @@ def write_config(name: str, data: Path, audit: dict[str, object]) -> Path:
         config["targets"] = ["predicted", "runner_up"]
         config["plots"] = {"samples": "random", "count": 4}
     config["audit"] = config.get("audit", {}) | audit
+    if methods:
+        config |= {"methods": methods, "targets": ["predicted"], "report": {}}
+        compared = {check: {"samples": 64} for check in ("faithfulness", "stability")}
+        left_out = {"transfer": None, "degradation": None}
+        config["audit"] |= compared | left_out | {"randomisation": {"samples": 16}, "methods": {"samples": 1000}}
     path = Path(f"{name}.yaml")
     path.write_text(yaml.safe_dump(config | {"experiment": name}), encoding="utf-8")
     return path
@@ -89,6 +96,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True, help="where to work")
     parser.add_argument("--tolerance", type=float, help="of the pointing game, in pixels; by default the config's")
     parser.add_argument("--randomisation", type=int, metavar="SAMPLES", help="test the maps with random weights")
+    parser.add_argument("--methods", nargs="+", default=[], help="compare these")
     arguments = parser.parse_args()
     data = (arguments.data / arguments.name).resolve()
     arguments.folder.mkdir(parents=True, exist_ok=True)
@@ -96,7 +104,7 @@ def main() -> None:
     audit = {} if arguments.tolerance is None else {"tolerance": arguments.tolerance}
     if arguments.randomisation:
         audit["randomisation"] = {"samples": arguments.randomisation}
-    config = write_config(arguments.name, data, audit)
+    config = write_config(arguments.name, data, audit, arguments.methods)
     command = ["-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--cores", "all", "--configfile", config]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     subprocess.run([sys.executable, *command, "--quiet"], check=True, env=environment)
@@ -108,6 +116,9 @@ def main() -> None:
         shown = shown[shown["maps"] >= SMALLEST].dropna(axis=1, how="all").reset_index()
         print(f"\n{path}\n\n{shown.to_markdown(index=False, floatfmt='.3f')}")
         print(f"\n{path.with_name('findings.md').read_text(encoding='utf-8')}")
+    for path in sorted(Path("results", arguments.name).glob("*/audit/predicted/methods*.csv")):
+        if path.stem != "methods_pairs":
+            print(f"\n{path}\n\n{pd.read_csv(path).to_markdown(index=False, floatfmt='.3f')}")
     for path in sorted(Path("results", arguments.name).glob("*/audit/randomisation.csv")):
         table = pd.read_csv(path).fillna({"layer": "none"}).groupby(["depth", "layer", "method"])["spearman_absolute"]
         print(f"\n{path}\n\n{table.mean().unstack().reset_index().to_markdown(index=False, floatfmt='.2f')}")
