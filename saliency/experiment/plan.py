@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from saliency.experiment.affine_column import with_affines
 from saliency.experiment.arrays import array_paths, shard_key
 from saliency.experiment.config import Config, file_columns, input_shape, results_folder
 from saliency.experiment.dataset_rows import with_rows
@@ -59,7 +60,7 @@ class Plan:
 
     def __init__(self, config: Config, root: Path = Path()) -> None:
         self.root, self.manifest = root, resolve(config["manifest"], root)
-        self.samples = with_rows(read_manifest(self.manifest)[0], config)
+        self.samples = with_affines(with_rows(read_manifest(self.manifest)[0], config), config)
         self.labels_are = labels_are(config)
         self.written_labels: Labels | None = None
         if "label" in self.samples and not plain_labels(self.samples["label"], self.labels_are):

@@ -93,7 +93,7 @@ class Sources:
         if is_remote(path):
             file = remote_file(path, reader)
             return stored_fingerprint(file) + str(path).removeprefix(str(file))
-        if not reader.members:
+        if not reader.members or reader.affine:
             return reader.fingerprint(path)
         file, member = split_member(path)
         known = (reader.name, file)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from saliency.experiment.affine_column import affine_problems, with_affines
 from saliency.experiment.audited_map import audited_map_problems
 from saliency.experiment.config import (
     Config,
@@ -308,7 +309,7 @@ def _readable_class_names(config: Config) -> dict[str, list[str]]:
 
 def _manifest_problems(config: Config) -> list[str]:
     from saliency.experiment.columns import measured_columns
-    from saliency.experiment.manifest import manifest_problems, read_manifest
+    from saliency.experiment.manifest import line_numbers, manifest_problems, read_manifest
 
     if "manifest" not in config:
         return []
@@ -323,7 +324,11 @@ def _manifest_problems(config: Config) -> list[str]:
         return problems
     if wrong := row_problems(table, config):
         return [*problems, *(f"{path}: {line}" for line in wrong)]
-    table = with_rows(table, config)
+    if bad_affines := affine_problems(table, config, path.parent):
+        lines = line_numbers(path, len(table))
+        found = [one_line(f"{path}: line {lines[row]}, column affine: {what}") for row, what in bad_affines]
+        problems += first_lines(found, f"{path}: column affine")
+    table = with_affines(with_rows(table, config), config)
     models = config.get("models", {})
     complete = "input" in config and "region" in config
     training = {name: model["train"] for name, model in models.items() if model["train"]}
@@ -347,13 +352,6 @@ def _manifest_problems(config: Config) -> list[str]:
         class_names=_readable_class_names(config),
         measured=measured_columns(config),
     )
-    if complete and config["input"]["mode"] == "3D":
-        problems += [
-            f"{path}: column '{name}' is not read, since a volume has its affine in its file, an array in "
-            "NAME.affine.txt beside NAME.npy (docs/formats.md): put it there, and rename the column or leave it out"
-            for name in table.columns
-            if name.lower() == "affine" and table[name].any()
-        ]
     if "label" in table and models:
         settled = settle_labels(table["label"].tolist(), labels_are(config), _readable_class_names(config))
         table = table.assign(label=settled.values)

@@ -47,6 +47,9 @@ class Reader(ABC):
         Whether it opens folders instead of files; a mode can have a default for each.
     accompanied
         Endings of names of files that can have another one beside them, which belongs to them.
+    affine
+        Whether the name of a file with the affine can stand behind that of its file, where the manifest's column
+        ``affine`` puts it. It then has `members`.
     mark
         Where in a file which bytes stand, by which it is known where its name says nothing: without an ending, or with
         one of digits.
@@ -70,6 +73,7 @@ class Reader(ABC):
     members: ClassVar[bool] = False
     folders: ClassVar[bool] = False
     accompanied: ClassVar[tuple[str, ...]] = ()
+    affine: ClassVar[bool] = False
     mark: ClassVar[tuple[int, bytes] | None] = None
     package: ClassVar[str] = ""
     extra: ClassVar[str] = ""

@@ -155,16 +155,6 @@ def test_max_failed_is_a_number_of_samples_or_a_share(config, limit):
         assert problems(config, {"max_failed": allowed}) == []
 
 
-@pytest.mark.parametrize("column", ["affine", "Affine"])
-def test_affines_in_the_manifest_are_not_left_out_without_a_word(config, column):
-    Path("v.npy").touch()
-    Path("m.csv").write_text(f"id,path,{column}\na,v.npy,1 0 0 0 0 1 0 0 0 0 1 0 0 0 0 1\n")
-    (line,) = problems(config, {"input": {"mode": "3D", "crop": 8}})
-    assert line.startswith(f"m.csv: column '{column}' is not read")
-    Path("m.csv").write_text(f"id,path,{column}\na,v.npy,\n")
-    assert problems(config, {"input": {"mode": "3D", "crop": 8}}) == []
-
-
 @pytest.mark.parametrize("axes", ["RAX", "RRS", "RLS", "RA", "RASS", "ras", "XYZ", "", 3, None])
 def test_other_letters_are_no_orientation(config, axes):
     words = "three letters, one of R and L, one of A and P, one of S and I"

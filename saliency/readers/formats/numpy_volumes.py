@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from saliency.exceptions import InputError, Status
-from saliency.files.paths import fingerprint
+from saliency.files.members import split_member
+from saliency.files.paths import fingerprint, resolve
 from saliency.readers.reader import VolumeReader
 
 if TYPE_CHECKING:
@@ -14,17 +15,21 @@ if TYPE_CHECKING:
 
 
 class NumpyVolumes(VolumeReader):
-    """Arrays ``(i, j, k)`` or ``(i, j, k, c)``; ``scan.affine.txt`` beside ``scan.npy`` says where they lie."""
+    """Arrays ``(i, j, k)`` or ``(i, j, k, c)``; a file of its own says where they lie, see `affine_file`."""
 
     name = "numpy_volumes"
-    title = "NumPy's arrays, with the affine (four rows of four numbers) in `NAME.affine.txt` beside `NAME.npy`"
+    title = (
+        "NumPy's arrays; the affine, four rows of four numbers, is in the file that the manifest's column `affine` "
+        "names, or in `NAME.affine.txt` beside `NAME.npy`"
+    )
     suffixes = (".npy",)
+    members = affine = True
     accompanied = suffixes
     version = 2
 
     def fingerprint(self, path: Path) -> str:
         """Also that of the affine."""
-        return f"{fingerprint(path)} {fingerprint(affine_file(path))}"
+        return f"{fingerprint(self.file(path))} {fingerprint(affine_file(path))}"
 
     def open(self, path: Path) -> SpatialImage:
         """Read an array; without an affine, voxels are 1 mm wide and nothing is known of their directions."""
@@ -32,23 +37,33 @@ class NumpyVolumes(VolumeReader):
 
         from saliency.readers.containers import volume_of
 
-        values, beside = np.load(path, mmap_mode="r", allow_pickle=False), affine_file(path)
-        if not beside.is_file():
+        file, other = self.file(path), affine_file(path)
+        values = np.load(file, mmap_mode="r", allow_pickle=False)
+        if not other.is_file():
+            if file != path:
+                raise InputError(Status.MISSING, f"has its affine in {other}, which is no file: correct the manifest")
             return volume_of(values, None)
         try:
-            return volume_of(values, np.loadtxt(beside).reshape(4, 4))
+            affine = np.loadtxt(other).reshape(4, 4)
         except ValueError as error:
             raise InputError(
-                Status.UNSUPPORTED, f"has {beside.name} beside it, which holds no four rows of four numbers: correct it"
+                Status.UNSUPPORTED,
+                f"has its affine in {other.name}, which holds no four rows of four numbers: correct it",
             ) from error
+        if not np.array_equal(affine[3], [0, 0, 0, 1]):
+            raise InputError(
+                Status.UNSUPPORTED, f"has its affine in {other.name}, whose last row is not 0 0 0 1: correct it"
+            )
+        return volume_of(values, affine)
 
 
 def affine_file(path: Path) -> Path:
-    """Where the affine of an array lies.
+    """Where the affine of an array lies: in the file that is named behind it, else beside it.
 
     Examples
     --------
-    >>> affine_file(Path("scan.npy")).name
-    'scan.affine.txt'
+    >>> affine_file(Path("scan.npy")).name, affine_file(Path("scans/a.npy::../affines/a.txt")).as_posix()
+    ('scan.affine.txt', 'scans/../affines/a.txt')
     """
-    return path.with_name(f"{path.stem}.affine.txt")
+    file, named = split_member(path)
+    return resolve(named, file.parent) if named else file.with_name(f"{file.stem}.affine.txt")

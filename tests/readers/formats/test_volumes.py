@@ -95,7 +95,7 @@ def test_arrays_with_and_without_an_affine(tmp_path, caplog, dtype):
     np.testing.assert_array_equal(found[0], expected[0])
     np.testing.assert_allclose(found[1], expected[1], atol=1e-5)
     (tmp_path / "v.affine.txt").write_text("1 0 0\n")
-    with pytest.raises(InputError, match=r"v.affine.txt beside it, which holds no four rows of four numbers: correct"):
+    with pytest.raises(InputError, match=r"v.affine.txt, which holds no four rows of four numbers: correct"):
         load_volume(path)
 
 
