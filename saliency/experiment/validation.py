@@ -325,9 +325,9 @@ def _manifest_problems(config: Config) -> list[str]:
     if wrong := row_problems(table, config):
         return [*problems, *(f"{path}: {line}" for line in wrong)]
     if bad_affines := affine_problems(table, config, path.parent):
-        lines = line_numbers(path, len(table))
-        found = [one_line(f"{path}: line {lines[row]}, column affine: {what}") for row, what in bad_affines]
-        problems += first_lines(found, f"{path}: column affine")
+        numbers = line_numbers(path, len(table))
+        told = [one_line(f"{path}: line {numbers[row]}, column affine: {what}") for row, what in bad_affines]
+        problems += first_lines(told, f"{path}: column affine")
     table = with_affines(with_rows(table, config), config)
     models = config.get("models", {})
     complete = "input" in config and "region" in config
