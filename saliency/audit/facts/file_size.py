@@ -10,4 +10,6 @@ def file_size(file: OpenedFile) -> dict[str, Value]:
     return {"bytes": file.size}
 
 
-FILE_SIZE = FactGroup("file_size", "How large the file is.", (Fact("bytes", "file size", in_bytes),), file_size, None)
+FILE_SIZE = FactGroup(
+    "file_size", "How large the file is.", (Fact("bytes", "file size", in_bytes),), file_size, None, version=2
+)

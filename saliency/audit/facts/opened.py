@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from saliency.exceptions import InputError, Status
+from saliency.files.members import split_member
 from saliency.files.paths import is_folder
 
 if TYPE_CHECKING:
@@ -32,8 +33,10 @@ class OpenedFile:
     path: Path
 
     @property
-    def size(self) -> int:
-        """Bytes on the disk; of a folder, those of all files in it."""
+    def size(self) -> int | None:
+        """Bytes on the disk; of a folder, those of all files in it; None of what lies in a file with other samples."""
+        if split_member(self.path)[1]:
+            return None
         files = self.path.rglob("*") if is_folder(self.path) else [self.path]
         return sum(file.stat().st_size for file in files if file.is_file())
 

@@ -38,3 +38,13 @@ def test_a_volume_that_ends_too_early_is_refused(tmp_path):
     (tmp_path / "a.nii.gz").write_bytes((tmp_path / "a.nii.gz").read_bytes()[:2000])
     with pytest.raises(InputError, match="cannot be decoded"):
         read_facts(tmp_path / "a.nii.gz", "3D")
+
+
+def test_what_lies_in_a_file_with_others_has_no_size_of_its_own(tmp_path):
+    import h5py
+
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["scans"] = np.arange(2 * 4 * 5 * 6, dtype=np.float32).reshape(2, 4, 5, 6)
+    found = read_facts(tmp_path / "a.h5::/scans#1", "3D")
+    assert found["bytes"] is None
+    assert (found["shape_k"], found["intensity_min"]) == (6, 120)
