@@ -75,6 +75,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     init.add_argument("--config", type=Path, metavar="FILE", help="where to write it (default: config/FOLDER.yaml)")
     init.add_argument("--model", metavar="FACTORY", help="builds the network, such as torchvision.models:resnet18")
     init.add_argument("--weights", type=Path, metavar="FILE", help="the network's checkpoint")
+    init.add_argument(
+        "--preset",
+        metavar="NAME",
+        help="how pictures are prepared, such as torchvision:ResNet18_Weights.IMAGENET1K_V1, or auto",
+    )
     init.set_defaults(run=_init)
     figure = commands.add_parser(
         "figure",
@@ -188,7 +193,7 @@ def _document(options: argparse.Namespace) -> int:
 def _init(options: argparse.Namespace) -> int:
     from saliency.start.init import init
 
-    for line in init(options.place, options.config, options.model, options.weights):
+    for line in init(options.place, options.config, options.model, options.weights, options.preset):
         print(line)
     return 0
 

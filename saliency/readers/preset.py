@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any, ClassVar
 
@@ -15,7 +15,7 @@ class PresetSource(ABC):
     """A package that publishes how pictures reach its networks.
 
     A new source is one file in `saliency.readers.presets`. It is imported while jobs are planned, and imports its
-    package inside `keys` only.
+    package inside `keys` and `of_network` only.
 
     Attributes
     ----------
@@ -47,6 +47,31 @@ class PresetSource(ABC):
             If there is no such preset, or no key says what it does.
         """
 
+    @classmethod
+    @abstractmethod
+    def of_network(cls, factory: str, kwargs: Mapping[str, Any], checkpoint: bool) -> str:
+        """Name the preset that belongs to the weights of a network.
+
+        Parameters
+        ----------
+        factory
+            ``package.module:callable`` of the package.
+        kwargs
+            Its keyword arguments.
+        checkpoint
+            Whether weights of a file replace those that the factory gives.
+
+        Returns
+        -------
+        str
+            What `keys` takes.
+
+        Raises
+        ------
+        DataError
+            If that cannot be known. It names the presets that there are.
+        """
+
 
 @cache
 def preset_sources() -> Mapping[str, type[PresetSource]]:
@@ -59,6 +84,17 @@ def preset_sources() -> Mapping[str, type[PresetSource]]:
     """
     kind: Any = PresetSource
     return {source.name: source for source in discover_classes("saliency.readers.presets", kind)}
+
+
+def choose_from(presets: Iterable[str]) -> str:
+    """What to do where a preset cannot be known.
+
+    Examples
+    --------
+    >>> choose_from(["timm:resnet18.a1_in1k", "timm:resnet18.tv_in1k"])
+    'set preset to timm:resnet18.a1_in1k or timm:resnet18.tv_in1k'
+    """
+    return f"set preset to {' or '.join(presets)}"
 
 
 def whole_crop(resize: int, crop: int) -> None:

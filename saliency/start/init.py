@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 import shlex
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import yaml
 
 from saliency.exceptions import DataError
+from saliency.experiment.presets import AUTO, fill_presets
 from saliency.experiment.validation import complete_config
 from saliency.files.atomic_files import write_atomically
 from saliency.files.paths import is_file, is_folder
@@ -21,7 +23,13 @@ _PLACEHOLDER = "package.module:callable"
 _SNAKEFILE = Path(__file__).parents[2] / "Snakefile"
 
 
-def init(place: Path, config: Path | None = None, factory: str | None = None, weights: Path | None = None) -> list[str]:
+def init(
+    place: Path,
+    config: Path | None = None,
+    factory: str | None = None,
+    weights: Path | None = None,
+    preset: str | None = None,
+) -> list[str]:
     """Write the manifest and the config of a dataset.
 
     Parameters
@@ -34,6 +42,8 @@ def init(place: Path, config: Path | None = None, factory: str | None = None, we
         The model's ``factory``.
     weights
         Its checkpoint.
+    preset
+        ``input.preset``, where pictures are prepared otherwise than by default.
 
     Returns
     -------
@@ -49,6 +59,8 @@ def init(place: Path, config: Path | None = None, factory: str | None = None, we
         raise DataError(f"{place}: there is no such folder or table")
     if weights and not factory:
         raise DataError("--weights: needs --model, which builds the network that they are for")
+    if preset == AUTO and not factory:
+        raise DataError(f"--preset {AUTO}: needs --model, whose preset it takes")
     if weights and not is_file(weights):
         raise DataError(f"--weights: there is no file '{weights}'")
     name = _plain(place.resolve().stem if is_file(place) else place.resolve().name) or "dataset"
@@ -59,7 +71,8 @@ def init(place: Path, config: Path | None = None, factory: str | None = None, we
     if there := [str(path) for path in (config, manifest) if path.exists()]:
         raise DataError(f"{' and '.join(there)}: there already: remove it, or give another name with --config")
     dataset = dataset_of(place.absolute())
-    settings, problem = _config(dataset, config.stem if _is_name(config.stem) else name, manifest, factory, weights)
+    experiment = config.stem if _is_name(config.stem) else name
+    settings, problem = _config(dataset, experiment, manifest, factory, weights, preset)
     table = dataset.table.copy()
     for column in {"path", "mask"} & set(table):
         table[column] = [relative_to(path, manifest.absolute().parent) for path in table[column]]
@@ -80,17 +93,19 @@ def _is_name(text: str) -> bool:
 
 
 def _config(
-    dataset: Dataset, name: str, manifest: Path, factory: str | None, weights: Path | None
+    dataset: Dataset, name: str, manifest: Path, factory: str | None, weights: Path | None, preset: str | None
 ) -> tuple[dict[str, Any], str]:
     model_name = _plain(factory.rpartition(":")[2]) if factory else "network"
     model: dict[str, Any] = {"factory": factory or _PLACEHOLDER, "weights": str(weights) if weights else None}
     config: dict[str, Any] = {
         "experiment": name,
         "manifest": manifest.as_posix(),
-        "input": input_of(dataset),
+        "input": {"mode": "2D", "preset": preset} if preset else input_of(dataset),
         "models": {model_name: model},
         "targets": ["predicted"],
     }
+    if preset:
+        _check_preset(dataset, config, preset)
     if dataset.mode == "3D":
         # Volumes are large, and networks of volumes need much memory for each.
         config |= {"shard_size": "auto", "batch_size": 1}
@@ -114,6 +129,18 @@ def _config(
         further = ", …" if len(dataset.classes) > 10 else ""
         dataset.said.append(f"class_names: {shown}{further}, the order in which torchvision's ImageFolder numbers them")
     return config, problem
+
+
+def _check_preset(dataset: Dataset, config: dict[str, Any], preset: str) -> None:
+    """Refuse a preset before anything is written; say what it is."""
+    if dataset.mode == "3D":
+        raise DataError("--preset: is for pictures, and these are volumes: leave it out")
+    filled = copy.deepcopy(config)
+    if problems := fill_presets(filled, keep=False):
+        raise DataError("\n".join(problems))
+    numbers = filled["input"]
+    shown = ", ".join(f"{key} {value}" for key, value in numbers.items() if key not in ("mode", "preset"))
+    dataset.said.append(f"input: {numbers['preset']}, that is {shown}")
 
 
 def _text(settings: dict[str, Any], place: Path, dataset: Dataset) -> str:

@@ -264,6 +264,7 @@ def test_nothing_is_overwritten_and_the_same_is_written_again(start):
         (["."], "holds no picture, volume or DICOM file"),
         ([".", "--weights", "w.pt"], "--weights: needs --model"),
         ([".", "--model", "a:b", "--weights", "w.pt"], "--weights: there is no file 'w.pt'"),
+        ([".", "--preset", "auto"], "--preset auto: needs --model"),
         ([".", "--config", "mine"], "mine: is no name of a config: let it end in .yaml"),
     ],
 )
@@ -271,3 +272,37 @@ def test_what_nothing_can_be_made_of_is_refused_in_a_line(start, arguments, said
     (line,) = start(*arguments, status=2)
     assert said in line
     assert not Path("config").exists()
+
+
+def test_a_preset_is_written_and_said(start):
+    pictures("data/a.png", "data/b.png")
+    said = start("data", "--preset", "torchvision:ResNet50_Weights.IMAGENET1K_V2")
+    assert config()["input"] == {"mode": "2D", "preset": "torchvision:ResNet50_Weights.IMAGENET1K_V2"}
+    # As torchvision documents these weights.
+    (line,) = [line for line in said if line.startswith("input: ")]
+    assert "resize 232, crop 224, interpolation bilinear" in line
+
+
+def test_a_preset_that_cannot_be_is_refused_before_anything_is_written(start):
+    pictures("data/a.png", "data/b.png")
+    volume("scans/a.nii.gz")
+    (line,) = start("data", "--model", "torchvision.models:resnet18", "--preset", "auto", status=2)
+    assert line.endswith("kwargs give no weights: set preset to torchvision:ResNet18_Weights.IMAGENET1K_V1")
+    (line,) = start("data", "--preset", "torchvision", status=2)
+    assert "is no preset: write" in line
+    (line,) = start("scans", "--preset", "torchvision:ResNet50_Weights.IMAGENET1K_V2", status=2)
+    assert line == "--preset: is for pictures, and these are volumes: leave it out"
+    assert not Path("config").exists()
+
+
+@pytest.mark.slow
+def test_auto_is_written_where_it_is_known(start):
+    pictures("data/x/a.png", "data/x/b.png", "data/y/c.png", "data/y/d.png")
+    said = start("data", "--model", "timm.models:vgg11", "--preset", "auto")
+    assert config()["input"] == {"mode": "2D", "preset": "auto"}
+    (line,) = [line for line in said if line.startswith("input: ")]
+    assert line.startswith("input: timm:vgg11.tv_in1k, that is ")
+    assert "channels 3, resize 256, crop 224" in line
+    completed, problems = complete_config(config())
+    assert problems == []
+    assert completed["input"]["interpolation"] == "bilinear"

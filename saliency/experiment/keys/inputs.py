@@ -70,13 +70,15 @@ DATASET = Key(
 PRESET = Key(
     "preset",
     "The preprocessing that torchvision or timm publish beside weights: `torchvision:ResNet50_Weights.IMAGENET1K_V2`, "
-    "`timm:vit_base_patch16_224.augreg_in21k`. It fills in `channels`, `resize`, `crop`, `interpolation`, `mean`, "
-    "`std`, `fit` and `order`; those that stand beside it win. Results depend on these numbers, not on the name: "
+    "`timm:vit_base_patch16_224.augreg_in21k`; `auto` takes that of "
+    "the weights which `factory` and `kwargs` name, and where a checkpoint does not say, lists those to choose from. "
+    "It fills in `channels`, `resize`, `crop`, `interpolation`, `mean`, `std`, `fit` and `order`; those that stand "
+    "beside it win. Results depend on these numbers, not on the name: "
     "the file `presets.json` among the results has them, read once for each version of the package. What a preset does "
     "that no key says is refused.",
     None,
-    either(NULL, name(r"^[a-z]+:\S+\Z")),
-    "torchvision:WEIGHTS, timm:MODEL, or null",
+    either(NULL, name(r"^(auto|[a-z]+:\S+)\Z")),
+    "torchvision:WEIGHTS, timm:MODEL, auto, or null",
     added=True,
 )
 

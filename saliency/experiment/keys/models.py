@@ -134,7 +134,8 @@ MODEL_KEYS = (
     ),
     Key(
         "tokens",
-        "Of a transformer, how its tokens lie in the input; `null` finds out, and asks for it where it cannot.",
+        "Of a transformer, how its tokens lie in the input; `null` finds out, and asks for it where it cannot. "
+        "The grid is in the axes that the network sees (`input.orientation`), while maps are stored in RAS order.",
         None,
         OPTIONAL_MAPPING,
         "how the tokens lie in the input, such as {grid: [14, 14], prefix: 1}, or null",

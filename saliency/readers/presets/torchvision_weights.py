@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
 from saliency.exceptions import DataError
-from saliency.readers.preset import PresetSource, whole_crop
+from saliency.files.callables import load_callable
+from saliency.readers.preset import PresetSource, choose_from, whole_crop
 
 
 class TorchvisionWeights(PresetSource):
@@ -37,3 +39,24 @@ class TorchvisionWeights(PresetSource):
             "mean": list(transform.mean),
             "std": list(transform.std),
         }
+
+    @classmethod
+    def of_network(cls, factory: str, kwargs: Mapping[str, Any], checkpoint: bool) -> str:
+        """Read which weights the factory is given; a checkpoint in a file does not say from which it was made."""
+        models: Any = import_module("torchvision.models")
+        by_name = factory.endswith(":get_model")
+        build = str(kwargs.get("name")) if by_name else load_callable(factory, "factory")
+        try:
+            published = models.get_model_weights(build)
+        except ValueError:
+            raise DataError(f"torchvision publishes no weights for '{factory}': leave preset out") from None
+        choice = choose_from(f"{cls.name}:{weights}" for weights in published)
+        if checkpoint:
+            raise DataError(f"the checkpoint does not say how its pictures were prepared: {choice}")
+        given = kwargs.get("weights")
+        if given is None:
+            raise DataError(f"kwargs give no weights: {choice}")
+        try:
+            return str(published.verify(given))
+        except (KeyError, TypeError):
+            raise DataError(f"kwargs.weights: '{given}' is none of {published.__name__}: {choice}") from None
