@@ -137,7 +137,7 @@ def manifest_problems(
         (column, [(row, "is empty") for row in table.index[table[column] == ""]]) for column in ("id", *columns)
     ]
     wrong.append(("id", _bad_ids(table["id"])))
-    first = {value: row for row, value in reversed(list(enumerate(table["id"])))}
+    first = {value: row for row, value in reversed(list(enumerate(table["id"].tolist())))}
     repeated = table.index[table["id"].duplicated() & (table["id"] != "")]
     again = [(row, table["id"][row]) for row in repeated]
     wrong.append(("id", [(row, f"'{value}' stands in line {lines[first[value]]} already") for row, value in again]))
@@ -159,8 +159,9 @@ def _bad_ids(ids: "pd.Series[str]") -> list[tuple[int, str]]:
     """Ids that cannot be told from others where they are shown."""
     found = []
     # Most manifests have ids that name files as they are.
-    for row, value in enumerate(ids):
-        if file_name(value) == value or not value:
+    names = [file_name(value) for value in ids.tolist()]
+    for row, (value, name) in enumerate(zip(ids.tolist(), names, strict=True)):
+        if name == value or not value:
             continue
         if spreadsheet_safe(value) != value and value == value.strip():
             found.append((row, f"{value!r} begins as a formula of a spreadsheet does: put a letter before it"))
@@ -170,7 +171,7 @@ def _bad_ids(ids: "pd.Series[str]") -> list[tuple[int, str]]:
             found.append((row, f"{value!r} holds a line break or another control character: remove it"))
         elif len(value) > _LONGEST_ID:
             found.append((row, f"{value[:20]!r}… has {len(value)} characters: shorten it to at most {_LONGEST_ID}"))
-    named = pd.Series([file_name(value) for value in ids])
+    named = pd.Series(names)
     same = named.duplicated(keep=False) & ~ids.duplicated(keep=False).to_numpy()
     rows = named.index[same]
     return found + [(row, f"{ids[row]!r} would name the same files as another id: change it") for row in rows]
@@ -188,7 +189,7 @@ def _absent_files(
     absent = []
     for column in dict.fromkeys(columns):
         found = []
-        for row, name in enumerate(table[column]):
+        for row, name in enumerate(table[column].tolist()):
             try:
                 file = resolve(name, path.parent)
                 if name and not made_by_rule(file, made) and not exists(file):

@@ -91,7 +91,7 @@ def store_cautions(config: Config, table: pd.DataFrame) -> list[str]:
 
 def _named(table: pd.DataFrame, columns: Sequence[str], mode: Mode) -> list[tuple[str, Path, str | None]]:
     """Names in stores, each once, with the file and what stands against it."""
-    names = (name for column in dict.fromkeys(columns) if column in table for name in table[column])
+    names = (name for column in dict.fromkeys(columns) if column in table for name in table[column].tolist())
     found = []
     for name in dict.fromkeys(names):
         if name.startswith(REMOTE):

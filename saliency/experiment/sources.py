@@ -29,13 +29,20 @@ class Sources:
         self.plan, self.config = plan, plan.config
         self._of_samples: dict[str, str] = {}
         self._of_containers: dict[tuple[str, Path], str] = {}
+        self._made_names: dict[str, bool] = {}
         self._places = made_places(self.config, plan.root)
 
     def _made(self, path: Path) -> Path | None:
         return made_by_rule(path, self._places)
 
+    def _is_made(self, name: str) -> bool:
+        """Whether a rule makes a file that the manifest names: asked once, for all rules with its shard."""
+        if name not in self._made_names:
+            self._made_names[name] = self._made(self.plan.path(name)) is not None
+        return self._made_names[name]
+
     def _made_of(self, names: list[str]) -> list[str]:
-        made = [path for name in names if name and self._made(path := self.plan.path(name))]
+        made = [self.plan.path(name) for name in names if name and self._is_made(name)]
         # Of samples in a file, rules make the file.
         files = (reader_of(path, self.config["input"]["mode"]).file(path) for path in made)
         return list(dict.fromkeys(str(self._made(file)) for file in files))
@@ -84,7 +91,7 @@ class Sources:
     def _sample_fingerprint(self, name: str) -> str:
         path = self.plan.path(name)
         reader = reader_of(path, self.config["input"]["mode"])
-        found = MADE if self._made(path) else self._read_fingerprint(reader, path)
+        found = MADE if self._is_made(name) else self._read_fingerprint(reader, path)
         # What a mode's default read before there were other readers is not read again.
         return f"{found} {reader.name} {reader.version}" if reader.suffixes or reader.version > 1 else found
 
