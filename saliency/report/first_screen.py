@@ -11,11 +11,16 @@ from saliency.audit.checks.registered import checks
 from saliency.audit.findings.words import counted
 from saliency.experiment.plan import Plan
 from saliency.experiment.selection import Selection, audited_rows
-from saliency.report.comparison import accuracy, calibration_verdict, compared, verdict
+from saliency.report.comparison import accuracy, calibration, calibration_verdict, compared, correct_together, verdict
 from saliency.report.links import model_settings, page_link, where_settings
 
 # Classes, and classes in groups, in the plot of the lowest recalls.
 MOST_CLASSES, MOST_GROUPS = 6, 6
+# A paired test needs the same pictures under both models.
+UNPAIRED = (
+    "Their transfer tests are not compared by a paired test: each model's tests choose pictures by its own "
+    "predictions, so that the two need not be tested on the same pairs."
+)
 
 
 def learned_rows(plan: Plan, model: str) -> np.ndarray:
@@ -74,7 +79,7 @@ def model_card(
 def comparisons(
     plan: Plan, predictions: Mapping[str, pd.DataFrame], names: Mapping[str, Sequence[str]]
 ) -> list[dict[str, Any]]:
-    """Compare each two models, on the samples by which both are judged.
+    """Compare each two models, on the samples by which both are judged; all tests of the run are corrected together.
 
     Parameters
     ----------
@@ -91,23 +96,29 @@ def comparisons(
         ``models`` (two names), ``sentences``, the first of which says which is right more often, ``differ``, the one on
         how often they predict different classes, "" where there is none, and ``link``.
     """
-    found = []
-    for first, second in combinations(plan.models, 2):
+    pairs = list(combinations(plan.models, 2))
+    # The probability of the most probable class says nothing of a list of classes.
+    one = plan.labels_are == "class"
+    rights, probabilities = [], []
+    for first, second in pairs:
         rows = judged_rows(plan, first) & judged_rows(plan, second)
-        tables = predictions[first], predictions[second]
-        result = compared(*tables, rows)
+        rights.append(compared(predictions[first], predictions[second], rows))
+        probabilities.append(calibration(predictions[first], predictions[second], rows) if one else {"p": np.nan})
+    correct_together([*rights, *probabilities])
+    found = []
+    for pair, right, probability in zip(pairs, rights, probabilities, strict=True):
         # Numbers of other classes cannot be compared.
-        same = list(names[first]) == list(names[second])
-        differ = f"They predict different classes for {counted(result['differ'], 'sample')}." if same else ""
-        # The probability of the most probable class says nothing of a list of classes.
-        one = plan.labels_are == "class"
-        of_probabilities = calibration_verdict((first, second), *tables, rows) if one else ""
+        same = list(names[pair[0]]) == list(names[pair[1]])
+        differ = f"They predict different classes for {counted(right['differ'], 'sample')}." if same else ""
+        said = [verdict(pair, right), differ, calibration_verdict(pair, probability)]
+        if plan.config["audit"]["transfer"] is not None:
+            said.append(UNPAIRED)
         found.append(
             {
-                "models": [first, second],
-                "sentences": [text for text in (verdict((first, second), result), differ, of_probabilities) if text],
+                "models": list(pair),
+                "sentences": [text for text in said if text],
                 "differ": differ,
-                "link": page_link("compare", None, model_settings(plan, first) | {"other": second}),
+                "link": page_link("compare", None, model_settings(plan, pair[0]) | {"other": pair[1]}),
             }
         )
     return found

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from saliency.report.comparison import accuracy, compared, verdict
+from saliency.report.comparison import accuracy, calibration, calibration_verdict, compared, correct_together, verdict
 
 
 def table(correct, predicted=None):
@@ -37,7 +37,36 @@ def test_only_chosen_samples_that_both_predict_count():
 
 
 def test_a_difference_is_told_only_where_it_is_shown():
-    found = {"samples": 50, "right": (30, 40), "only": (1, 11), "p": 0.006, "differ": 12}
-    assert verdict(("a", "b"), found).startswith("b is right more often than a on the same 50 samples: 40 against 30.")
-    assert verdict(("a", "b"), found | {"p": 0.05}).startswith("No difference is shown between a and b")
+    found = {
+        "samples": 50,
+        "right": (30, 40),
+        "only": (1, 11),
+        "p": 0.006,
+        "p_adjusted": 0.006,
+        "tests": 1,
+        "differ": 12,
+    }
+    said = verdict(("a", "b"), found)
+    assert said.startswith("b is right more often than a on the same 50 samples: 40 against 30.")
+    assert said.endswith("(exact McNemar test: p = 0.006).")
+    assert verdict(("a", "b"), found | {"p_adjusted": 0.05}).startswith("No difference is shown between a and b")
     assert "cannot be compared" in verdict(("a", "b"), found | {"samples": 0})
+
+
+def test_what_is_chance_after_correction_is_not_told():
+    """Of 0.0129, 0.5 and 0.03: thrice the least, twice the next (0.06), and the last as it is."""
+    right = {"samples": 100, "right": (90, 80), "only": (12, 2), "p": 0.0129}
+    other = {"samples": 100, "right": (90, 89), "only": (5, 4), "p": 0.5}
+    probability, untested = {"scores": (0.01, 0.16), "p": 0.03}, {"p": float("nan")}
+    correct_together([right, other, probability, untested])
+    assert "b on the same 100 samples: 90 against 80" in verdict(("a", "b"), right)
+    assert "p = 0.039, corrected for 3 tests" in verdict(("a", "b"), right)
+    assert "No difference" in calibration_verdict(("a", "b"), probability)
+    assert "p = 0.06, corrected for 3 tests" in calibration_verdict(("a", "b"), probability)
+    assert calibration_verdict(("a", "b"), untested) == ""
+
+
+def test_without_samples_nothing_is_tested():
+    none = table([None, None])
+    assert np.isnan(compared(none, none, np.ones(2, dtype=bool))["p"])
+    assert np.isnan(calibration(none.assign(probability=0.5), none.assign(probability=0.5), np.ones(2, bool))["p"])

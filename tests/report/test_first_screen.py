@@ -86,7 +86,8 @@ def test_numbers_are_those_of_the_audited_samples(screen):
 
 
 def test_the_difference_of_two_models_stands_first(screen):
-    # Only the first is right in 11 to 17 (seven), only the second in 9 and 10: p = 2 (1 + 9 + 36) / 512.
+    # Only the first is right in 11 to 17 (seven), only the second in 9 and 10: p = 2 (1 + 9 + 36) / 512 = 0.18, twice
+    # that for two tests, the other of which is that of the probabilities.
     outline, _ = screen()
     (told,) = outline.all("p", **{"class": "difference"})
     assert (
@@ -94,7 +95,8 @@ def test_the_difference_of_two_models_stands_first(screen):
         .strip()
         .startswith(
             "No difference is shown between one and two on the same 12 samples: 9 and 4 are right. Only one is right "
-            "in 7, only two in 2 (exact McNemar test: p = 0.18). They predict different classes for 9 samples."
+            "in 7, only two in 2 (exact McNemar test: p = 0.36, corrected for 2 tests). They predict different classes "
+            "for 9 samples."
         )
     )
     (link,) = [one for one in outline.all("a") if "See where they differ" in one["text"]]
@@ -156,3 +158,15 @@ def test_lowest_recalls_with_links_to_their_samples(screen):
     assert links["bird (0)"] == "#/gallery?label=0&correct=labelled&col.split=test&col.split=late"
     assert links["bird (0), site = a"] == links["bird (0)"] + "&col.site=a"
     assert "Lowest recall" in table["text"]
+
+
+def test_transfer_tests_of_two_models_are_said_to_be_unpaired_where_there_are_any(screen, tmp_path):
+    def sentences():
+        settings = re.search(r'id="settings"[^>]*>(.*?)</script>', (tmp_path / "out/index.html").read_text(), re.DOTALL)
+        (pair,) = json.loads(settings[1])["comparisons"]
+        return " ".join(pair["sentences"])
+
+    screen()
+    assert "transfer tests are not compared by a paired test" in sentences()
+    screen(transfer=None)
+    assert "transfer tests" not in sentences()
