@@ -21,7 +21,9 @@ from tests.benchmarks.end_to_end import photographs, project
 from tests.benchmarks.markdown import markdown
 from tests.helpers.workflow_project import ROOT, Project
 
-STEPS = ["models", "prepare", "predict", "classes", *methods(), "fused"]
+# The methods of a config that names none.
+METHODS = [name for name, kind in methods().items() if kind.by_default]
+STEPS = ["models", "prepare", "predict", "classes", *METHODS, "fused"]
 # By the function whose time, with all that it calls, a part is; none of these calls another.
 PARTS = {
     "imports": ("<frozen importlib._bootstrap>", "_find_and_load"),

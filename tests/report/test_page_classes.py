@@ -55,13 +55,16 @@ def test_class_page(report, project, table):
 
 
 def test_table_sorts_searches_and_shows_texts(report, table):
+    from playwright.sync_api import expect
+
     report.open("#/table?correct=wrong")
     page = report.page
     wrong = table[table["correct"].eq(False)]
     assert f"of {len(wrong)}" in page.locator(".dt-info").inner_text()
     page.get_by_role("columnheader", name="gini").click()
-    found = page.locator(".datatable tbody tr").first.locator("td").first.inner_text()
-    assert found == wrong.sort_values("gini")["id"].iloc[0]
+    # The table sorts when the click is over.
+    first = page.locator(".datatable tbody tr").first.locator("td").first
+    expect(first).to_have_text(wrong.sort_values("gini")["id"].iloc[0])
     assert page.locator(".datatable img, .datatable script").count() == 0
     headings = page.locator(".datatable thead th").all_inner_texts()
     assert CLOSES.strip("\u2028") in [text.strip() for text in headings]
