@@ -297,6 +297,7 @@ def test_a_preset_that_cannot_be_is_refused_before_anything_is_written(start):
 
 @pytest.mark.slow
 def test_auto_is_written_where_it_is_known(start):
+    pytest.importorskip("timm")
     pictures("data/x/a.png", "data/x/b.png", "data/y/c.png", "data/y/d.png")
     said = start("data", "--model", "timm.models:vgg11", "--preset", "auto")
     assert config()["input"] == {"mode": "2D", "preset": "auto"}
