@@ -57,6 +57,7 @@ def write_descriptions(config: Config, model: str, outputs: Mapping[str, str | P
     from saliency.experiment.plan import Plan
     from saliency.networks.load import configured_model_and_left
 
+    torch.set_num_threads(config["threads"])
     describe: dict[str, Callable[[Config, str, nn.Module, Tensor], dict[str, Any]]] = {
         "model": lambda *given: describe_network(*given) | {"weights_left": left, "parameters_sha256": parameters},
         "target_layer": describe_target_layer,
