@@ -27,6 +27,8 @@ BASE_SCRIPTS = (
     "filters.js",
     "volume.js",
     "zoom.js",
+    "copying.js",
+    "nearest.js",
 )
 
 

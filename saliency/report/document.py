@@ -19,6 +19,7 @@ from saliency.files.atomic_files import write_atomically
 from saliency.methods.registered import method
 from saliency.metrics.registered import measures
 from saliency.report.asset_files import SCRIPTS, script, style_sheet, table_library
+from saliency.report.citation import citation
 from saliency.report.colour_maps import DIVERGING, SEQUENTIAL, colour_table
 from saliency.report.first_screen import comparisons, model_card, not_tested, recall_rows
 from saliency.report.overview import (
@@ -155,6 +156,7 @@ def write_report(
     performance = {model: of["performance"][first] for model, of in read_tables.items() if "performance" in of}
     settings["comparisons"] = comparisons(plan, said, names)
     settings["recalls"] = recall_rows(plan, performance, names[plan.models[0]])
+    settings["citation"] = citation(predictions, findings)
     failed = failures(errors, plan.models)
     style = style_sheet()
     style_hash = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()

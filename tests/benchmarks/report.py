@@ -27,6 +27,7 @@ from saliency.methods.registered import methods
 from saliency.metrics.table import measure_columns
 from saliency.report.document import write_report
 from saliency.report.model_data import cluster_data, measures_data, predictions_data, small_map
+from saliency.report.nearest import nearest_data
 from saliency.report.scripts import data_script
 from saliency.report.sprites import layers, write_sprites
 from saliency.store.codec import write_shard
@@ -136,6 +137,7 @@ def write(project: Project, samples: int) -> tuple[Path, int, float]:
     data = {
         "predictions": predictions_data(table),
         "predicted/measures": measures_data(table, clusters, measure_columns(2, list(methods()))),
+        "predicted/nearest": nearest_data(grids),
         "predicted/classes": classes,
     }
     for name, content in data.items():

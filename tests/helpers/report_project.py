@@ -101,7 +101,7 @@ def build_report(project: Project) -> Path:
                     audits.setdefault(name, []).append(outputs[name])
                 findings.append(documents["findings_json"])
             outputs = {"predictions": [report / f"data/{model}/predictions.js"]}
-            for kind in ("measures", "classes"):
+            for kind in ("measures", "nearest", "classes"):
                 outputs[kind] = [report / f"data/{model}/{target}/{kind}.js" for target in plan.targets]
             write_model_data(config, model, metrics, grids, audits, outputs)
         said = {model: results / model / "predictions.csv" for model in plan.models}

@@ -1,10 +1,13 @@
 """A sample's page in a real browser: pictures, colours, volumes."""
 
+import hashlib
+
 import numpy as np
 import pytest
 from matplotlib import colormaps
 
 from saliency import open_maps
+from saliency.audit.grid import pool
 from tests.helpers.report_browser import choose
 from tests.helpers.report_project import VOLUME_SHAPE, volume
 
@@ -200,3 +203,52 @@ def test_greys_of_a_volume_are_spread(scan_report):
     # Voxels are 2 mm high.
     assert f"3 of {VOLUME_SHAPE[2]}, 4.0 mm" in label
     assert "at the cursor" in scan_report.page.locator("h3.layer").first.inner_text()
+
+
+def test_the_most_similar_maps_lead_to_their_samples(report, project):
+    """Compared with NumPy's correlation of the stored maps, averaged over the audit's grid."""
+    maps = open_maps(project.results / "tiny.zarr")
+    cams = np.asarray(maps["predicted/gradcam"])
+    matrix = np.corrcoef(np.stack([pool(cam, [min(8, size) for size in cam.shape]).ravel() for cam in cams]))
+    matrix[0, 0] = -2
+    order = np.argsort(-np.nan_to_num(matrix[0], nan=-2), kind="stable")[:6]
+    report.open("#/sample/s0")
+    shown = report.page.locator(".nearest a")
+    said = [text.strip() for text in shown.all_inner_texts()]
+    assert [text.partition(" · ")[2] for text in said] == [f"s{row}" for row in order]
+    assert [text.partition(" · ")[0] for text in said] == [f"{matrix[0, row]:.2f}" for row in order]
+    shown.first.click()
+    report.settle()
+    assert report.hash.startswith(f"#/sample/s{order[0]}")
+    report.open("#/sample/s7")
+    assert report.page.locator(".nearest:visible").count() == 0
+
+
+def test_link_and_citation_are_copied(report, project):
+    report.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    report.open("#/sample/s0?model=wide")
+    page = report.page
+
+    def copied(name):
+        page.get_by_role("button", name=name).click()
+        page.get_by_text("Copied.").wait_for()
+        return page.evaluate("navigator.clipboard.readText()")
+
+    assert copied("Copy link") == page.url
+    cited = copied("Copy citation")
+    files = [project.results / model / "predictions.csv" for model in ("tiny", "wide")]
+    files += [
+        project.results / model / "audit" / target / "findings.json"
+        for model in ("tiny", "wide")
+        for target in ("predicted", "label")
+    ]
+    content = b"".join(path.read_bytes() for path in files)
+    assert cited.endswith(f"SHA-256 of the results: {hashlib.sha256(content).hexdigest()}.")
+    assert cited.startswith("Saliency maps of sample “s0”, experiment “test”, model “wide”. Made with nip-saliency ")
+
+
+def test_a_citation_that_cannot_be_copied_is_shown(report):
+    report.page.add_init_script("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
+    report.open("#/sample/s0")
+    report.page.get_by_role("button", name="Copy citation").click()
+    report.page.get_by_text("SHA-256 of the results").wait_for()

@@ -159,7 +159,7 @@ MODEL_DATA = {
     "predictions": [f"{REPORT}/data/{{model}}/predictions.js"],
     **{
         kind: [f"{REPORT}/data/{{model}}/{target}/{kind}.js" for target in PLAN.targets]
-        for kind in ("measures", "classes")
+        for kind in ("measures", "nearest", "classes")
     },
 }
 PAGE = f"{REPORT}/index.html"

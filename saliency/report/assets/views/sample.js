@@ -42,8 +42,11 @@ report.views.register({
     const problem = element("div", {});
     const panels = element("div", {});
     const facts = element("div", { class: "details" });
-    const copied = element("span", { class: "note", role: "status" });
-    const copy = element("button", { type: "button", onclick: copyLink }, "Copy link");
+    const nearest = report.nearest();
+    const copying = report.copying([
+      ["Copy link", () => location.href],
+      ["Copy citation", () => report.citation(item, report.state.read().settings)],
+    ]);
     const before = element("a", { class: "button", rel: "prev" }, "← Before");
     const after = element("a", { class: "button", rel: "next" }, "Next →");
     main.replaceChildren(
@@ -52,12 +55,13 @@ report.views.register({
         "div",
         { class: "title" },
         element("h1", { tabindex: "-1" }, item),
-        element("div", { class: "steps" }, copied, copy, before, after),
+        element("div", { class: "steps" }, copying, before, after),
       ),
       lead,
       problem,
       controls.element,
       panels,
+      nearest.element,
       facts,
     );
     let neighbours = []; // ids of the sample before and the next
@@ -66,16 +70,6 @@ report.views.register({
     let drawnOf = "";
     const volumes = new Map(); // by model, or two of them
     const shownOf = new Map(); // by figure: its map or picture
-
-    // Pages that were opened from files may not use the clipboard of every browser.
-    async function copyLink() {
-      try {
-        await navigator.clipboard.writeText(location.href);
-        copied.textContent = "Copied.";
-      } catch {
-        copied.textContent = location.href;
-      }
-    }
 
     const compared = ({ model, other }) =>
       report.settings.models.includes(other) && other !== model ? [model, other] : [model];
@@ -101,6 +95,7 @@ report.views.register({
       if (!readable) panels.replaceChildren();
       else if (ndim === 3) await drawVolumes(settings, data);
       else await drawTiles(settings, data);
+      await nearest.update(data.get(settings.target), row, settings);
     }
 
     function describe(data, settings) {
