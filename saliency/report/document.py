@@ -85,6 +85,7 @@ def page_settings(plan: Plan, documents: Mapping[str, Mapping[str, Any]]) -> dic
         "targets": plan.targets,
         "methods": plan.methods,
         "leading": plan.measured[0],
+        "masks": plan.mask_column is not None,
         "kinds": {
             name: {"title": method(name).title, "signed": method(name).signed, "over": method(name).grid == "features"}
             for name in plan.methods

@@ -9,7 +9,7 @@ from matplotlib import colormaps
 from saliency import open_maps
 from saliency.audit.grid import pool
 from tests.helpers.report_browser import choose
-from tests.helpers.report_project import VOLUME_SHAPE, volume
+from tests.helpers.report_project import MASKED, VOLUME_SHAPE, volume
 
 pytestmark = pytest.mark.slow  # a browser and a whole report
 
@@ -252,3 +252,72 @@ def test_a_citation_that_cannot_be_copied_is_shown(report):
     report.open("#/sample/s0")
     report.page.get_by_role("button", name="Copy citation").click()
     report.page.get_by_text("SHA-256 of the results").wait_for()
+
+
+CYAN = (0, 229, 255)
+
+
+def edge(inside):
+    """Those of a mask's pixels of which a neighbour, or the picture's border, lies outside."""
+    padded = np.pad(inside, 1)
+    core = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
+    return inside & ~core
+
+
+def test_the_mask_of_a_picture_is_outlined(report, project):
+    """The mask is the left half of the file, and so of what the network sees."""
+    maps = open_maps(project.results / "tiny.zarr")
+    picture = np.moveaxis(np.asarray(maps["inputs"][8]), 0, -1) * 255
+    inside = np.zeros(picture.shape[:2], dtype=bool)
+    inside[:, : inside.shape[1] // 2] = True
+    report.open("#/sample/s8")
+    for canvas in ("figure[data-method=inputs] canvas", "figure[data-method=gradcam] canvas"):
+        shown = report.pixels(canvas)[..., :3]
+        np.testing.assert_array_equal((shown == CYAN).all(axis=-1), edge(inside))
+    shown = report.pixels("figure[data-method=inputs] canvas")[..., :3].astype(float)
+    assert np.abs(shown - picture)[~edge(inside)].max() <= 1
+    choose(report, "mask", "hidden")
+    assert "mask=hidden" in report.hash
+    shown = report.pixels("figure[data-method=inputs] canvas")[..., :3].astype(float)
+    assert np.abs(shown - picture).max() <= 1
+
+
+def test_the_mask_of_a_volume_is_outlined_in_each_plane(scan_report):
+    inside = np.zeros(VOLUME_SHAPE, dtype=bool)
+    inside[MASKED] = True
+    scan_report.open("#/sample/v2?x=5&y=7&z=4")
+    for layer in ("inputs", "predicted/gradcam"):
+        for axis, index, plane in ((2, 4, "axial"), (1, 7, "coronal"), (0, 5, "sagittal")):
+            shown = scan_report.pixels(f'.plane[data-layer="{layer}"][data-plane={plane}] canvas')[..., :3]
+            expected = edge(expected_slice(inside, axis, index))
+            assert expected.any()
+            np.testing.assert_array_equal((shown == CYAN).all(axis=-1), expected)
+    scan_report.open("#/sample/v2?x=5&y=7&z=4&mask=hidden")
+    shown = scan_report.pixels(".plane[data-layer=inputs][data-plane=axial] canvas")[..., :3]
+    assert not (shown == CYAN).all(axis=-1).any()
+
+
+@pytest.mark.parametrize(("axis", "plane", "count"), [(2, "axial", 9), (1, "coronal", 11), (0, "sagittal", 12)])
+def test_slices_side_by_side_lead_to_their_place(scan_report, axis, plane, count):
+    values = windowed(volume(1))
+    scan_report.open("#/sample/v1")
+    choose(scan_report, "slices", plane)
+    page = scan_report.page
+    tiles = page.locator(".mosaic[data-layer=inputs] a")
+    told = [text.split()[1].rstrip(",") for text in tiles.all_inner_texts()]
+    indices = [int(text) - 1 for text in told]
+    assert len(indices) == count
+    gaps = np.diff([-1, *indices, VOLUME_SHAPE[axis]])
+    assert gaps.min() >= 1
+    assert gaps.max() <= 2
+    for number, index in enumerate(indices):
+        shown = scan_report.pixels(f".mosaic[data-layer=inputs] li:nth-child({number + 1}) canvas")[..., 0]
+        assert np.abs(shown - expected_slice(values, axis, index)).max() <= 1
+    assert page.locator(".heads:visible").count() == 0
+    tiles.nth(2).focus()
+    page.keyboard.press("Enter")
+    scan_report.settle()
+    assert page.locator(f"input[name={'xyz'[axis]}]").input_value() == str(indices[2])
+    assert page.locator(".mosaic").count() == 0
+    # Of a volume without a mask, nothing is outlined.
+    assert not (scan_report.pixels(".plane[data-layer=inputs] canvas")[..., :3] == CYAN).all(axis=-1).any()

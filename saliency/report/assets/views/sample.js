@@ -36,7 +36,7 @@ report.views.register({
     const compare = report.select("Compare with", "other", [], (value) => report.state.change({ other: value }));
     const several = report.settings.models.length > 1;
     const further = [...(several ? [compare] : []), ...(ndim === 2 ? [zoom.controls] : [])];
-    const controls = report.controls(["opacity", "overlay", "colours", "signed"], further);
+    const controls = report.controls(["opacity", "overlay", "mask", "colours", "signed"], further);
     const crumbs = element("p", { class: "crumbs" });
     const lead = element("p", { class: "lead" });
     const problem = element("div", {});
@@ -255,15 +255,16 @@ report.views.register({
     async function openVolumes(models, data) {
       const { peak, volume } = report.pictures;
       const [model, second] = models;
-      const input = await volume(model, "inputs", row);
-      const layers = [{ key: "inputs", title: "Input", volume: input }];
+      const opened = (name) => (report.settings.masks ? volume(name, "mask", row) : null);
+      const [input, mask] = await Promise.all([volume(model, "inputs", row), opened(model)]);
+      const layers = [{ key: "inputs", title: "Input", volume: input, mask }];
       let start = input.shape.map((size) => Math.floor(size / 2));
       for (const target of targets) {
         for (const method of methods) {
           const map = await volume(model, `${target}/${method}`, row);
           const of = targets.length > 1 ? `, ${explained(data, target)}` : "";
           const title = `${report.methods.title(method)}${of}`;
-          layers.push({ key: `${target}/${method}`, title, volume: map ? input : null, map, method });
+          layers.push({ key: `${target}/${method}`, title, volume: map ? input : null, map, method, mask });
           if (method === report.methods.leading && target === targets[0] && map) {
             const found = peak(map.levels);
             const [, height, depth] = map.shape;
@@ -272,12 +273,13 @@ report.views.register({
         }
       }
       if (second !== undefined) {
-        const input = await volume(second, "inputs", row);
+        const [input, mask] = await Promise.all([volume(second, "inputs", row), opened(second)]);
         for (const target of targets) {
           for (const method of methods) {
             const map = await volume(second, `${target}/${method}`, row);
             const title = `${second}: ${report.methods.title(method)}, ${explained(data.others, target)}`;
-            layers.push({ key: `${second}/${target}/${method}`, title, volume: map ? input : null, map, method });
+            const key = `${second}/${target}/${method}`;
+            layers.push({ key, title, volume: map ? input : null, map, method, mask });
           }
         }
       }
