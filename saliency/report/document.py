@@ -155,7 +155,13 @@ def write_report(
     cards = [model_card(plan, model, said[model], [one for one in found if one["model"] == model]) for model in said]
     first = plan.targets[0]
     performance = {model: of["performance"][first] for model, of in read_tables.items() if "performance" in of}
-    settings["comparisons"] = comparisons(plan, said, names)
+    # Its rows are pairs of pictures: no plot shows them.
+    answers = {
+        model: of.pop("paired_transfer_table")[first]
+        for model, of in read_tables.items()
+        if "paired_transfer_table" in of
+    }
+    settings["comparisons"] = comparisons(plan, said, names, answers)
     settings["recalls"] = recall_rows(plan, performance, names[plan.models[0]])
     settings["citation"] = citation(predictions, findings)
     failed = failures(errors, plan.models)
