@@ -22,6 +22,7 @@ from saliency.report.asset_files import SCRIPTS, script, style_sheet, table_libr
 from saliency.report.citation import citation
 from saliency.report.colour_maps import DIVERGING, SEQUENTIAL, colour_table
 from saliency.report.first_screen import comparisons, model_card, not_tested, recall_rows
+from saliency.report.making import making
 from saliency.report.overview import (
     fact_column,
     failures,
@@ -185,6 +186,7 @@ def write_report(
         untested=not_tested(plan, told, any(card["accuracy"]["labelled"] for card in cards)),
         audited=int(audited_rows(plan.samples, config["audit"]["where"]).sum()),
         failures=failed,
+        making=making(plan, settings["citation"]),
         style=Markup(style),
         style_hash=style_hash,
         settings=Markup(script_json(settings)),
