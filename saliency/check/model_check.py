@@ -20,6 +20,7 @@ from saliency.experiment.config import Config, input_config, results_folder
 from saliency.experiment.descriptions import described_layers, read_descriptions
 from saliency.experiment.plan import Plan
 from saliency.experiment.resources import memory_cautions
+from saliency.files.network_files import stored_in
 from saliency.methods.registered import method
 from saliency.methods.scores import MULTILABEL, REGRESSION
 from saliency.networks.describe import write_descriptions
@@ -148,7 +149,8 @@ class ModelCheck:
     def lines(self) -> list[str]:
         """What a user wants to know, one line each."""
         found, settings = self.described, self.config["models"][self.model]
-        weights = f"weights {settings['weights']}" if settings["weights"] else "no weights in the config"
+        stored = stored_in(settings["factory"], settings["weights"])
+        weights = f"weights {stored}" if stored else "no weights in the config"
         kind = "one score per pixel or voxel" if found["dense"] else found["outputs"].replace("_", " ")
         shape = " x ".join(map(str, found["input_shape"]))
         lines = [

@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from saliency.files.network_files import Reach
 from saliency.registry.key import Key
 
 if TYPE_CHECKING:
@@ -95,6 +96,9 @@ class Method(ABC):
     needs
         What it reads from a forward pass, the names of attributes of `Given`: "features" (and their gradient),
         "steps_behind" and "feature_gradient_of" (them), "gradient", "guided_gradient", and "deconvolution".
+    reach
+        How far it looks into a network, which decides whether it works on one that comes as a file: "scores", where it
+        does nothing but run it, "gradient", where it takes gradients with respect to the input, or "layers".
     parts
         Names of the methods whose maps it combines, where it reads nothing else.
     keys
@@ -115,6 +119,7 @@ class Method(ABC):
     channels: ClassVar[bool]
     signed: ClassVar[bool]
     needs: ClassVar[frozenset[str]] = frozenset()
+    reach: ClassVar[Reach] = "layers"
     parts: ClassVar[tuple[str, ...]] = ()
     keys: ClassVar[tuple[Key, ...]] = ()
     cost: ClassVar[Cost]

@@ -11,6 +11,7 @@ from saliency.exceptions import DataError
 from saliency.experiment.config import Config, input_shape
 from saliency.experiment.descriptions import layer_description
 from saliency.files.atomic_files import write_json
+from saliency.files.network_files import stored_in
 from saliency.files.paths import resolve
 from saliency.files.weights_files import weights_sha256
 from saliency.networks.behaviour import describe_behaviour
@@ -102,7 +103,7 @@ def describe_network(config: Config, model: str, network: nn.Module, x: Tensor) 
             f"models.{model}: region: mask needs one score per pixel or voxel of the input {list(x.shape)}, but the "
             f"output has shape {list(output.shape)}: use region: predicted"
         )
-    weights = settings["weights"]
+    weights = stored_in(settings["factory"], settings["weights"])
     return {
         "factory": settings["factory"],
         "weights": weights,

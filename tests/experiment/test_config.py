@@ -177,7 +177,7 @@ def test_all_wrong_types_are_reported_together_with_their_places(config):
         "config: input.channels: 0 is less than the minimum of 1",
         "config: input.mean.0: nan is not of type 'number'",
         f"config: methods.0: 'gradcm' is not one of {list(methods())}; did you mean 'gradcam'?",
-        "config: models.net.factory: 'torch' does not fit: package.module:callable",
+        "config: models.net.factory: 'torch' does not fit: package.module:callable, onnx:FILE or torchscript:FILE",
         "config: models.net.kwargs: [] is not of type 'object'",
         "config: shard_size: '8' does not fit: auto, a number of samples, at least 1, or null",
         f"config: targets.1: True does not fit: {target}",

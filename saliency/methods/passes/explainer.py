@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from saliency.methods.method import Method
+from saliency.methods.passes.black_box import check_reach
 from saliency.methods.passes.forward_pass import ForwardPass
 from saliency.methods.passes.layout import Layout
 from saliency.methods.passes.model_state import differentiable, unchanged
@@ -73,6 +74,7 @@ class Explainer:
         self.model = model = differentiable(model)
         self.reader = reader
         self.methods = _all_methods(methods)
+        check_reach(model, self.methods)
         self.ndim = spatial_ndim(model, mode)
         self.sections = find_sections(model, section_names)
         given = settings or {}
