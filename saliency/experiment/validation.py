@@ -22,6 +22,7 @@ from saliency.experiment.config import (
 from saliency.experiment.dataset_rows import fill_dataset, row_problems, with_rows
 from saliency.experiment.given_values import settle_values
 from saliency.experiment.labels import class_names_of, settle_labels
+from saliency.experiment.method_problems import method_problems
 from saliency.experiment.outputs import EACH_LABEL, labels_are, output_problems, target_names
 from saliency.experiment.presets import fill_presets
 from saliency.experiment.remote_files import store_problems
@@ -87,6 +88,7 @@ def complete_config(
     problems += _training_problems(known)
     problems += output_problems(known)
     problems += audited_map_problems(known)
+    problems += method_problems(known)
     problems += black_box_problems(known)
     if known.get("precision") == "float64" and known.get("reduced_precision"):
         problems.append("reduced_precision: has no effect on precision float64: leave one of them out")
