@@ -77,6 +77,7 @@ class Digests:
             "target_class": self._target_class,
             "measure": self._measure,
             "sprites": self._sprites,
+            "outlines": self._outlines,
             "fused": self._fused,
         }
         self._model_steps: dict[str, Callable[[str, str | None], str]] = {
@@ -205,6 +206,10 @@ class Digests:
     def _sprites(self, model: str, shard: int, _: str | None) -> str:
         maps = [self._of_shard(name, model, shard, of) for of in self.plan.targets for name in self.plan.methods]
         return digest("sprites", step("sprites").version, maps, report_side(self.plan))
+
+    def _outlines(self, model: str, shard: int, _: str | None) -> str:
+        prepared, size = self._of_shard("prepare", model, shard, None), report_side(self.plan)
+        return digest("outlines", step("outlines").version, prepared, *self._masks(model, shard), size)
 
     def _uncached_facts(self, shard: int) -> str:
         plan = self.plan

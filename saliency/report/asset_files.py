@@ -18,6 +18,7 @@ BASE_SCRIPTS = (
     "methods.js",
     "state.js",
     "colours.js",
+    "outlines.js",
     "pictures.js",
     "samples.js",
     "class_data.js",
@@ -25,8 +26,11 @@ BASE_SCRIPTS = (
     "plots.js",
     "controls.js",
     "filters.js",
+    "mosaic.js",
     "volume.js",
     "zoom.js",
+    "copying.js",
+    "nearest.js",
 )
 
 

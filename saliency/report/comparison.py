@@ -140,11 +140,18 @@ def verdict(names: tuple[str, str], found: Mapping[str, Any]) -> str:
     else:
         begin = f"{second} is right more often than {first} {on}: {right_of_other:,} against {right:,}"
     ours, theirs = found["only"]
-    test = f"exact McNemar test: {_p_words(found)}"
+    test = f"exact McNemar test: {p_words(found)}"
     return f"{begin}. Only {first} is right in {ours:,}, only {second} in {theirs:,} ({test})."
 
 
-def _p_words(found: Mapping[str, Any]) -> str:
+def p_words(found: Mapping[str, Any]) -> str:
+    """Write the p-value of a test, after `correct_together`.
+
+    Examples
+    --------
+    >>> p_words({"p_adjusted": 0.0123, "tests": 1}), p_words({"p_adjusted": 1e-9, "tests": 3})
+    ('p = 0.012', 'p < 0.001, corrected for 3 tests')
+    """
     p, tests = found["p_adjusted"], found["tests"]
     value = "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
     return f"{value}, corrected for {tests} tests" if tests > 1 else value
@@ -210,7 +217,7 @@ def calibration_verdict(names: tuple[str, str], found: Mapping[str, Any]) -> str
     if not np.isfinite(found["p_adjusted"]):
         return ""
     scores = found["scores"]
-    test = f"Wilcoxon test of pairs: {_p_words(found)}"
+    test = f"Wilcoxon test of pairs: {p_words(found)}"
     if found["p_adjusted"] >= LEVEL:
         return (
             f"No difference is shown in how well the probabilities fit: Brier score {scores[0]:.3f} of {names[0]}, "

@@ -19,8 +19,10 @@ from saliency.files.atomic_files import write_atomically
 from saliency.methods.registered import method
 from saliency.metrics.registered import measures
 from saliency.report.asset_files import SCRIPTS, script, style_sheet, table_library
+from saliency.report.citation import citation
 from saliency.report.colour_maps import DIVERGING, SEQUENTIAL, colour_table
 from saliency.report.first_screen import comparisons, model_card, not_tested, recall_rows
+from saliency.report.making import making
 from saliency.report.overview import (
     fact_column,
     failures,
@@ -84,6 +86,7 @@ def page_settings(plan: Plan, documents: Mapping[str, Mapping[str, Any]]) -> dic
         "targets": plan.targets,
         "methods": plan.methods,
         "leading": plan.measured[0],
+        "masks": plan.mask_column is not None,
         "kinds": {
             name: {"title": method(name).title, "signed": method(name).signed, "over": method(name).grid == "features"}
             for name in plan.methods
@@ -153,8 +156,15 @@ def write_report(
     cards = [model_card(plan, model, said[model], [one for one in found if one["model"] == model]) for model in said]
     first = plan.targets[0]
     performance = {model: of["performance"][first] for model, of in read_tables.items() if "performance" in of}
-    settings["comparisons"] = comparisons(plan, said, names)
+    # Its rows are pairs of pictures: no plot shows them.
+    answers = {
+        model: of.pop("paired_transfer_table")[first]
+        for model, of in read_tables.items()
+        if "paired_transfer_table" in of
+    }
+    settings["comparisons"] = comparisons(plan, said, names, answers)
     settings["recalls"] = recall_rows(plan, performance, names[plan.models[0]])
+    settings["citation"] = citation(predictions, findings)
     failed = failures(errors, plan.models)
     style = style_sheet()
     style_hash = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
@@ -176,6 +186,7 @@ def write_report(
         untested=not_tested(plan, told, any(card["accuracy"]["labelled"] for card in cards)),
         audited=int(audited_rows(plan.samples, config["audit"]["where"]).sum()),
         failures=failed,
+        making=making(plan, settings["citation"]),
         style=Markup(style),
         style_hash=style_hash,
         settings=Markup(script_json(settings)),

@@ -1,7 +1,7 @@
 """What the page says first: what was audited, how good each model is, the worst consequence, what is not known."""
 
 from collections.abc import Mapping, Sequence
-from itertools import combinations
+from itertools import chain, combinations
 from typing import Any
 
 import numpy as np
@@ -13,13 +13,15 @@ from saliency.experiment.plan import Plan
 from saliency.experiment.selection import Selection, audited_rows
 from saliency.report.comparison import accuracy, calibration, calibration_verdict, compared, correct_together, verdict
 from saliency.report.links import model_settings, page_link, where_settings
+from saliency.report.paired_transfer import paired_tests, transfer_verdict
 
 # Classes, and classes in groups, in the plot of the lowest recalls.
 MOST_CLASSES, MOST_GROUPS = 6, 6
 # A paired test needs the same pictures under both models.
 UNPAIRED = (
     "Their transfer tests are not compared by a paired test: each model's tests choose pictures by its own "
-    "predictions, so that the two need not be tested on the same pairs."
+    "predictions, so that the two need not be tested on the same pairs. The check audit.paired_transfer tests the same "
+    "pairs."
 )
 
 
@@ -77,7 +79,10 @@ def model_card(
 
 
 def comparisons(
-    plan: Plan, predictions: Mapping[str, pd.DataFrame], names: Mapping[str, Sequence[str]]
+    plan: Plan,
+    predictions: Mapping[str, pd.DataFrame],
+    names: Mapping[str, Sequence[str]],
+    answers: Mapping[str, pd.DataFrame],
 ) -> list[dict[str, Any]]:
     """Compare each two models, on the samples by which both are judged; all tests of the run are corrected together.
 
@@ -89,39 +94,55 @@ def comparisons(
         ``predictions.csv`` by model.
     names
         Of the classes, by model.
+    answers
+        What `saliency.audit.probes.paired_transfer` wrote, by model; empty without the check.
 
     Returns
     -------
     list of dict
         ``models`` (two names), ``sentences``, the first of which says which is right more often, ``differ``, the one on
-        how often they predict different classes, "" where there is none, and ``link``.
+        how often they predict different classes, "" where there is none, ``link``, and ``transfer``: the sentence on
+        what turns pictures in one of them alone, and the link to these pictures, or None.
     """
     pairs = list(combinations(plan.models, 2))
     # The probability of the most probable class says nothing of a list of classes.
     one = plan.labels_are == "class"
-    rights, probabilities = [], []
+    rights, probabilities, transfers = [], [], []
     for first, second in pairs:
         rows = judged_rows(plan, first) & judged_rows(plan, second)
         rights.append(compared(predictions[first], predictions[second], rows))
         probabilities.append(calibration(predictions[first], predictions[second], rows) if one else {"p": np.nan})
-    correct_together([*rights, *probabilities])
+        usable = set(plan.samples["id"][rows])
+        tested = first in answers and second in answers
+        transfers.append(paired_tests(answers[first], answers[second], usable) if tested else [])
+    correct_together([*rights, *probabilities, *chain.from_iterable(transfers)])
     found = []
-    for pair, right, probability in zip(pairs, rights, probabilities, strict=True):
+    for pair, right, probability, tests in zip(pairs, rights, probabilities, transfers, strict=True):
         # Numbers of other classes cannot be compared.
         same = list(names[pair[0]]) == list(names[pair[1]])
         differ = f"They predict different classes for {counted(right['differ'], 'sample')}." if same else ""
         said = [verdict(pair, right), differ, calibration_verdict(pair, probability)]
-        if plan.config["audit"]["transfer"] is not None:
+        sentence, test = transfer_verdict(pair, tests, names[pair[0]])
+        said.append(sentence)
+        if plan.config["audit"]["transfer"] is not None and not tests:
             said.append(UNPAIRED)
         found.append(
             {
                 "models": list(pair),
                 "sentences": [text for text in said if text],
                 "differ": differ,
+                "transfer": {"sentence": sentence, "link": _turned_link(plan, pair, test)} if test else None,
                 "link": page_link("compare", None, model_settings(plan, pair[0]) | {"other": pair[1]}),
             }
         )
     return found
+
+
+def _turned_link(plan: Plan, pair: tuple[str, str], test: Mapping[str, Any]) -> str:
+    """Address of the pictures that turn in one model alone, with the other one beside it."""
+    more = int(test["difference"] < 0)
+    shown = {"model": pair[more], "other": pair[1 - more], "col.id": test["targets"][more]}
+    return page_link("gallery", None, shown)
 
 
 def recall_rows(plan: Plan, tables: Mapping[str, pd.DataFrame], names: Sequence[str]) -> list[dict[str, Any]]:
@@ -200,6 +221,8 @@ def not_tested(plan: Plan, told: Sequence[Mapping[str, Any]], labelled: bool) ->
     if not labelled:
         said.append("No audited sample has a label: how often the model is right is not known.")
     for name, check in checks().items():
+        if check.of_several and len(plan.models) < 2:
+            continue
         if audit[name] is None:
             said.append(f"It was not tested {check.question}: the config leaves out audit.{name}.")
         else:

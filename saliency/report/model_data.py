@@ -15,6 +15,7 @@ from saliency.experiment.plan import Plan
 from saliency.experiment.selection import audited_rows
 from saliency.files.atomic_files import write_atomically
 from saliency.metrics.table import measure_columns
+from saliency.report.nearest import nearest_data
 from saliency.report.scripts import codes, data_script, numbers
 from saliency.store.maps import open_maps
 
@@ -164,7 +165,7 @@ def write_model_data(
         ``distributions``, ``groups``, ``clusters``, and ``mean_maps``, the ``zarr.json`` of the group: one file of each
         for each target.
     outputs
-        Scripts to write: one of ``predictions``, and for each target one of ``measures`` and of ``classes``.
+        Scripts to write: one of ``predictions``, and for each target one of ``measures``, ``nearest`` and ``classes``.
     """
     plan = Plan(config)
     table = pd.read_parquet(metrics)
@@ -188,6 +189,7 @@ def write_model_data(
         exemplars = config["audit"]["clusters"]["exemplars"]
         maps = np.concatenate(list(read_grids(shards, target)))
         write(f"{target}/measures", measures_data(of_target, clusters, columns), outputs["measures"][number])
+        write(f"{target}/nearest", nearest_data(maps), outputs["nearest"][number])
         classes = {
             "audited": np.flatnonzero(audited).tolist() if not audited.all() else None,
             # A Zarr group is the folder of its zarr.json.

@@ -72,7 +72,7 @@ def write_sprites(
         ranges = [None if picture is None else picture[1] for picture in drawn]
         found = [None if picture is None else picture[0] for picture in drawn]
         if levels is not None:
-            content: dict[str, object] = {"shape": shape, "ranges": ranges} | _volumes(found, exact)
+            content: dict[str, object] = {"shape": shape, "ranges": ranges} | mosaics_content(found, exact)
             if name == "inputs":
                 content["spacing"] = _spacing(plan, model, shape, found_files["affine"], count, specs["affine"])
                 paths = map(plan.path, plan.values(file_columns(config, model)[0], shard))
@@ -83,7 +83,7 @@ def write_sprites(
                 None if volume is None else axial_slice(volume, level)
                 for volume, level in zip(found, levels, strict=True)
             ]
-        content = {"ranges": ranges, **_sprite(found, shape, exact)}
+        content = {"ranges": ranges, **sprite_content(found, shape, exact)}
         if levels is not None:
             content["levels"] = levels
         write_atomically(outputs[name], data_script(identity, content))
@@ -115,7 +115,8 @@ def _peak_level(name: str, cam: np.ndarray, shape: tuple[int, ...]) -> int:
     return int(np.unravel_index(picture[0].argmax(), shape)[AXIAL])
 
 
-def _sprite(pictures: list[np.ndarray | None], shape: tuple[int, ...], exact: bool) -> dict[str, object]:
+def sprite_content(pictures: list[np.ndarray | None], shape: tuple[int, ...], exact: bool) -> dict[str, object]:
+    """Pack pictures of a shape on sheets; None leaves its place empty."""
     size = tile_size(shape)
     blank = np.zeros(next((picture.shape for picture in pictures if picture is not None), size), dtype=np.uint8)
     tiles = np.stack([blank if picture is None else picture for picture in pictures])
@@ -123,7 +124,8 @@ def _sprite(pictures: list[np.ndarray | None], shape: tuple[int, ...], exact: bo
     return {"size": size, "rows": rows, "columns": columns, "sheets": [webp(sheet, exact) for sheet in sheets(tiles)]}
 
 
-def _volumes(volumes: list[np.ndarray | None], exact: bool) -> dict[str, object]:
+def mosaics_content(volumes: list[np.ndarray | None], exact: bool) -> dict[str, object]:
+    """Pack volumes, each as a mosaic of its axial slices."""
     found: list[str | None] = []
     columns = 0
     for volume in volumes:

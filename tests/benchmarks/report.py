@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import psutil
 import skimage.data
 import yaml
 from playwright.sync_api import sync_playwright
@@ -27,6 +28,7 @@ from saliency.methods.registered import methods
 from saliency.metrics.table import measure_columns
 from saliency.report.document import write_report
 from saliency.report.model_data import cluster_data, measures_data, predictions_data, small_map
+from saliency.report.nearest import nearest_data
 from saliency.report.scripts import data_script
 from saliency.report.sprites import layers, write_sprites
 from saliency.store.codec import write_shard
@@ -136,6 +138,7 @@ def write(project: Project, samples: int) -> tuple[Path, int, float]:
     data = {
         "predictions": predictions_data(table),
         "predicted/measures": measures_data(table, clusters, measure_columns(2, list(methods()))),
+        "predicted/nearest": nearest_data(grids),
         "predicted/classes": classes,
     }
     for name, content in data.items():
@@ -152,6 +155,12 @@ def write(project: Project, samples: int) -> tuple[Path, int, float]:
     write_atomically(folder / "errors.csv", b"model,id,path,status,problem\n")
     write_report(config, [folder / "predictions.csv"], [folder / "findings.json"], folder / "errors.csv", report)
     return report / "index.html", report_side(plan), seconds / min(DIFFERENT, len(plan.shards)) / SHARD
+
+
+def tab_memory() -> float:
+    """Bytes that the largest of this process's tabs has for itself."""
+    tabs = [one for one in psutil.Process().children(recursive=True) if "--type=renderer" in one.cmdline()]
+    return float(max(one.memory_full_info().uss for one in tabs))
 
 
 def measure(page: Page, repeats: int) -> dict[str, float]:
@@ -180,6 +189,10 @@ def measure(page: Page, repeats: int) -> dict[str, float]:
         "opacity, ms": {"opacity": "20"},
     }.items():
         found[name] = page.page.evaluate(CHANGE, changes)
+    found["memory of the tab after all that, MB"] = tab_memory() / 1e6
+    found["a sample opens, ms"] = statistics.median(opened(f"#/sample/s{number:05}") for number in range(repeats))
+    found["table opens, ms"] = opened("#/table")
+    found["memory of the tab with the table, MB"] = tab_memory() / 1e6
     return found
 
 
@@ -197,6 +210,7 @@ def main() -> None:
             "samples": arguments.samples,
             "longest side of the pictures, pixels": side,
             "size, MB": sum(path.stat().st_size for path in files) / 1e6,
+            "bytes a sample": sum(path.stat().st_size for path in files) / arguments.samples,
             "files": len(files),
             "core time to make a sample's pictures, ms": 1000 * seconds,
         }

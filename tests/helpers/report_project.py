@@ -16,6 +16,7 @@ from saliency.experiment.validation import complete_config
 from saliency.networks.describe import write_descriptions
 from saliency.report.document import write_report
 from saliency.report.model_data import write_model_data
+from saliency.report.outlines import write_outlines
 from saliency.report.sprites import layers, write_sprites
 from saliency.steps.failures import write_errors
 from saliency.steps.fused import fused
@@ -81,6 +82,9 @@ def build_report(project: Project) -> Path:
                 pictures = [report / f"data/{model}/{name}/{number}.js" for name in layers(plan)]
                 volumes = [report / f"data/{model}/volumes/{name}/{number}.js" for name in layers(plan)]
                 write_sprites(config, model, number, named, descriptions, pictures, volumes if plan.ndim == 3 else [])
+                if plan.mask_column is not None:
+                    place = "volumes/mask" if plan.ndim == 3 else "mask"
+                    write_outlines(config, model, number, report / f"data/{model}/{place}/{number}.js")
             predictions = folder / "predictions.csv"
             files = files_of_shards(plan, store, plan.targets[0])
             write_predictions(config, model, files["status"], files["logits"], descriptions[0], predictions)
@@ -101,7 +105,7 @@ def build_report(project: Project) -> Path:
                     audits.setdefault(name, []).append(outputs[name])
                 findings.append(documents["findings_json"])
             outputs = {"predictions": [report / f"data/{model}/predictions.js"]}
-            for kind in ("measures", "classes"):
+            for kind in ("measures", "nearest", "classes"):
                 outputs[kind] = [report / f"data/{model}/{target}/{kind}.js" for target in plan.targets]
             write_model_data(config, model, metrics, grids, audits, outputs)
         said = {model: results / model / "predictions.csv" for model in plan.models}
@@ -134,6 +138,11 @@ def photographs(folder: Path) -> Project:
     broken = project.folder / "data" / EXECUTES
     broken.write_bytes(b"no picture")
     table.loc[7, "path"] = EXECUTES
+    # One picture has a mask: its left half.
+    half = np.zeros((40, 48), dtype=np.uint8)
+    half[:, :24] = 255
+    Image.fromarray(half).save(project.folder / "data/half.png")
+    table["mask"] = ["half.png" if number == 8 else "" for number in range(60)]
     table.to_csv(project.manifest, index=False)
     project.write_config(
         models={
@@ -151,6 +160,7 @@ def photographs(folder: Path) -> Project:
 
 
 VOLUME_SHAPE = (14, 11, 9)
+MASKED = (slice(3, 9), slice(2, 8), slice(4, 7))
 
 
 def volume(number: int) -> np.ndarray:
@@ -160,14 +170,17 @@ def volume(number: int) -> np.ndarray:
 
 
 def volumes(folder: Path) -> Project:
-    """Four volumes of voxels of 1 x 1 x 2 mm, the last of which is damaged."""
+    """Four volumes of voxels of 1 x 1 x 2 mm, the last of which is damaged, and the one before has a mask."""
     project = Project(folder)
     (folder / "data").mkdir(parents=True)
     (folder / "report_volume_network.py").write_text(VOLUME_NETWORK)
-    rows = ["id,path,label,site"]
+    rows = ["id,path,label,site,mask"]
     for number in range(4):
         nib.save(nib.Nifti1Image(volume(number), np.diag([1, 1, 2, 1])), folder / f"data/v{number}.nii")
-        rows.append(f"v{number},v{number}.nii,{number % 2},s{number % 2}")
+        rows.append(f"v{number},v{number}.nii,{number % 2},s{number % 2},{'mask.nii' if number == 2 else ''}")
+    mask = np.zeros(VOLUME_SHAPE, dtype=np.uint8)
+    mask[MASKED] = 1
+    nib.save(nib.Nifti1Image(mask, np.diag([1, 1, 2, 1])), folder / "data/mask.nii")
     (folder / "data/v3.nii").write_bytes(b"no volume")
     project.manifest.write_text("\n".join(rows) + "\n")
     project.write_config(

@@ -36,7 +36,10 @@ def screen(tmp_path, monkeypatch):
     project.manifest.write_text("\n".join(["id,path,label,split,site", *rows]) + "\n")
     monkeypatch.chdir(tmp_path)
 
-    def make(findings=((), ()), models=("one", "two"), where=None, tested=TESTED, pictures=None, train=None, **audit):
+    def make(
+        findings=((), ()), models=("one", "two"), where=None, tested=TESTED, pictures=None, train=None, answers=None,
+        **audit,
+    ):  # fmt: skip
         network = {"factory": "tiny_network:Network", "class_names": NAMES}
         where = {"split": ["test", "late"]} if where is None else where
         project.write_config(
@@ -62,7 +65,7 @@ def screen(tmp_path, monkeypatch):
         (tmp_path / "errors.csv").write_text("model,id,path,status,problem\n")
         write_report(
             config, files["predictions"], files["findings"], tmp_path / "errors.csv", tmp_path / "out",
-            pictures=pictures, tables={"performance": files["performance"]},
+            pictures=pictures, tables={"performance": files["performance"]} | (answers or {}),
         )  # fmt: skip
         outline = Outline((tmp_path / "out/index.html").read_text())
         (first,) = outline.all("section", **{"class": "first"})
@@ -170,3 +173,28 @@ def test_transfer_tests_of_two_models_are_said_to_be_unpaired_where_there_are_an
     assert "transfer tests are not compared by a paired test" in sentences()
     screen(transfer=None)
     assert "transfer tests" not in sentences()
+
+
+def test_what_turns_pictures_in_one_model_alone_stands_first(screen, tmp_path):
+    columns = "class,intervention,variant,words,verb,source,target,label,before,after"
+    # Twelve pairs of audited samples, and one with a sample that is not audited.
+    pairs = [(source, target) for source in (9, 11) for target in range(8, 20, 2)] + [(9, 0)]
+    for model, after in (("one", 0), ("two", 1)):
+        rows = [f"1,frame,4 %,outer <i>frame</i>,Pasting,s{source},s{target},0,0,{after}" for source, target in pairs]
+        (tmp_path / f"{model}_answers.csv").write_text("\n".join([columns, *rows]) + "\n")
+    files = {"paired_transfer_table": [tmp_path / f"{model}_answers.csv" for model in ("one", "two")]}
+    outline, text = screen(answers=files, paired_transfer={})
+    # One of 14 and 13 of 14: 12/14, less 2.394 (of 1 - 0.025 / 3) times the root of (1 - (12/14)²) / 14.
+    _, said = (re.sub(r"\s+", " ", one["text"]).strip() for one in outline.all("p", **{"class": "difference"}))
+    assert said.startswith(
+        "Pasting the outer <i>frame</i> of class '<b>' pictures to 12 others that both models have right costs two 100 "
+        "points of recall, and one 0: they become class '<b>' (difference 100 points, 95 % interval 53 to 100; exact "
+        "McNemar test: p = 0.0015; both corrected for 3 tests)."
+    )
+    (link,) = [one for one in outline.all("a") if "See these pictures" in one["text"]]
+    targets = "".join(f"&col.id=s{target}" for target in range(8, 20, 2))
+    assert link["href"] == f"#/gallery?model=two&other=one{targets}"
+    assert "not compared by a paired test" not in text
+    # The other tests are corrected for this one as well: 46 / 512 twice, and thrice that.
+    assert "(exact McNemar test: p = 0.36, corrected for 3 tests)" in text
+    assert "paired_transfer" not in (tmp_path / "out/data/one/tables.js").read_text()

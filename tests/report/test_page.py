@@ -215,6 +215,9 @@ def test_nothing_is_wider_than_a_phone(project, chromium, width):
     ):
         page.open(address)
         assert page.page.evaluate("document.documentElement.scrollWidth") <= width, address
+        for box in (link.bounding_box() for link in page.page.locator("#navigation a").all()):
+            assert box["x"] >= 0, address
+            assert box["x"] + box["width"] <= width, address
     page.close()
 
 

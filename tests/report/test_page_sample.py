@@ -1,12 +1,15 @@
 """A sample's page in a real browser: pictures, colours, volumes."""
 
+import hashlib
+
 import numpy as np
 import pytest
 from matplotlib import colormaps
 
 from saliency import open_maps
+from saliency.audit.grid import pool
 from tests.helpers.report_browser import choose
-from tests.helpers.report_project import VOLUME_SHAPE, volume
+from tests.helpers.report_project import MASKED, VOLUME_SHAPE, volume
 
 pytestmark = pytest.mark.slow  # a browser and a whole report
 
@@ -200,3 +203,121 @@ def test_greys_of_a_volume_are_spread(scan_report):
     # Voxels are 2 mm high.
     assert f"3 of {VOLUME_SHAPE[2]}, 4.0 mm" in label
     assert "at the cursor" in scan_report.page.locator("h3.layer").first.inner_text()
+
+
+def test_the_most_similar_maps_lead_to_their_samples(report, project):
+    """Compared with NumPy's correlation of the stored maps, averaged over the audit's grid."""
+    maps = open_maps(project.results / "tiny.zarr")
+    cams = np.asarray(maps["predicted/gradcam"])
+    matrix = np.corrcoef(np.stack([pool(cam, [min(8, size) for size in cam.shape]).ravel() for cam in cams]))
+    matrix[0, 0] = -2
+    order = np.argsort(-np.nan_to_num(matrix[0], nan=-2), kind="stable")[:6]
+    report.open("#/sample/s0")
+    shown = report.page.locator(".nearest a")
+    said = [text.strip() for text in shown.all_inner_texts()]
+    assert [text.partition(" · ")[2] for text in said] == [f"s{row}" for row in order]
+    assert [text.partition(" · ")[0] for text in said] == [f"{matrix[0, row]:.2f}" for row in order]
+    shown.first.click()
+    report.settle()
+    assert report.hash.startswith(f"#/sample/s{order[0]}")
+    report.open("#/sample/s7")
+    assert report.page.locator(".nearest:visible").count() == 0
+
+
+def test_link_and_citation_are_copied(report, project):
+    report.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    report.open("#/sample/s0?model=wide")
+    page = report.page
+
+    def copied(name):
+        page.get_by_role("button", name=name).click()
+        page.get_by_text("Copied.").wait_for()
+        return page.evaluate("navigator.clipboard.readText()")
+
+    assert copied("Copy link") == page.url
+    cited = copied("Copy citation")
+    files = [project.results / model / "predictions.csv" for model in ("tiny", "wide")]
+    files += [
+        project.results / model / "audit" / target / "findings.json"
+        for model in ("tiny", "wide")
+        for target in ("predicted", "label")
+    ]
+    content = b"".join(path.read_bytes() for path in files)
+    assert cited.endswith(f"SHA-256 of the results: {hashlib.sha256(content).hexdigest()}.")
+    assert cited.startswith("Saliency maps of sample “s0”, experiment “test”, model “wide”. Made with nip-saliency ")
+
+
+def test_a_citation_that_cannot_be_copied_is_shown(report):
+    report.page.add_init_script("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
+    report.open("#/sample/s0")
+    report.page.get_by_role("button", name="Copy citation").click()
+    report.page.get_by_text("SHA-256 of the results").wait_for()
+
+
+CYAN = (0, 229, 255)
+
+
+def edge(inside):
+    """Those of a mask's pixels of which a neighbour, or the picture's border, lies outside."""
+    padded = np.pad(inside, 1)
+    core = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
+    return inside & ~core
+
+
+def test_the_mask_of_a_picture_is_outlined(report, project):
+    """The mask is the left half of the file, and so of what the network sees."""
+    maps = open_maps(project.results / "tiny.zarr")
+    picture = np.moveaxis(np.asarray(maps["inputs"][8]), 0, -1) * 255
+    inside = np.zeros(picture.shape[:2], dtype=bool)
+    inside[:, : inside.shape[1] // 2] = True
+    report.open("#/sample/s8")
+    for canvas in ("figure[data-method=inputs] canvas", "figure[data-method=gradcam] canvas"):
+        shown = report.pixels(canvas)[..., :3]
+        np.testing.assert_array_equal((shown == CYAN).all(axis=-1), edge(inside))
+    shown = report.pixels("figure[data-method=inputs] canvas")[..., :3].astype(float)
+    assert np.abs(shown - picture)[~edge(inside)].max() <= 1
+    choose(report, "mask", "hidden")
+    assert "mask=hidden" in report.hash
+    shown = report.pixels("figure[data-method=inputs] canvas")[..., :3].astype(float)
+    assert np.abs(shown - picture).max() <= 1
+
+
+def test_the_mask_of_a_volume_is_outlined_in_each_plane(scan_report):
+    inside = np.zeros(VOLUME_SHAPE, dtype=bool)
+    inside[MASKED] = True
+    scan_report.open("#/sample/v2?x=5&y=7&z=4")
+    for layer in ("inputs", "predicted/gradcam"):
+        for axis, index, plane in ((2, 4, "axial"), (1, 7, "coronal"), (0, 5, "sagittal")):
+            shown = scan_report.pixels(f'.plane[data-layer="{layer}"][data-plane={plane}] canvas')[..., :3]
+            expected = edge(expected_slice(inside, axis, index))
+            assert expected.any()
+            np.testing.assert_array_equal((shown == CYAN).all(axis=-1), expected)
+    scan_report.open("#/sample/v2?x=5&y=7&z=4&mask=hidden")
+    shown = scan_report.pixels(".plane[data-layer=inputs][data-plane=axial] canvas")[..., :3]
+    assert not (shown == CYAN).all(axis=-1).any()
+
+
+@pytest.mark.parametrize(("axis", "plane", "count"), [(2, "axial", 9), (1, "coronal", 11), (0, "sagittal", 12)])
+def test_slices_side_by_side_lead_to_their_place(scan_report, axis, plane, count):
+    values = windowed(volume(1))
+    scan_report.open("#/sample/v1")
+    choose(scan_report, "slices", plane)
+    page = scan_report.page
+    tiles = page.locator(".mosaic[data-layer=inputs] a")
+    told = [text.split()[1].rstrip(",") for text in tiles.all_inner_texts()]
+    indices = [int(text) - 1 for text in told]
+    assert len(indices) == count
+    gaps = np.diff([-1, *indices, VOLUME_SHAPE[axis]])
+    assert gaps.min() >= 1
+    assert gaps.max() <= 2
+    for number, index in enumerate(indices):
+        shown = scan_report.pixels(f".mosaic[data-layer=inputs] li:nth-child({number + 1}) canvas")[..., 0]
+        assert np.abs(shown - expected_slice(values, axis, index)).max() <= 1
+    assert page.locator(".heads:visible").count() == 0
+    tiles.nth(2).focus()
+    page.keyboard.press("Enter")
+    scan_report.settle()
+    assert page.locator(f"input[name={'xyz'[axis]}]").input_value() == str(indices[2])
+    assert page.locator(".mosaic").count() == 0
+    # Of a volume without a mask, nothing is outlined.
+    assert not (scan_report.pixels(".plane[data-layer=inputs] canvas")[..., :3] == CYAN).all(axis=-1).any()

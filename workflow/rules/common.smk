@@ -155,11 +155,17 @@ VOLUMES = [
     for name in LAYERS
     if PLAN.ndim == 3
 ]
+# Masks, of which the page draws the outlines.
+OUTLINES = (
+    [f"{REPORT}/data/{{model}}/{'volumes/' if PLAN.ndim == 3 else ''}mask/{{shard}}.js"]
+    if PLAN.mask_column
+    else []
+)
 MODEL_DATA = {
     "predictions": [f"{REPORT}/data/{{model}}/predictions.js"],
     **{
         kind: [f"{REPORT}/data/{{model}}/{target}/{kind}.js" for target in PLAN.targets]
-        for kind in ("measures", "classes")
+        for kind in ("measures", "nearest", "classes")
     },
 }
 PAGE = f"{REPORT}/index.html"
@@ -276,7 +282,7 @@ def report_files():
         PAGE,
         *PAGE_FILES,
         *expand(sum(MODEL_DATA.values(), []), model=PLAN.models),
-        *expand(PICTURES + VOLUMES, model=PLAN.models, shard=WANTED_SHARDS),
+        *expand(PICTURES + VOLUMES + OUTLINES, model=PLAN.models, shard=WANTED_SHARDS),
     ]
 
 

@@ -23,6 +23,30 @@ rule sprites:
         "../scripts/sprites.py"
 
 
+if OUTLINES:
+
+    rule outlines:
+        input:
+            # Boxes are told in pixels of the sample's file, which may have to be made first.
+            inputs=shard("inputs"),
+            masks=made_masks,
+        output:
+            OUTLINES,
+        log:
+            f"{RESULTS}/logs/{{model}}/outlines/{{shard}}.log",
+        conda:
+            "../envs/saliency.yaml"
+        resources:
+            mem_mb=memory("outlines"),
+            runtime=runtime("outlines"),
+        params:
+            digest=step_digest("outlines"),
+        message:
+            "Draw the masks of shard {wildcards.shard} for the report ({wildcards.model})"
+        script:
+            "../scripts/outlines.py"
+
+
 rule model_data:
     input:
         **{

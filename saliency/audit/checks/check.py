@@ -84,6 +84,8 @@ class Check(ABC):
         Whether it reads masks, where the manifest has some.
     per_target
         Whether it is done for each target, or once for a model.
+    of_several
+        Whether it compares models, so that a run of a single one does not miss it.
     explains
         Whether it makes maps of all of the run's methods, again and again.
     reads
@@ -111,6 +113,7 @@ class Check(ABC):
     labels: ClassVar[bool] = False
     masks: ClassVar[bool] = False
     per_target: ClassVar[bool]
+    of_several: ClassVar[bool] = False
     explains: ClassVar[bool] = False
     reads: ClassVar[tuple[str, ...]] = ()
     evidence: ClassVar[str | None] = None

@@ -15,7 +15,7 @@ def checks() -> dict[str, type[Check]]:
     Examples
     --------
     >>> {name: check.per_target for name, check in checks().items() if check.default is None}
-    {'faithfulness': True, 'methods': True, 'randomisation': False, 'stability': True}
+    {'faithfulness': True, 'methods': True, 'paired_transfer': False, 'randomisation': False, 'stability': True}
     """
     return {check.name: check for check in discover_classes("saliency.audit.checks", Check)}
 

@@ -129,10 +129,11 @@ MODEL_KEYS = (
         "target_layer",
         "Layer whose feature map is explained (Grad-CAM): a module name (`layer4.1`), an index into the convolutional "
         "section, or `null` for the last feature map before global pooling. Maps of channels, positions with their "
-        "channels last, and the tokens of transformers are feature maps.",
+        "channels last, and the tokens of transformers are feature maps. Maps of a list of layers, `[layer3, layer4]`, "
+        "are averaged on the finest of their grids, each divided by its largest absolute value.",
         None,
-        {"type": ["string", "integer", "null"]},
-        "a module name such as layer4.1, an index into the convolutional section, or null",
+        either({"type": ["string", "integer", "null"]}, list_of({"type": ["string", "integer"]}, 1, unique=True)),
+        "a module name such as layer4.1, an index into the convolutional section, a list of these, or null",
     ),
     Key(
         "tokens",

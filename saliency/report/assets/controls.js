@@ -32,6 +32,7 @@ report.controls = (fields, extra = []) => {
     max: "99",
     oninput: () => report.state.change({ at: at.value }, true),
   });
+  const mask = choose("Mask", "mask");
   const meaning = report.element("span", {});
   const place = report.element("label", { class: "field" }, report.element("span", {}, meaning, share), at);
   const legend = report.element("div", { class: "field" });
@@ -42,6 +43,9 @@ report.controls = (fields, extra = []) => {
   if (has("method")) element.append(method);
   if (has("opacity")) element.append(opacity);
   if (has("overlay")) element.append(overlay, place);
+  // The single slice that stands for a volume beside others has no outline.
+  const outlined = report.settings.masks && (report.settings.ndim === 2 || !has("method"));
+  if (has("mask") && outlined) element.append(mask);
   if (has("colours")) element.append(colours);
   if (has("signed")) element.append(signed);
   element.append(...extra);
@@ -59,6 +63,7 @@ report.controls = (fields, extra = []) => {
     const none = shown === "none";
     const isSigned = !none && report.methods.of(shown).signed;
     overlay.control.value = settings.overlay;
+    mask.control.value = settings.mask;
     place.hidden = none || settings.overlay === "blend";
     meaning.textContent = settings.overlay === "contour" ? "Share of the pixels " : "Position ";
     at.value = report.state.share(settings);

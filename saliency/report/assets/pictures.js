@@ -114,25 +114,8 @@ report.pictures = (() => {
   // The picture with a line around the places of the map that count most.
   function contour(picture, map, signed, percent) {
     const least = threshold(map, signed, percent);
-    const { width, height } = map;
-    const inside = (x, y) => strength(map.data[4 * (y * width + x)], signed) >= least;
-    const image = new ImageData(new Uint8ClampedArray(picture.data), width, height);
-    for (let y = 0; y < height; y += 1) {
-      for (let x = 0; x < width; x += 1) {
-        if (!inside(x, y)) continue;
-        const edge =
-          x === 0 ||
-          y === 0 ||
-          x === width - 1 ||
-          y === height - 1 ||
-          !inside(x - 1, y) ||
-          !inside(x + 1, y) ||
-          !inside(x, y - 1) ||
-          !inside(x, y + 1);
-        if (edge) image.data.set([255, 230, 0, 255], 4 * (y * width + x));
-      }
-    }
-    return image;
+    const inside = (x, y) => strength(map.data[4 * (y * map.width + x)], signed) >= least;
+    return report.outlines.along(picture, inside, [255, 230, 0, 255]);
   }
 
   // The map on the left of the line, the picture on its right.
@@ -171,9 +154,11 @@ report.pictures = (() => {
   async function draw(canvas, row, method, settings, target = settings.target) {
     const order = (canvas.order ?? 0) + 1;
     canvas.order = order;
-    const [picture, map] = await Promise.all([
+    const [picture, map, mask] = await Promise.all([
       tile(settings.model, "inputs", row),
       method === "none" ? null : tile(settings.model, `${target}/${method}`, row),
+      // Of a volume, the mask of the whole is drawn with its slices.
+      report.outlines.wanted(settings) && report.settings.ndim === 2 ? tile(settings.model, "mask", row) : null,
     ]);
     if (canvas.order !== order) return null;
     canvas.parentElement?.classList.toggle("blank", !picture && !map);
@@ -183,7 +168,7 @@ report.pictures = (() => {
       return null;
     }
     const drawn = map ? overlay(picture?.image, map.image, method, settings) : picture.image;
-    put(canvas, drawn);
+    put(canvas, mask ? report.outlines.draw(drawn, mask.image) : drawn);
     canvas.dataset.drawn = `${row}/${target}/${method}`;
     return map ?? picture;
   }

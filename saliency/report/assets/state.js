@@ -9,11 +9,12 @@ report.state = (() => {
     colours: "viridis",
     signed: "RdBu_r",
     overlay: "blend",
+    mask: "outline",
     order: "up",
     size: "160",
   };
   // These stay when the reader goes from one view to another.
-  const lasting = ["model", "target", "method", "opacity", "overlay", "at", "colours", "signed"];
+  const lasting = ["model", "target", "method", "opacity", "overlay", "at", "mask", "colours", "signed"];
   // What an address may choose from: pairs of a value and its title.
   const same = (names) => names.map((name) => [name, name]);
   const { names: methods, title } = report.methods;
@@ -28,6 +29,10 @@ report.state = (() => {
       ["contour", "as a contour"],
       ["swipe", "swiped"],
     ],
+    mask: [
+      ["outline", "outlined in cyan"],
+      ["hidden", "hidden"],
+    ],
   };
   const words = {
     model: "model",
@@ -35,6 +40,7 @@ report.state = (() => {
     method: "map",
     colours: "colours",
     signed: "colours",
+    mask: "way to show the mask",
     overlay: "way to lay the map over the picture",
   };
 

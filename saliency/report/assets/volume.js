@@ -13,6 +13,7 @@ report.volume = (layers, shape, known, sides, label) => {
   const keys = ["x", "y", "z"];
   let position = shape.map((size) => Math.floor(size / 2));
   let settings = {};
+  let arranged = null; // the plane of which slices are side by side
 
   const sliders = planes.map(({ name, axis }) => {
     const output = element("output", {});
@@ -38,7 +39,15 @@ report.volume = (layers, shape, known, sides, label) => {
     if (found !== position[axis]) report.state.change({ [keys[axis]]: String(found) }, true);
   }
 
+  const choice = report.select(
+    "Slices",
+    "slices",
+    [["", "in three planes"], ...planes.map(({ name }) => [name, `${name}, side by side`])],
+    (value) => report.state.change({ slices: value }),
+  );
+  const note = element("p", { class: "note", hidden: true });
   const canvases = [];
+  const places = []; // where the slices of each layer are
   const values = [];
   const head = element(
     "div",
@@ -78,6 +87,8 @@ report.volume = (layers, shape, known, sides, label) => {
       canvases.push({ layer, plane, canvas, frame });
       return frame;
     });
+    const place = element("div", { class: "planes" }, cells);
+    if (layer.volume || layer.map) places.push({ layer, place, cells, mosaics: {} });
     const value = element("output", { class: "note" });
     if (layer.volume || layer.map) values.push({ layer, value });
     const text = element("h3", { class: "layer" }, layer.title, " ", value);
@@ -86,9 +97,7 @@ report.volume = (layers, shape, known, sides, label) => {
       { class: "layer-row" },
       text,
       layer.legend ?? null,
-      layer.volume || layer.map
-        ? element("div", { class: "planes" }, cells)
-        : element("p", { class: "empty" }, "There is no map."),
+      layer.volume || layer.map ? place : element("p", { class: "empty" }, "There is no map."),
     );
   });
 
@@ -104,7 +113,13 @@ report.volume = (layers, shape, known, sides, label) => {
     return { input, start, field: element("label", { class: "field" }, element("span", {}, text), input) };
   };
   const [dark, bright] = [limit("dark", "Black from", "0"), limit("bright", "White from", "255")];
-  const greys = element("div", { class: "controls", role: "group", "aria-label": "Greys" }, dark.field, bright.field);
+  const greys = element(
+    "div",
+    { class: "controls", role: "group", "aria-label": "Slices and greys" },
+    choice,
+    dark.field,
+    bright.field,
+  );
 
   function windowed(image) {
     const [low, high] = [dark, bright].map(({ input }) => Number(input.value));
@@ -116,14 +131,43 @@ report.volume = (layers, shape, known, sides, label) => {
     return image;
   }
 
+  // A slice of a layer as it is shown: greys, over them the map, and the outline of the mask.
+  function picture(layer, axis, index) {
+    const { slice, overlay } = report.pictures;
+    const under = layer.volume ? windowed(slice(layer.volume, axis, index)) : null;
+    const drawn = layer.map ? overlay(under, slice(layer.map, axis, index), layer.method, settings) : under;
+    const outlined = layer.mask && report.outlines.wanted(settings);
+    return outlined ? report.outlines.draw(drawn, slice(layer.mask, axis, index)) : drawn;
+  }
+
+  // Side by side, or in three planes.
+  function arrange(wanted) {
+    const plane = planes.find(({ name }) => name === wanted) ?? null;
+    for (const { layer, place, cells, mosaics } of places) {
+      if (plane) {
+        const given = { shape, spacing, known, key: keys[plane.axis], item: label };
+        mosaics[wanted] ??= report.mosaic(layer, plane, given);
+        mosaics[wanted].update(settings, picture);
+      }
+      if (plane !== arranged) place.replaceChildren(...(plane ? [mosaics[wanted].element] : cells));
+      place.classList.toggle("planes", !plane);
+    }
+    arranged = plane;
+    head.hidden = Boolean(plane);
+    note.hidden = !plane || !sides;
+    for (const { value } of values) value.hidden = Boolean(plane);
+    if (plane)
+      note.textContent = `In each slice, ${plane.letters[0]} is at the left and ${plane.letters[2]} at the top.`;
+    choice.control.value = plane ? wanted : "";
+    return plane;
+  }
+
   function draw() {
+    if (arrange(settings.slices)) return;
     for (const { layer, plane, canvas, frame } of canvases) {
+      if (!layer.volume && !layer.map) continue;
       const index = position[plane.axis];
-      const under = layer.volume ? windowed(report.pictures.slice(layer.volume, plane.axis, index)) : null;
-      const over = layer.map ? report.pictures.slice(layer.map, plane.axis, index) : null;
-      if (!under && !over) continue;
-      const drawn = over ? report.pictures.overlay(under, over, layer.method, settings) : under;
-      report.pictures.put(canvas, drawn);
+      report.pictures.put(canvas, picture(layer, plane.axis, index));
       canvas.setAttribute(
         "aria-label",
         `${layer.title} of ${label}, ${plane.name} slice ${index + 1} of ${shape[plane.axis]}`,
@@ -156,5 +200,5 @@ report.volume = (layers, shape, known, sides, label) => {
     draw();
   }
 
-  return { element: element("div", { class: "volume" }, greys, head, ...rows), update };
+  return { element: element("div", { class: "volume" }, greys, note, head, ...rows), update };
 };

@@ -25,7 +25,10 @@ report.views.register({
     ];
     const second = report.select("Compare with", "other", [], (value) => report.state.change({ other: value }));
     const kind = report.select("Samples", "kind", kinds, (value) => report.state.change({ kind: value }));
-    const controls = report.controls(["target", "method", "opacity", "colours", "signed", "legend"], [second, kind]);
+    const controls = report.controls(
+      ["target", "method", "opacity", "mask", "colours", "signed", "legend"],
+      [second, kind],
+    );
     const told = element("div", {});
     const said = element("p", { class: "count", role: "status" });
     const list = element("ol", { class: "pairs" });

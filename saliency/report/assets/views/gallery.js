@@ -27,7 +27,7 @@ report.views.register({
       ],
       (value) => report.state.change({ size: value }),
     );
-    const controls = report.controls(["target", "method", "opacity", "colours", "signed", "legend"], [size]);
+    const controls = report.controls(["target", "method", "opacity", "mask", "colours", "signed", "legend"], [size]);
     let filters = report.filters(data, settings);
     const wide = matchMedia("(min-width: 60rem)").matches;
     const side = report.element(

@@ -36,14 +36,17 @@ report.views.register({
     const compare = report.select("Compare with", "other", [], (value) => report.state.change({ other: value }));
     const several = report.settings.models.length > 1;
     const further = [...(several ? [compare] : []), ...(ndim === 2 ? [zoom.controls] : [])];
-    const controls = report.controls(["opacity", "overlay", "colours", "signed"], further);
+    const controls = report.controls(["opacity", "overlay", "mask", "colours", "signed"], further);
     const crumbs = element("p", { class: "crumbs" });
     const lead = element("p", { class: "lead" });
     const problem = element("div", {});
     const panels = element("div", {});
     const facts = element("div", { class: "details" });
-    const copied = element("span", { class: "note", role: "status" });
-    const copy = element("button", { type: "button", onclick: copyLink }, "Copy link");
+    const nearest = report.nearest();
+    const copying = report.copying([
+      ["Copy link", () => location.href],
+      ["Copy citation", () => report.citation(item, report.state.read().settings)],
+    ]);
     const before = element("a", { class: "button", rel: "prev" }, "← Before");
     const after = element("a", { class: "button", rel: "next" }, "Next →");
     main.replaceChildren(
@@ -52,12 +55,13 @@ report.views.register({
         "div",
         { class: "title" },
         element("h1", { tabindex: "-1" }, item),
-        element("div", { class: "steps" }, copied, copy, before, after),
+        element("div", { class: "steps" }, copying, before, after),
       ),
       lead,
       problem,
       controls.element,
       panels,
+      nearest.element,
       facts,
     );
     let neighbours = []; // ids of the sample before and the next
@@ -66,16 +70,6 @@ report.views.register({
     let drawnOf = "";
     const volumes = new Map(); // by model, or two of them
     const shownOf = new Map(); // by figure: its map or picture
-
-    // Pages that were opened from files may not use the clipboard of every browser.
-    async function copyLink() {
-      try {
-        await navigator.clipboard.writeText(location.href);
-        copied.textContent = "Copied.";
-      } catch {
-        copied.textContent = location.href;
-      }
-    }
 
     const compared = ({ model, other }) =>
       report.settings.models.includes(other) && other !== model ? [model, other] : [model];
@@ -101,6 +95,7 @@ report.views.register({
       if (!readable) panels.replaceChildren();
       else if (ndim === 3) await drawVolumes(settings, data);
       else await drawTiles(settings, data);
+      await nearest.update(data.get(settings.target), row, settings);
     }
 
     function describe(data, settings) {
@@ -260,15 +255,16 @@ report.views.register({
     async function openVolumes(models, data) {
       const { peak, volume } = report.pictures;
       const [model, second] = models;
-      const input = await volume(model, "inputs", row);
-      const layers = [{ key: "inputs", title: "Input", volume: input }];
+      const opened = (name) => (report.settings.masks ? volume(name, "mask", row) : null);
+      const [input, mask] = await Promise.all([volume(model, "inputs", row), opened(model)]);
+      const layers = [{ key: "inputs", title: "Input", volume: input, mask }];
       let start = input.shape.map((size) => Math.floor(size / 2));
       for (const target of targets) {
         for (const method of methods) {
           const map = await volume(model, `${target}/${method}`, row);
           const of = targets.length > 1 ? `, ${explained(data, target)}` : "";
           const title = `${report.methods.title(method)}${of}`;
-          layers.push({ key: `${target}/${method}`, title, volume: map ? input : null, map, method });
+          layers.push({ key: `${target}/${method}`, title, volume: map ? input : null, map, method, mask });
           if (method === report.methods.leading && target === targets[0] && map) {
             const found = peak(map.levels);
             const [, height, depth] = map.shape;
@@ -277,12 +273,13 @@ report.views.register({
         }
       }
       if (second !== undefined) {
-        const input = await volume(second, "inputs", row);
+        const [input, mask] = await Promise.all([volume(second, "inputs", row), opened(second)]);
         for (const target of targets) {
           for (const method of methods) {
             const map = await volume(second, `${target}/${method}`, row);
             const title = `${second}: ${report.methods.title(method)}, ${explained(data.others, target)}`;
-            layers.push({ key: `${second}/${target}/${method}`, title, volume: map ? input : null, map, method });
+            const key = `${second}/${target}/${method}`;
+            layers.push({ key, title, volume: map ? input : null, map, method, mask });
           }
         }
       }
