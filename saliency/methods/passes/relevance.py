@@ -14,7 +14,6 @@ import torch
 import zennit.types as kinds
 from torch import Tensor, nn
 from torch.autograd.graph import Node
-from torch.nn.utils import parametrize
 from torch.utils._pytree import tree_leaves
 from zennit.core import Composite
 from zennit.layer import Sum
@@ -127,8 +126,8 @@ def _check_modules(network: nn.Module) -> None:
             raise ValueError(f"{said}: {OTHERWISE}")
         if not isinstance(module, RULED):
             continue
-        if parametrize.is_parametrized(module):
-            raise ValueError(f"{said} whose weight is computed: call parametrize.remove_parametrizations on it")
+        if isinstance(module, kinds.Linear) and module._parameters.get("weight") is None:
+            raise ValueError(f"{said} whose weight is computed (weight_norm, spectral_norm): store it as it is")
         if not kind.__module__.startswith(("torch.nn.modules.", "zennit.")):
             raise ValueError(f"{said} of its own code ({kind.__module__}): {OTHERWISE}")
         if isinstance(module, kinds.BatchNorm) and None in (module.weight, module.running_mean):
