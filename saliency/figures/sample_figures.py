@@ -41,7 +41,7 @@ def sample_figure(image: np.ndarray, maps: dict[str, np.ndarray], heading: str, 
     # Rows as even as can be.
     width = -(-panels // rows)
     figure = Figure(figsize=(2.3 * width, 0.45 + 2.5 * rows), layout="constrained", dpi=dpi)
-    cells = figure.subplots(rows, width, squeeze=False).ravel()
+    cells = figure.subplots(rows, width, squeeze=False).ravel().tolist()
     sample_panels(cells[:panels], image, maps, titles=True)
     for cell in cells[panels:]:
         cell.set_axis_off()

@@ -4,7 +4,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from saliency.files.onnx_files import external_files
+from saliency.files.onnx_files import read_onnx
 
 INDEX = ".index.json"
 ONNX = ".onnx"
@@ -30,9 +30,10 @@ def weights_files(path: Path) -> list[Path]:
     """
     try:
         if path.name.endswith(ONNX):
-            return [path, *external_files(path)]
+            return [path, *read_onnx(path).external_files]
         return [path, *dict.fromkeys(weight_map(path).values())] if path.name.endswith(INDEX) else [path]
-    except (OSError, ValueError):
+    # Without onnx, the config has been refused.
+    except (OSError, ValueError, ImportError):
         return [path]
 
 

@@ -10,9 +10,10 @@ from torch import Tensor
 
 from saliency.exceptions import DataError, in_one_line
 from saliency.files.network_files import KINDS
-from saliency.files.onnx_files import external_files, last_activations
+from saliency.files.onnx_files import read_onnx
 from saliency.methods.passes.black_box import BlackBox
 
+INSTALL = "pip install 'nip-saliency[onnx]'"
 # Numbers that an image can be given in, by what ONNX Runtime calls them.
 TYPES = {"tensor(float16)": torch.float16, "tensor(float)": torch.float32, "tensor(double)": torch.float64}
 
@@ -42,11 +43,12 @@ class OnnxNetwork(BlackBox):
         self._session: tuple[tuple[str, int], Any] | None = None
         self._activations: dict[int, str] = {}
         try:
-            external_files(path)
-            self._last = last_activations(path)
+            self._last = read_onnx(path).last_activations
             session = self._on("cpu")
         except DataError:
             raise
+        except ImportError as error:
+            raise DataError(f"factory 'onnx:{path}' needs the Python package '{error.name}': {INSTALL}") from error
         # ONNX Runtime has an exception of its own for each kind of failure.
         except Exception as error:
             raise DataError(
@@ -120,12 +122,8 @@ class OnnxNetwork(BlackBox):
 
 
 def _session(path: Path, device: str, threads: int) -> Any:
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise DataError(
-            f"factory 'onnx:{path}' needs the Python package 'onnxruntime': pip install 'nip-saliency[onnx]'"
-        ) from error
+    import onnxruntime
+
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     options.use_deterministic_compute = True

@@ -1,14 +1,14 @@
-"""What is read off ONNX files without ONNX, beside what ONNX itself reads."""
+"""What is read off ONNX files."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from saliency.files.onnx_files import external_files, last_activations
+from saliency.files.onnx_files import read_onnx
 from saliency.files.weights_files import weights_files
 
-onnx = pytest.importorskip("onnx", reason="the extra 'test' brings it")
+onnx = pytest.importorskip("onnx", reason="needs the extra onnx")
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
 
@@ -35,7 +35,7 @@ def test_tensors_in_other_files_are_found_wherever_they_stand(tmp_path):
         (tmp_path / "second.bin").write_bytes(values.tobytes())
         tensor.ClearField("raw_data")
     (tmp_path / "net.onnx").write_bytes(proto.SerializeToString())
-    found = external_files(tmp_path / "net.onnx")
+    found = read_onnx(tmp_path / "net.onnx").external_files
     assert sorted(path.name for path in found) == ["first.bin", "second.bin"]
     assert weights_files(tmp_path / "net.onnx") == [tmp_path / "net.onnx", *found]
     # Those of onnx itself are read from the same places.
@@ -51,7 +51,7 @@ def test_the_last_operation_of_each_output(tmp_path):
         helper.make_node("Identity", ["x"], ["d"]),
     ]
     Path(tmp_path / "net.onnx").write_bytes(model(nodes, outputs=["a", "b", "c", "d"]).SerializeToString())
-    assert last_activations(tmp_path / "net.onnx") == {"a": "softmax", "b": "sigmoid"}
+    assert read_onnx(tmp_path / "net.onnx").last_activations == {"a": "softmax", "b": "sigmoid"}
 
 
 @pytest.mark.parametrize("name", ["../secret", "/etc/passwd", "a/b", ""])
@@ -62,7 +62,7 @@ def test_files_elsewhere_are_refused(tmp_path, name):
     tensor.ClearField("raw_data")
     (tmp_path / "net.onnx").write_bytes(proto.SerializeToString())
     with pytest.raises(ValueError, match="which does not lie beside it"):
-        external_files(tmp_path / "net.onnx")
+        read_onnx(tmp_path / "net.onnx")
     assert weights_files(tmp_path / "net.onnx") == [tmp_path / "net.onnx"]
 
 
@@ -75,15 +75,14 @@ def test_damaged_files_raise_a_value_error_only(tmp_path):
         for place in generator.integers(len(whole), size=3):
             damaged[place] = generator.integers(256)
         (tmp_path / "net.onnx").write_bytes(damaged[: generator.integers(1, len(whole) + 1)])
-        for read in (external_files, last_activations):
-            try:
-                read(tmp_path / "net.onnx")
-            except ValueError:
-                refused += 1
+        try:
+            read_onnx(tmp_path / "net.onnx")
+        except ValueError:
+            refused += 1
     assert refused > 100
     (tmp_path / "net.onnx").write_bytes(b"")
     with pytest.raises(ValueError, match="empty"):
-        external_files(tmp_path / "net.onnx")
+        read_onnx(tmp_path / "net.onnx")
 
 
 def test_messages_inside_of_themselves_end(tmp_path):
@@ -94,7 +93,7 @@ def test_messages_inside_of_themselves_end(tmp_path):
             content = bytes([field << 3 | 2]) + _length(len(content)) + content
     (tmp_path / "net.onnx").write_bytes(bytes([7 << 3 | 2]) + _length(len(content)) + content)
     with pytest.raises(ValueError, match="no ONNX file"):
-        external_files(tmp_path / "net.onnx")
+        read_onnx(tmp_path / "net.onnx")
 
 
 def _length(value):
