@@ -164,10 +164,13 @@ def _model_problems(config: Config) -> list[str]:
     for name, model in config.get("models", {}).items():
         place = f"models.{name}"
         in_file = network_file(model["factory"])
-        package = in_file[0].package if in_file else model["factory"].partition(":")[0].partition(".")[0]
-        if not _importable(package):
-            extra = f": pip install 'nip-saliency[{in_file[0].extra}]'" if in_file else ""
-            problems.append(f"{place}.factory: the Python package '{package}' is not installed{extra}")
+        packages = in_file[0].packages if in_file else [model["factory"].partition(":")[0].partition(".")[0]]
+        extra = f": pip install 'nip-saliency[{in_file[0].extra}]'" if in_file else ""
+        problems += [
+            f"{place}.factory: the Python package '{package}' is not installed{extra}"
+            for package in packages
+            if not _importable(package)
+        ]
         if in_file:
             problems += _weights_problems(f"{place}.factory", in_file[1], made_places(config))
         try:

@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional
 from torch.nn.utils.parametrizations import weight_norm
 
-from saliency.experiment.method_problems import method_problems
+from saliency.experiment import method_problems as planned
 from saliency.methods import lrp
 from saliency.methods.passes.explainer import Explainer
 from saliency.methods.passes.score_reader import ScoreReader
@@ -321,10 +321,13 @@ def test_networks_that_cannot_be_copied():
     )
 
 
-def test_settings_that_contradict_each_other_are_said_before_a_run():
+def test_what_is_wrong_with_settings_or_missing_is_said_before_a_run(monkeypatch):
     asked = {"methods": ["lrp"], "method_settings": {"lrp": {"composite": lrp.BOX, "low": -2}}}
     message = "composite: epsilon_gamma_box needs low and high, the smallest and largest value of the input"
-    assert method_problems(asked) == [f"method_settings.lrp: {message}"]
-    assert method_problems(asked | {"method_settings": {"lrp": settings_of(lrp.BOX)}}) == []
+    assert planned.method_problems(asked) == [f"method_settings.lrp: {message}"]
+    assert planned.method_problems(asked | {"method_settings": {"lrp": settings_of(lrp.BOX)}}) == []
+    monkeypatch.setattr(planned, "find_package", lambda name: None)
+    said = "methods: lrp needs the Python package 'zennit', which is not installed: pip install 'nip-saliency[lrp]'"
+    assert planned.method_problems({"methods": ["lrp"]}) == [said]
     with pytest.raises(ValueError, match=r"^high has 2 values for 3 channels$"):
         maps(plain(2), torch.randn(1, 3, 12, 16), [0], composite=lrp.BOX, low=0, high=[1, 2])
