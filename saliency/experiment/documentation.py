@@ -118,6 +118,7 @@ def methods_file() -> str:
         passes = str(count) if count == 1 else f"{count} in 2D: {(method.passes.__doc__ or '').strip()}"
         of = f"made from {' and '.join(f'`{part}`' for part in method.parts)}" if method.parts else ""
         facts = [["name", f"`{name}`"], ["map", kind], ["passes", of or passes]]
+        facts += [["needs", f"`pip install 'nip-saliency[{method.extra}]'`"]] if method.extra else []
         facts += [["use it for", method.when], ["not for", method.when_not]]
         facts += [["paper", " ".join(paper.split())]]
         formula = f"$$ {method.formula} $$\n"

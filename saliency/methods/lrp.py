@@ -48,8 +48,8 @@ class LRP(Method):
         r"R_i = \sum_j \frac{a_i \, \rho(w_{ij})}{\epsilon + \sum_{i'} a_{i'} \, \rho(w_{i'j})} R_j, "
         r"\quad \sum_i R_i \approx S_c(x)"
     )
-    when = "Shares of the score with little noise, from one pass back, of networks like VGG and ResNet."
-    when_not = "Transformers, and networks that add or normalise otherwise: these are refused."
+    when = "Shares of the score with little noise, from one pass back; of networks like VGG, GoogLeNet and ResNet."
+    when_not = "Networks with steps that have no rule, which are refused: transformers, DenseNet, EfficientNet."
     version = 1
     package = "zennit"
     extra = "lrp"
