@@ -181,6 +181,7 @@ class Digests:
             before.append(self._of_model(model, True))
         bits = self.config["keep_bits"].get(name)
         told = [*([settings] if settings else []), *([{"keep_bits": bits}] if bits else [])]
+        told += [code_of(kind.package)] if kind.package else []
         return digest(name, kind.version, *before, *told)
 
     def _fused(self, model: str, shard: int, _: str | None) -> str:

@@ -22,6 +22,7 @@ from saliency.experiment.config import (
 from saliency.experiment.dataset_rows import fill_dataset, row_problems, with_rows
 from saliency.experiment.given_values import settle_values
 from saliency.experiment.labels import class_names_of, settle_labels
+from saliency.experiment.method_problems import method_problems
 from saliency.experiment.outputs import EACH_LABEL, labels_are, output_problems, target_names
 from saliency.experiment.presets import fill_presets
 from saliency.experiment.remote_files import store_problems
@@ -87,6 +88,7 @@ def complete_config(
     problems += _training_problems(known)
     problems += output_problems(known)
     problems += audited_map_problems(known)
+    problems += method_problems(known)
     problems += black_box_problems(known)
     if known.get("precision") == "float64" and known.get("reduced_precision"):
         problems.append("reduced_precision: has no effect on precision float64: leave one of them out")
@@ -162,10 +164,13 @@ def _model_problems(config: Config) -> list[str]:
     for name, model in config.get("models", {}).items():
         place = f"models.{name}"
         in_file = network_file(model["factory"])
-        package = in_file[0].package if in_file else model["factory"].partition(":")[0].partition(".")[0]
-        if not _importable(package):
-            extra = f": pip install 'nip-saliency[{in_file[0].extra}]'" if in_file else ""
-            problems.append(f"{place}.factory: the Python package '{package}' is not installed{extra}")
+        packages = in_file[0].packages if in_file else [model["factory"].partition(":")[0].partition(".")[0]]
+        extra = f": pip install 'nip-saliency[{in_file[0].extra}]'" if in_file else ""
+        problems += [
+            f"{place}.factory: the Python package '{package}' is not installed{extra}"
+            for package in packages
+            if not _importable(package)
+        ]
         if in_file:
             problems += _weights_problems(f"{place}.factory", in_file[1], made_places(config))
         try:

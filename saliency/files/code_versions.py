@@ -51,7 +51,7 @@ def code_of(name: str, root: Path = Path()) -> dict[str, str]:
     (['zarr'], {'no_such_module': 'missing'}, {})
     """
     in_file = network_file(name)
-    module = in_file[0].package if in_file else name.partition(":")[0]
+    module = in_file[0].packages[0] if in_file else name.partition(":")[0]
     package = module.partition(".")[0]
     if package == OURS:
         return {}

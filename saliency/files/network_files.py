@@ -23,8 +23,8 @@ class NetworkFile:
         How far a method may look into it.
     hides
         Why not further, and what to do where that is wanted.
-    package, extra
-        The Python package that runs it, and the extra that brings the package; "" where that comes anyway.
+    packages, extra
+        Python packages that it needs, first what runs it, and the extra that brings them; "" where they come anyway.
     code
         Whether loading and running it runs code of whoever made it.
     """
@@ -33,7 +33,7 @@ class NetworkFile:
     title: str
     reach: Reach
     hides: str
-    package: str
+    packages: tuple[str, ...]
     extra: str = ""
     code: bool = False
 
@@ -42,9 +42,16 @@ KINDS = {
     kind.prefix: kind
     for kind in (
         NetworkFile(
-            "onnx", "an ONNX file", "scores", "an ONNX file gives scores, but no gradients", "onnxruntime", "onnx"
+            "onnx",
+            "an ONNX file",
+            "scores",
+            "an ONNX file gives scores, but no gradients",
+            ("onnxruntime", "onnx"),
+            extra="onnx",
         ),
-        NetworkFile("torchscript", "TorchScript", "gradient", "TorchScript hides layers and ReLUs", "torch", code=True),
+        NetworkFile(
+            "torchscript", "TorchScript", "gradient", "TorchScript hides layers and ReLUs", ("torch",), code=True
+        ),
     )
 }
 # What fits a config's ``factory`` beside a callable.
@@ -57,8 +64,8 @@ def network_file(factory: str) -> tuple[NetworkFile, str] | None:
     Examples
     --------
     >>> kind, name = network_file("onnx:models/wolves.onnx")
-    >>> kind.package, name
-    ('onnxruntime', 'models/wolves.onnx')
+    >>> kind.packages, name
+    (('onnxruntime', 'onnx'), 'models/wolves.onnx')
     >>> network_file("torchvision.models:resnet18")
     """
     prefix, _, name = factory.partition(":")

@@ -101,6 +101,8 @@ class Method(ABC):
         does nothing but run it, "gradient", where it takes gradients with respect to the input, or "layers".
     parts
         Names of the methods whose maps it combines, where it reads nothing else.
+    package, extra
+        A Python package that it needs, and the extra that brings it; "" where it needs none.
     keys
         Its settings, which a config has in ``method_settings``.
     cost
@@ -121,6 +123,8 @@ class Method(ABC):
     needs: ClassVar[frozenset[str]] = frozenset()
     reach: ClassVar[Reach] = "layers"
     parts: ClassVar[tuple[str, ...]] = ()
+    package: ClassVar[str] = ""
+    extra: ClassVar[str] = ""
     keys: ClassVar[tuple[Key, ...]] = ()
     cost: ClassVar[Cost]
 

@@ -103,6 +103,7 @@ def describe_network(config: Config, model: str, network: nn.Module, x: Tensor) 
             f"models.{model}: region: mask needs one score per pixel or voxel of the input {list(x.shape)}, but the "
             f"output has shape {list(output.shape)}: use region: predicted"
         )
+    _try_own_passes(config, model, network, x)
     weights = stored_in(settings["factory"], settings["weights"])
     return {
         "factory": settings["factory"],
@@ -116,6 +117,21 @@ def describe_network(config: Config, model: str, network: nn.Module, x: Tensor) 
         **describe_behaviour(config, model, network, x, lambda batch: predict(network, batch, ignore, reader)),
         **describe_random_weights(config, model, network),
     }
+
+
+def _try_own_passes(config: Config, model: str, network: nn.Module, x: Tensor) -> None:
+    """Make maps by methods that look into layers in passes of their own: one that does not fit the network says so."""
+    import torch
+
+    from saliency.methods.registered import method, with_parts
+    from saliency.networks.runner import Runner
+
+    kinds = [method(name) for name in with_parts(config["methods"])]
+    names = [kind.name for kind in kinds if kind.reach == "layers" and not (kind.needs or kind.parts)]
+    if names:
+        explainer = Runner(config, model).explainer(names, network)
+        with explainer.forward_pass(x, config["models"][model]["ignore_lastlayer"]) as forward:
+            forward.maps(torch.tensor([0]))
 
 
 def describe_target_layer(config: Config, model: str, network: nn.Module, x: Tensor) -> dict[str, object]:

@@ -10,8 +10,10 @@ import torch
 from torch import nn
 
 from saliency.exceptions import DataError
+from saliency.experiment import validation
 from saliency.experiment.validation import complete_config
 from saliency.files.network_files import KINDS
+from saliency.files.paths import find_package
 from saliency.methods.passes.explainer import Explainer
 from saliency.methods.passes.forward_pass import predict
 from saliency.methods.passes.score_reader import ScoreReader
@@ -225,6 +227,15 @@ def test_without_onnx_runtime_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(DataError, match=r"needs the Python package 'onnxruntime': pip install 'nip-saliency\[onnx\]'$"):
         load_model("onnx:net.onnx", {}, None)
+
+
+@pytest.mark.parametrize("package", ["onnxruntime", "onnx"])
+def test_missing_packages_are_named_before_a_run(monkeypatch, package):
+    Path("net.onnx").write_bytes(b"")
+    monkeypatch.setattr(validation, "find_package", lambda name: None if name == package else find_package(name))
+    [line] = problems("onnx:net.onnx")
+    place = "config: models.net.factory"
+    assert line == f"{place}: the Python package '{package}' is not installed: pip install 'nip-saliency[onnx]'"
 
 
 def test_tensors_beside_the_file_count():

@@ -109,6 +109,11 @@ class Given:
         found: Tensor = self._found["deconvolution"]
         return found
 
+    @property
+    def scorer(self) -> Scorer:
+        """What runs the network, for methods with a pass of their own."""
+        return self._scorer
+
     def score(self, x: Tensor) -> Tensor:
         """Run the network on changed samples: the score of the class in each, ``[n]``.
 
