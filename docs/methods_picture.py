@@ -31,8 +31,8 @@ from saliency.readers.normalisation import normalised
 from saliency.readers.samples import preprocessing_of
 
 COLUMNS = 7
-# CAM asks for a target layer right before the pooling; here an activation lies between.
-REFUSED = ("cam",)
+# CAM asks for a target layer right before the pooling; here an activation lies between. LRP has no rule for additions.
+REFUSED = ("cam", "lrp")
 PHOTOGRAPH = "package://skimage/data/chelsea.png"
 
 

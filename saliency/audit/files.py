@@ -28,6 +28,7 @@ from saliency.experiment.descriptions import read_descriptions
 from saliency.experiment.plan import Plan
 from saliency.experiment.selection import Selection, audited_rows
 from saliency.files.atomic_files import write_atomically
+from saliency.files.network_files import stored_in
 from saliency.files.spreadsheet import csv_bytes
 from saliency.methods.registered import method
 from saliency.metrics.magnitude import unsigned
@@ -112,7 +113,9 @@ def write_audit(
         "tests_of_performance": int(rates["p"].notna().sum()),
         "expected_calibration_error": float(calibration["error"].sum()) if len(calibration) else None,
     }
-    if description and target == plan.targets[0] and config["models"][model]["weights"] is None:
+    settings = config["models"][model]
+    unknown = stored_in(settings["factory"], settings["weights"]) is None
+    if description and target == plan.targets[0] and unknown:
         # Versions before this one did not compare two builds.
         known = read_descriptions([description]).get("random_weights")
         tested["random_weights"] = {"model": model, **(known or {"differ": None, "tensors": None})}

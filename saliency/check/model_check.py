@@ -17,9 +17,10 @@ from saliency.check.estimate import Estimate, estimate
 from saliency.check.samples import Drawn, draw
 from saliency.exceptions import DataError
 from saliency.experiment.config import Config, input_config, results_folder
-from saliency.experiment.descriptions import described_layer, read_descriptions
+from saliency.experiment.descriptions import described_layers, read_descriptions
 from saliency.experiment.plan import Plan
 from saliency.experiment.resources import memory_cautions
+from saliency.files.network_files import stored_in
 from saliency.methods.registered import method
 from saliency.methods.scores import MULTILABEL, REGRESSION
 from saliency.networks.describe import write_descriptions
@@ -118,7 +119,7 @@ class ModelCheck:
         self.drawn = draw(self.plan, model)
         self.warnings = [f"{len(self.drawn.problems)} of {self._count} samples cannot be read: {self.drawn.problems[0]}"
                          ] if self.drawn.problems else []  # fmt: skip
-        runner = Runner(config, model, *described_layer(self.described), network)
+        runner = Runner(config, model, *described_layers(self.described), network)
         self.accuracy = model_accuracy(self.plan, model, runner, self.drawn)
         highest, classes = int(self.drawn.labels.max()), self.described["classes"]
         if highest >= classes:
@@ -148,7 +149,8 @@ class ModelCheck:
     def lines(self) -> list[str]:
         """What a user wants to know, one line each."""
         found, settings = self.described, self.config["models"][self.model]
-        weights = f"weights {settings['weights']}" if settings["weights"] else "no weights in the config"
+        stored = stored_in(settings["factory"], settings["weights"])
+        weights = f"weights {stored}" if stored else "no weights in the config"
         kind = "one score per pixel or voxel" if found["dense"] else found["outputs"].replace("_", " ")
         shape = " x ".join(map(str, found["input_shape"]))
         lines = [
@@ -156,9 +158,12 @@ class ModelCheck:
             f"input and scores: {shape}, {found['classes']} classes ({kind})",
         ]
         if "target_layer" in found:
-            grid, layout = " x ".join(map(str, found["feature_shape"])), found["layout"]
-            prefix = f" after {layout['prefix']}" if layout["prefix"] else ""
-            lines.append(f"target layer: {found['target_layer']}, {grid} ({layout['axes']}{prefix})")
+            grid = " x ".join(map(str, found["feature_shape"]))
+            layers = [
+                f"{name} ({layout.axes}{f' after {layout.prefix}' if layout.prefix else ''})"
+                for name, layout in zip(*described_layers(found), strict=True)
+            ]
+            lines.append(f"target layer: {' and '.join(layers)}, map of {grid}")
         lines.append(self.accuracy.line if self.accuracy else f"accuracy: not known, {UNKNOWN}")
         if self.figure:
             lines.append(f"figure: {self.figure}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from saliency.experiment.columns import column_names, meant
 from saliency.experiment.config import Config
 from saliency.experiment.remote_files import store_cautions
+from saliency.files.network_files import network_file
 from saliency.files.one_line import MOST, one_line
 from saliency.files.table_files import numbered_rows
 
@@ -50,7 +51,7 @@ def cautions(config: Config) -> list[str]:
         f"models.{name}: has no weights in the config: if {model['factory']} loads none, its maps are those of a "
         f"random network; set models.{name}.weights"
         for name, model in config["models"].items()
-        if model["weights"] is None
+        if model["weights"] is None and network_file(model["factory"]) is None
     ]
 
 

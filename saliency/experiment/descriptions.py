@@ -7,18 +7,31 @@ new layer leaves the predictions as they are.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from saliency.exceptions import DataError
 from saliency.methods.passes.layout import Layout
 
+if TYPE_CHECKING:
+    from saliency.methods.passes.target_layer import TargetLayer
 
-def described_layer(found: Mapping[str, Any]) -> tuple[str | None, Layout | None]:
-    """Name and layout of the target layer, as descriptions have them; None where they have none."""
-    layout = found.get("layout")
-    return found.get("target_layer"), Layout.of(layout) if layout else None
+
+def layer_description(layers: Sequence[TargetLayer]) -> dict[str, Any]:
+    """Names and layouts of target layers, for ``target_layer.json``; lists where there are several."""
+    names, layouts = [layer.name for layer in layers], [layer.layout.content() for layer in layers]
+    one = len(layers) == 1
+    return {"target_layer": names[0] if one else names, "layout": layouts[0] if one else layouts}
+
+
+def described_layers(found: Mapping[str, Any]) -> tuple[list[str], list[Layout]]:
+    """Names and layouts of the target layers, as descriptions have them; none where they have none."""
+    names, layouts = found.get("target_layer", []), found.get("layout", [])
+    return (
+        [names] if isinstance(names, str) else names,
+        [Layout.of(one) for one in ([layouts] if isinstance(layouts, Mapping) else layouts)],
+    )
 
 
 def read_descriptions(paths: Iterable[str | Path]) -> dict[str, Any]:

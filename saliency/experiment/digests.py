@@ -24,6 +24,7 @@ from saliency.experiment.selection import Selection
 from saliency.experiment.sources import Sources
 from saliency.experiment.steps import step
 from saliency.files.code_versions import code_of, counted
+from saliency.files.network_files import stored_in
 from saliency.files.paths import fingerprint, resolve
 from saliency.methods.registered import method, methods
 from saliency.metrics.registered import measure_keys, measures
@@ -180,6 +181,7 @@ class Digests:
             before.append(self._of_model(model, True))
         bits = self.config["keep_bits"].get(name)
         told = [*([settings] if settings else []), *([{"keep_bits": bits}] if bits else [])]
+        told += [code_of(kind.package)] if kind.package else []
         return digest(name, kind.version, *before, *told)
 
     def _fused(self, model: str, shard: int, _: str | None) -> str:
@@ -223,7 +225,7 @@ class Digests:
 
     def _uncached_of_model(self, model: str, layer: bool) -> str:
         settings = self.config["models"][model]
-        weights = settings["weights"]
+        weights = stored_in(settings["factory"], settings["weights"])
         keys = ["factory", "kwargs", "ignore_lastlayer"]
         keys += ["target_layer", "tokens", "section_names"] if layer else []
         return digest(

@@ -90,8 +90,9 @@ Made by `{command}` from the files in `saliency/methods`: change it there.
 
 *The cat of scikit-image, seen by the demo's network; the class explained is the predicted one. CAM is missing: between
 this network's target layer and its pooling lies an activation. Before it, features can be negative; the sum that
-Score-CAM makes of them is nowhere above 0 here, and its map is zero. Maps on the target layer lie over the picture;
-signed ones are centred on zero; each has its own range. Drawn by `python docs/methods_picture.py docs/methods.webp`.*
+Score-CAM makes of them is nowhere above 0 here, and its map is zero. LRP refuses the network's additions. Maps on the
+target layer lie over the picture; signed ones are centred on zero; each has its own range. Drawn by
+`python docs/methods_picture.py docs/methods.webp`.*
 
 All methods that a config names in `methods` come from as few passes as possible: those on the target layer share its
 features and their gradient, and add next to nothing to Grad-CAM's price; those with several passes say how many, at
@@ -117,6 +118,7 @@ def methods_file() -> str:
         passes = str(count) if count == 1 else f"{count} in 2D: {(method.passes.__doc__ or '').strip()}"
         of = f"made from {' and '.join(f'`{part}`' for part in method.parts)}" if method.parts else ""
         facts = [["name", f"`{name}`"], ["map", kind], ["passes", of or passes]]
+        facts += [["needs", f"`pip install 'nip-saliency[{method.extra}]'`"]] if method.extra else []
         facts += [["use it for", method.when], ["not for", method.when_not]]
         facts += [["paper", " ".join(paper.split())]]
         formula = f"$$ {method.formula} $$\n"

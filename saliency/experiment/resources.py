@@ -17,6 +17,7 @@ from saliency.experiment.config import Config, input_config
 from saliency.experiment.plan import Plan
 from saliency.experiment.selection import Selection
 from saliency.experiment.steps import step
+from saliency.files.network_files import stored_in
 from saliency.files.paths import is_file, resolve
 from saliency.files.weights_files import weights_files
 from saliency.methods.registered import method
@@ -185,7 +186,8 @@ def memory_cautions(plan: Plan, available: float, models: Sequence[str] | None =
 
 
 def _weights_mb(plan: Plan, model: str) -> float:
-    weights = plan.config["models"][model]["weights"]
+    settings = plan.config["models"][model]
+    weights = stored_in(settings["factory"], settings["weights"])
     path = resolve(weights, plan.root) if weights else None
     files = weights_files(path) if path else []
     return sum(file.stat().st_size for file in files if is_file(file)) / 1e6

@@ -5,6 +5,7 @@ from pathlib import Path
 from saliency.experiment.config import file_columns, made_places
 from saliency.experiment.plan import Plan
 from saliency.files.members import split_member
+from saliency.files.network_files import stored_in
 from saliency.files.paths import fingerprint, made_by_rule, resolve
 from saliency.files.remote import is_remote
 from saliency.files.stores import stored_fingerprint
@@ -64,7 +65,8 @@ class Sources:
 
     def made_weights(self, model: str) -> list[str]:
         """The model's weights if a rule makes them."""
-        return self._made_checkpoint(self.config["models"][model]["weights"])
+        settings = self.config["models"][model]
+        return self._made_checkpoint(stored_in(settings["factory"], settings["weights"]))
 
     def made_pretrained(self, model: str) -> list[str]:
         """The weights with which the model's training starts, if a rule makes them."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from saliency.experiment.affine_column import affine_problems, with_affines
 from saliency.experiment.audited_map import audited_map_problems
+from saliency.experiment.black_boxes import black_box_problems
 from saliency.experiment.config import (
     Config,
     file_columns,
@@ -21,12 +22,14 @@ from saliency.experiment.config import (
 from saliency.experiment.dataset_rows import fill_dataset, row_problems, with_rows
 from saliency.experiment.given_values import settle_values
 from saliency.experiment.labels import class_names_of, settle_labels
+from saliency.experiment.method_problems import method_problems
 from saliency.experiment.outputs import EACH_LABEL, labels_are, output_problems, target_names
 from saliency.experiment.presets import fill_presets
 from saliency.experiment.remote_files import store_problems
 from saliency.experiment.schema import config_validator, error_lines, input_validator
 from saliency.experiment.sizes import fill_sizes
 from saliency.files.code_versions import source_file
+from saliency.files.network_files import network_file
 from saliency.files.one_line import first_lines, one_line
 from saliency.files.paths import find_package, is_file, is_folder, made_by_rule, no_file, resolve
 from saliency.files.remote import is_remote
@@ -85,6 +88,8 @@ def complete_config(
     problems += _training_problems(known)
     problems += output_problems(known)
     problems += audited_map_problems(known)
+    problems += method_problems(known)
+    problems += black_box_problems(known)
     if known.get("precision") == "float64" and known.get("reduced_precision"):
         problems.append("reduced_precision: has no effect on precision float64: leave one of them out")
     input_problems = _input_problems(known)
@@ -158,9 +163,16 @@ def _model_problems(config: Config) -> list[str]:
     problems = []
     for name, model in config.get("models", {}).items():
         place = f"models.{name}"
-        package = model["factory"].partition(":")[0].partition(".")[0]
-        if not _importable(package):
-            problems.append(f"{place}.factory: the Python package '{package}' is not installed")
+        in_file = network_file(model["factory"])
+        packages = in_file[0].packages if in_file else [model["factory"].partition(":")[0].partition(".")[0]]
+        extra = f": pip install 'nip-saliency[{in_file[0].extra}]'" if in_file else ""
+        problems += [
+            f"{place}.factory: the Python package '{package}' is not installed{extra}"
+            for package in packages
+            if not _importable(package)
+        ]
+        if in_file:
+            problems += _weights_problems(f"{place}.factory", in_file[1], made_places(config))
         try:
             json.dumps(model["kwargs"], sort_keys=True, allow_nan=False)
         except (TypeError, ValueError) as error:

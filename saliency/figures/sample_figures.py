@@ -13,6 +13,8 @@ from saliency.figures.plot import sample_panels, wrapped
 from saliency.steps.multilabel import SEVERAL
 
 NAME_LENGTH = 60
+# Of a figure's row: what a page or a screen is wide enough for.
+PANELS = 8
 
 
 def explained(class_index: int, names: Sequence[str]) -> str:
@@ -33,11 +35,16 @@ def explained(class_index: int, names: Sequence[str]) -> str:
 
 
 def sample_figure(image: np.ndarray, maps: dict[str, np.ndarray], heading: str, caption: str, dpi: int = 120) -> Figure:
-    """One sample: input and maps side by side."""
-    width = 1 + len(maps)
-    figure = Figure(figsize=(2.3 * width, 2.95), layout="constrained", dpi=dpi)
-    cells = figure.subplots(1, width, squeeze=False)[0]
-    sample_panels(cells, image, maps, titles=True)
+    """One sample: input and maps side by side, in rows of at most `PANELS`."""
+    panels = 1 + len(maps)
+    rows = -(-panels // PANELS)
+    # Rows as even as can be.
+    width = -(-panels // rows)
+    figure = Figure(figsize=(2.3 * width, 0.45 + 2.5 * rows), layout="constrained", dpi=dpi)
+    cells = figure.subplots(rows, width, squeeze=False).ravel().tolist()
+    sample_panels(cells[:panels], image, maps, titles=True)
+    for cell in cells[panels:]:
+        cell.set_axis_off()
     # Names may hold dollar signs, which are no formulas.
     figure.suptitle(wrapped(f"{heading}\n{caption}", 2.3 * width, 10), fontsize=10, parse_math=False)
     return figure

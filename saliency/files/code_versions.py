@@ -11,6 +11,7 @@ from functools import cache, lru_cache
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from pathlib import Path
 
+from saliency.files.network_files import network_file
 from saliency.files.paths import file_sha256, find_package, is_file
 
 # Versions with which results were made before code counted. They add nothing to digests, so that those results stay.
@@ -34,7 +35,7 @@ def code_of(name: str, root: Path = Path()) -> dict[str, str]:
     Parameters
     ----------
     name
-        ``package.module:callable``.
+        ``package.module:callable``, or a file with what runs it (`saliency.files.network_files`).
     root
         Where modules of the user's own lie: the folder in which Snakemake runs.
 
@@ -49,7 +50,8 @@ def code_of(name: str, root: Path = Path()) -> dict[str, str]:
     >>> list(code_of("zarr:open_group")), code_of("no_such_module:Network"), code_of("saliency:NeuralNetwork")
     (['zarr'], {'no_such_module': 'missing'}, {})
     """
-    module = name.partition(":")[0]
+    in_file = network_file(name)
+    module = in_file[0].packages[0] if in_file else name.partition(":")[0]
     package = module.partition(".")[0]
     if package == OURS:
         return {}

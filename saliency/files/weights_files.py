@@ -1,10 +1,13 @@
-"""Which files a checkpoint consists of: large ones come in parts, beside an index that names them."""
+"""Which files a checkpoint consists of: large ones come in parts, beside an index or a network that names them."""
 
 import hashlib
 import json
 from pathlib import Path
 
+from saliency.files.onnx_files import read_onnx
+
 INDEX = ".index.json"
+ONNX = ".onnx"
 
 
 def weights_files(path: Path) -> list[Path]:
@@ -13,12 +16,12 @@ def weights_files(path: Path) -> list[Path]:
     Parameters
     ----------
     path
-        A checkpoint, or the index of one, such as ``model.safetensors.index.json``.
+        A checkpoint, the index of one, such as ``model.safetensors.index.json``, or an ONNX file.
 
     Returns
     -------
     list of Path
-        `path` alone where it is no index, or an index that cannot be read.
+        `path` alone where it names no others, or cannot be read.
 
     Examples
     --------
@@ -26,8 +29,11 @@ def weights_files(path: Path) -> list[Path]:
     ['model.safetensors']
     """
     try:
+        if path.name.endswith(ONNX):
+            return [path, *read_onnx(path).external_files]
         return [path, *dict.fromkeys(weight_map(path).values())] if path.name.endswith(INDEX) else [path]
-    except (OSError, ValueError):
+    # Without onnx, the config has been refused.
+    except (OSError, ValueError, ImportError):
         return [path]
 
 

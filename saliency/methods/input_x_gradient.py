@@ -40,6 +40,7 @@ class InputXGradient(Method):
     channels = True
     signed = True
     needs = frozenset({"gradient"})
+    reach = "gradient"
     cost = Cost(shard_copies=4, batch_copies=300, seconds=30)
 
     @classmethod

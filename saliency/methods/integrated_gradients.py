@@ -70,6 +70,7 @@ class IntegratedGradients(Method):
     grid = "input"
     channels = True
     signed = True
+    reach = "gradient"
     keys = (
         Key("steps", "Points on the path, of Gauss-Legendre integration.", 32, integer(1)),
         Key("baseline", "Where the path begins; `zero` is what normalisation makes 0.", "zero", choice(*BASELINES)),

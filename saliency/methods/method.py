@@ -13,12 +13,14 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from saliency.files.network_files import Reach
 from saliency.registry.key import Key
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from saliency.methods.passes.forward_pass import ForwardPass, Given
+    from saliency.methods.passes.target_layer import WantedLayer
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,8 @@ class Method(ABC):
     target_layer
         Where the feature map is taken, for methods that need one: an index into the convolutional section, a dotted
         module name (``layer4.1``), a module, or None for the last layer of the convolutional section, or, where the
-        model is not divided into two sections, the last feature map before global pooling.
+        model is not divided into two sections, the last feature map before global pooling. Of a list of layers, maps
+        are averaged (`saliency.methods.passes.layer_average.averaged`).
     section_names
         Names of the convolutional and of the fully connected section; None detects them where there are two.
     mode
@@ -92,9 +95,14 @@ class Method(ABC):
         Whether values below 0 mean something.
     needs
         What it reads from a forward pass, the names of attributes of `Given`: "features" (and their gradient),
-        "steps_behind" (them), "gradient", "guided_gradient", and "deconvolution".
+        "steps_behind" and "feature_gradient_of" (them), "gradient", "guided_gradient", and "deconvolution".
+    reach
+        How far it looks into a network, which decides whether it works on one that comes as a file: "scores", where it
+        does nothing but run it, "gradient", where it takes gradients with respect to the input, or "layers".
     parts
         Names of the methods whose maps it combines, where it reads nothing else.
+    package, extra
+        A Python package that it needs, and the extra that brings it; "" where it needs none.
     keys
         Its settings, which a config has in ``method_settings``.
     cost
@@ -113,14 +121,17 @@ class Method(ABC):
     channels: ClassVar[bool]
     signed: ClassVar[bool]
     needs: ClassVar[frozenset[str]] = frozenset()
+    reach: ClassVar[Reach] = "layers"
     parts: ClassVar[tuple[str, ...]] = ()
+    package: ClassVar[str] = ""
+    extra: ClassVar[str] = ""
     keys: ClassVar[tuple[Key, ...]] = ()
     cost: ClassVar[Cost]
 
     def __init__(
         self,
         model: nn.Module,
-        target_layer: int | str | nn.Module | None = None,
+        target_layer: WantedLayer | Sequence[WantedLayer] = None,
         section_names: Sequence[str] | None = None,
         mode: str | None = None,
         tokens: Mapping[str, Any] | None = None,
@@ -197,10 +208,9 @@ class Method(ABC):
         """Names of the convolutional and of the fully connected section, None where there are none."""
         return self.explainer.sections
 
-    def target_layer(self, x: Tensor) -> tuple[str, nn.Module]:
-        """Name and module of the target layer; found on first use, with a few passes of noise in a sample's shape."""
-        found = self.explainer.target_layer(x)
-        return found.name, found.module
+    def target_layers(self, x: Tensor) -> dict[str, nn.Module]:
+        """The target layers by name; found on first use, with a few passes of noise in a sample's shape."""
+        return {found.name: found.module for found in self.explainer.target_layers(x)}
 
     def forward_pass(
         self, x: Tensor, ignore_lastlayer: bool = False, region: Tensor | None = None
@@ -276,9 +286,9 @@ class Method(ABC):
             return found.unsqueeze(1)
         blank = int((found.flatten(1) == 0).all(dim=1).sum())
         if blank:
-            layer = self.explainer.layer_name
+            layers = " and ".join(f"'{name}'" for name in self.explainer.layer_names)
             warn_caller(
                 f"{self.title} is zero everywhere for {blank} of {len(found)} samples: nothing in target layer "
-                f"'{layer}' speaks for the class"
+                f"{layers} speaks for the class"
             )
         return upsample(found, spatial)

@@ -27,6 +27,7 @@ class NoisyGradientMethod(Method):
 
     grid = "input"
     channels = True
+    reach = "gradient"
     keys = NOISE_KEYS
     cost = Cost(shard_copies=4, batch_copies=310, seconds=30)
 

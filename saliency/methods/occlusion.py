@@ -42,6 +42,7 @@ class Occlusion(Method):
     grid = "input"
     channels = False
     signed = True
+    reach = "scores"
     keys = (
         Key("window", "Side of the window, as a share of each side of the input.", 0.2, number(above=0, maximum=1)),
         Key("stride", "Step of the window, as a share of each side of the input.", 0.1, number(above=0, maximum=1)),

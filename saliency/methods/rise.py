@@ -43,6 +43,7 @@ class RISE(Method):
     grid = "input"
     channels = False
     signed = True
+    reach = "scores"
     keys = (
         Key("masks", "How many; the paper has 4000 and more.", 1000, integer(2)),
         Key("cells", "Of a mask, along each axis.", 7, integer(2)),

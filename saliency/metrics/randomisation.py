@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from saliency.methods.passes.explainer import Explainer
     from saliency.methods.passes.layout import Layout
     from saliency.methods.passes.score_reader import ScoreReader
+    from saliency.methods.passes.target_layer import WantedLayer
 
 log = logging.getLogger(__name__)
 
@@ -135,7 +136,7 @@ def randomisation_test(
     model: nn.Module,
     x: Tensor,
     layers: Sequence[str] | None = None,
-    target_layer: str | int | None = None,
+    target_layer: WantedLayer | Sequence[WantedLayer] = None,
     batch_size: int = 16,
     seed: int = 0,
     methods: Sequence[str] | None = None,
@@ -144,7 +145,7 @@ def randomisation_test(
     section_names: Sequence[str] | None = None,
     settings: Mapping[str, Mapping[str, Any]] | None = None,
     reader: ScoreReader | None = None,
-    layout: Layout | None = None,
+    layout: Layout | Sequence[Layout] | None = None,
 ) -> pd.DataFrame:
     """Compare maps with those of a model whose upper layers are randomised, deeper and deeper.
 
@@ -208,8 +209,8 @@ def randomisation_test(
         return Explainer(network, kinds, target_layer, section_names, mode, settings, reads, layout)
 
     if uses_target_layer(kinds):
-        found_layer = explainer_of(model).target_layer(x[:1])
-        target_layer, layout = found_layer.name, found_layer.layout
+        found = explainer_of(model).target_layers(x[:1])
+        target_layer, layout = [one.name for one in found], [one.layout for one in found]
     plain = with_plain_weights(model)
     if layers is None:
         layers = layers_from_the_top(plain, reads.axes.turned(x[:1]))

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from saliency.exceptions import DataError
 from saliency.experiment.config import Config, input_shape
+from saliency.experiment.descriptions import layer_description
 from saliency.files.atomic_files import write_json
+from saliency.files.network_files import stored_in
 from saliency.files.paths import resolve
 from saliency.files.weights_files import weights_sha256
 from saliency.networks.behaviour import describe_behaviour
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 
 log = logging.getLogger(__name__)
+# Methods of so many passes, at most, are tried when a network is described.
+QUICK = 2
 
 
 def write_descriptions(config: Config, model: str, outputs: Mapping[str, str | Path]) -> nn.Module:
@@ -54,6 +58,7 @@ def write_descriptions(config: Config, model: str, outputs: Mapping[str, str | P
     from saliency.experiment.plan import Plan
     from saliency.networks.load import configured_model_and_left
 
+    torch.set_num_threads(config["threads"])
     describe: dict[str, Callable[[Config, str, nn.Module, Tensor], dict[str, Any]]] = {
         "model": lambda *given: describe_network(*given) | {"weights_left": left, "parameters_sha256": parameters},
         "target_layer": describe_target_layer,
@@ -98,7 +103,8 @@ def describe_network(config: Config, model: str, network: nn.Module, x: Tensor) 
             f"models.{model}: region: mask needs one score per pixel or voxel of the input {list(x.shape)}, but the "
             f"output has shape {list(output.shape)}: use region: predicted"
         )
-    weights = settings["weights"]
+    _try_own_passes(config, model, network, x)
+    weights = stored_in(settings["factory"], settings["weights"])
     return {
         "factory": settings["factory"],
         "weights": weights,
@@ -113,6 +119,21 @@ def describe_network(config: Config, model: str, network: nn.Module, x: Tensor) 
     }
 
 
+def _try_own_passes(config: Config, model: str, network: nn.Module, x: Tensor) -> None:
+    """Make maps by methods that look into layers in passes of their own: one that does not fit the network says so."""
+    import torch
+
+    from saliency.methods.registered import method, with_parts
+    from saliency.networks.runner import Runner
+
+    kinds = [method(name) for name in with_parts(config["methods"])]
+    names = [kind.name for kind in kinds if kind.reach == "layers" and not (kind.needs or kind.parts)]
+    if names:
+        explainer = Runner(config, model).explainer(names, network)
+        with explainer.forward_pass(x, config["models"][model]["ignore_lastlayer"]) as forward:
+            forward.maps(torch.tensor([0]))
+
+
 def describe_target_layer(config: Config, model: str, network: nn.Module, x: Tensor) -> dict[str, object]:
     """Find the target layer, and the shape of its feature map.
 
@@ -120,12 +141,12 @@ def describe_target_layer(config: Config, model: str, network: nn.Module, x: Ten
     -------
     dict
         ``target_layer``, a module name, ``layout``, how its output becomes a feature map, and ``feature_shape``, the
-        map's spatial shape.
+        map's spatial shape. Of several layers, the first two are lists.
 
     Raises
     ------
     ValueError
-        If there is no such layer, or it has a single position.
+        If there is no such layer, it has a single position, or a method does not fit the network.
     """
     import torch
 
@@ -134,16 +155,16 @@ def describe_target_layer(config: Config, model: str, network: nn.Module, x: Ten
     from saliency.networks.runner import Runner
 
     settings = config["models"][model]
-    names = [name for name in with_parts(config["methods"]) if "features" in method(name).needs]
+    kinds = [method(name) for name in with_parts(config["methods"]) if "features" in method(name).needs]
+    given, ndim = config["method_settings"], x.ndim - 2
+    # One that does not fit the network says so here, where it costs little to find out.
+    quick = [kind.name for kind in kinds if kind.passes(kind.complete(given.get(kind.name, {})), ndim) <= QUICK]
+    names = quick or [kinds[0].name]
     runner = Runner(config, model, settings["target_layer"], given_tokens(settings["tokens"]))
-    explainer = runner.explainer(names[:1], network)
+    explainer = runner.explainer(names, network)
     with explainer.forward_pass(x, settings["ignore_lastlayer"]) as forward:
         found = forward.maps(torch.tensor([0]))[names[0]]
-    target = explainer.target_layer(x)
     if found[0].numel() == 1:
-        raise ValueError(f"target layer '{target.name}' has a single position, so that its map is the same everywhere")
-    return {
-        "target_layer": target.name,
-        "layout": target.layout.content(),
-        "feature_shape": list(found.shape[1:]),
-    }
+        layers = " and ".join(f"'{name}'" for name in explainer.layer_names)
+        raise ValueError(f"target layer {layers} has a single position, so that its map is the same everywhere")
+    return layer_description(explainer.target_layers(x)) | {"feature_shape": list(found.shape[1:])}

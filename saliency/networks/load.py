@@ -7,8 +7,10 @@ from typing import Any
 from torch import nn
 
 from saliency.experiment.config import Config, network_shape
+from saliency.files.network_files import network_file
 from saliency.methods.passes.model_state import made_differentiable
 from saliency.networks.factory import build_network
+from saliency.networks.in_file import network_in_file
 from saliency.networks.weights import FOUND, Choice, load_weights
 
 log = logging.getLogger(__name__)
@@ -28,7 +30,8 @@ def load_model(
     ----------
     factory
         ``package.module:callable``; modules in the working directory are found too. The callable may be an attribute
-        of a class (``package:Class.method``). It runs with torch's seed at 0.
+        of a class (``package:Class.method``). It runs with torch's seed at 0. Or a network in a file, ``onnx:FILE`` or
+        ``torchscript:FILE``.
     kwargs
         Its keyword arguments.
     weights
@@ -36,7 +39,7 @@ def load_model(
         parts. The state dict in it that fits the network is found, and so is a prefix of its names. None keeps the
         factory's weights.
     trust_checkpoint
-        Load with ``weights_only=False``, which runs whatever code is in the file.
+        Load with ``weights_only=False``, or load TorchScript, which runs whatever code is in the file.
     choice
         Which state dict and prefix is meant, where several fit.
     shape
@@ -69,6 +72,8 @@ def _load(
     choice: Choice,
     shape: Sequence[int] | None,
 ) -> tuple[nn.Module, list[str]]:
+    if found := network_file(factory):
+        return network_in_file(*found, trust).eval(), []
     network = made_differentiable(build_network(factory, kwargs, shape))
     if weights is None:
         log.info("no weights are configured: the network keeps what its factory gave it")

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from saliency.exceptions import DataError
+from saliency.methods.passes.black_box import BlackBox
 from saliency.methods.passes.model_output import model_scores
 from saliency.methods.passes.model_state import unchanged
 from saliency.methods.passes.network_call import call_network
@@ -47,17 +48,23 @@ def checked_scores(
     >>> checked_scores("models.net", network, torch.zeros(1, 1, 2, 2), ScoreReader(outputs="probabilities")).shape
     torch.Size([1, 1])
     """
+
+    def scores_of(x: Tensor) -> Tensor:
+        return model_scores(call_network(network, reader.axes.turned(x)), len(x), reader.output)
+
     with unchanged(network), torch.no_grad(), LastActivation() as last:
-        scores = model_scores(call_network(network, reader.axes.turned(x)), len(x), reader.output)
-    name = last.name_of(scores)
+        scores = scores_of(x)
+        hidden = network.activation(scores_of, x) if isinstance(network, BlackBox) else ""
+    name = hidden or last.name_of(scores)
     if ignore_lastlayer:
         scores, name = last.input_of(scores), ""
     # Regions of several classes follow the highest score, which softmax and sigmoid leave the highest.
     several = scores.ndim > 2 and scores.shape[1] > 1
     if reader.outputs == "logits" and name in ("softmax", "sigmoid") and not several:
+        before = "save the network without it" if hidden else "ignore_lastlayer: true for the scores before it"
         raise DataError(
             f"{place}: its scores come from a {name}, so that they are no logits: set outputs: probabilities, or "
-            "ignore_lastlayer: true for the scores before it"
+            f"{before}"
         )
     if reader.outputs == REGRESSION and scores.ndim > 2:
         raise DataError(
@@ -71,10 +78,8 @@ def checked_scores(
                 "voxel: set outputs: logits, and region: mask where regions of classes overlap"
             )
         if name in ("softmax", "log-softmax", "sigmoid", "log-sigmoid"):
-            raise DataError(
-                f"{place}: outputs: multilabel takes logits, but the scores come from a {name}: set ignore_lastlayer: "
-                "true for the scores before it"
-            )
+            before = "save the network without it" if hidden else "set ignore_lastlayer: true for the scores before it"
+            raise DataError(f"{place}: outputs: multilabel takes logits, but the scores come from a {name}: {before}")
     low, high = float(scores.min()), float(scores.max())
     if reader.outputs == "probabilities" and (low < 0 or high > 1):
         raise DataError(

@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from saliency.experiment.config import Config, network_shape
+from saliency.files.network_files import stored_in
 
 # Those that read descriptions do not wait for torch.
 if TYPE_CHECKING:
@@ -44,13 +45,13 @@ def describe_random_weights(config: Config, model: str, network: nn.Module) -> d
     -------
     dict
         ``random_weights``: of how many parameter ``tensors`` how many ``differ`` between two builds; empty where the
-        config has weights.
+        config names a file with weights.
     """
     from saliency.methods.passes.model_state import made_differentiable
     from saliency.networks.factory import build_network
 
     settings = config["models"][model]
-    if settings["weights"] is not None:
+    if stored_in(settings["factory"], settings["weights"]) is not None:
         return {}
     other = build_network(settings["factory"], settings["kwargs"], network_shape(config, model), seed=1)
     differ = differing_parameters(network, made_differentiable(other))

@@ -19,6 +19,7 @@ from saliency.methods.method import Method
 from saliency.methods.passes.explainer import Explainer
 from saliency.methods.passes.layout import Layout
 from saliency.methods.passes.score_reader import ScoreReader
+from saliency.methods.passes.target_layer import WantedLayer
 from saliency.methods.registered import method
 from saliency.networks.device import (
     choose_device,
@@ -65,7 +66,7 @@ class Runner:
     target_layer
         Of the methods that use one, as in `saliency.methods.method.Method`; None where it is not needed or to be found.
     layout
-        Of that layer's output, where it is known.
+        Of that layer's output, or of each layer's, where it is known.
     built
         The model's network, where it has been built already.
     """
@@ -74,8 +75,8 @@ class Runner:
         self,
         config: Config,
         model: str,
-        target_layer: str | int | None = None,
-        layout: Layout | None = None,
+        target_layer: WantedLayer | Sequence[WantedLayer] = None,
+        layout: Layout | Sequence[Layout] | None = None,
         built: nn.Module | None = None,
     ) -> None:
         self.config, self.model, self.target_layer, self.layout = config, model, target_layer, layout

@@ -159,9 +159,10 @@ class MapsOutput:
             Naming the layer.
         """
         if self.finite >= FEWEST_UNIFORM and self.uniform == self.finite and self.nonzero:
+            layers = " and ".join(f"'{name}'" for name in self.shard.target_layers)
             raise DataError(
                 f"models.{self.shard.model}: each of {self.finite} maps of {self.name} has the same value everywhere: "
-                f"the output of layer '{self.shard.target_layer}' does not tell one place from another; set "
+                f"the output of layer {layers} does not tell one place from another; set "
                 "target_layer to a layer before the pooling"
             )
 
@@ -170,7 +171,7 @@ def explain_shard(shard: Shard, name: str, target: str) -> None:
     """Compute the maps of one method, from the network."""
     from saliency.networks.runner import Runner
 
-    runner = Runner(shard.config, shard.model, shard.target_layer, shard.layout)
+    runner = Runner(shard.config, shard.model, shard.target_layers, shard.layouts)
     explainer = runner.explainer([name])
     classes, array = shard.read(f"{target}/class"), f"{target}/{name}"
 

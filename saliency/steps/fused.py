@@ -27,7 +27,7 @@ def fused(shard: Shard) -> None:
     """Make all of a shard's arrays from one forward pass per batch."""
     from saliency.networks.runner import Runner
 
-    runner = Runner(shard.config, shard.model, shard.target_layer, shard.layout)
+    runner = Runner(shard.config, shard.model, shard.target_layers, shard.layouts)
     # What is made from other maps is made on the CPU, of what this gives.
     explainer = runner.explainer([name for name in shard.plan.methods if not method(name).parts])
     ok = np.zeros(len(shard), dtype=bool)

@@ -10,6 +10,7 @@ from saliency.experiment.checks import checks
 from saliency.experiment.plan import Plan
 from saliency.experiment.selection import Selection
 from saliency.files.file_names import file_name
+from saliency.files.network_files import stored_in
 
 _NAME, _NUMBER = r"[A-Za-z0-9][A-Za-z0-9_-]*", r"\d+"
 _AUDIT_TABLES = (
@@ -132,7 +133,8 @@ def _classifier(plan: Plan, experiment: Path) -> Callable[[str], str | None]:
 def _weights(plan: Plan) -> set[Path]:
     """Weights that models use, and the folders of models that are trained."""
     models = plan.config["models"].items()
-    named = [settings["weights"] for _, settings in models if settings["weights"]]
+    stored = (stored_in(settings["factory"], settings["weights"]) for _, settings in models)
+    named = [name for name in stored if name]
     named += [settings["train"]["pretrained"] for _, settings in models if (settings["train"] or {}).get("pretrained")]
     trained = {plan.results / name for name, settings in models if settings["train"]}
     return {Path(os.path.normpath(name)) for name in named} | trained

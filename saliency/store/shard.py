@@ -15,7 +15,7 @@ import numpy as np
 
 from saliency.experiment.arrays import stored_array
 from saliency.experiment.config import Config
-from saliency.experiment.descriptions import described_layer, read_descriptions
+from saliency.experiment.descriptions import described_layers, read_descriptions
 from saliency.experiment.messages import name_problem
 from saliency.experiment.plan import Plan
 from saliency.store.codec import ShardReader, read_shard, write_shard
@@ -82,10 +82,10 @@ class Shard:
         The shard's samples, as in the manifest.
     specs
         Layout of each array, by path in the store.
-    target_layer
-        Name of the target layer, None where it is not known or not needed.
-    layout
-        Of that layer's output.
+    target_layers
+        Names of the target layers, none where they are not known or not needed.
+    layouts
+        Of their outputs.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class Shard:
         self.config, self.model, self.number = config, model, number
         self.rows = self.plan.rows(number)
         found = read_descriptions(descriptions)
-        self.target_layer, self.layout = described_layer(found)
+        self.target_layers, self.layouts = described_layers(found)
         self.specs = described_specs(self.plan, model, found)
         self.files = files_by_path(files, self.plan.arrays, [target] if target else self.plan.targets)
 

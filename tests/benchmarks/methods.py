@@ -16,6 +16,10 @@ import pytorch_grad_cam
 import torch
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import Tensor, nn
+from torch.nn import functional
+from zennit.attribution import Gradient
+from zennit.composites import EpsilonPlus
+from zennit.torchvision import ResNetCanonizer
 
 from saliency.methods.passes.explainer import Explainer
 from saliency.methods.registered import method
@@ -54,7 +58,7 @@ def ours(names: list[str], model: nn.Module, x: Tensor, classes: Tensor) -> Call
 
 
 def peers(model: nn.Module, x: Tensor, classes: Tensor) -> dict[str, Callable[[], object]]:
-    """What another library needs for a method: pytorch-grad-cam for those of the target layer, else captum."""
+    """What another library needs for a method: pytorch-grad-cam for those of the target layer, zennit, else captum."""
     layer, targets = model.get_submodule(LAYER), [ClassifierOutputTarget(int(index)) for index in classes]
 
     def of_layer(kind: type[pytorch_grad_cam.GradCAM]) -> Callable[[], object]:
@@ -63,6 +67,10 @@ def peers(model: nn.Module, x: Tensor, classes: Tensor) -> dict[str, Callable[[]
                 return cam(x, targets)
 
         return run
+
+    def relevance() -> object:
+        with Gradient(model, EpsilonPlus(canonizers=[ResNetCanonizer()])) as attributor:
+            return attributor(x.clone(), lambda scores: scores * functional.one_hot(classes, scores.shape[1]))
 
     attr, side = captum.attr, x.shape[2]
     window, stride = (x.shape[1], *[int(WINDOW * side)] * 2), (x.shape[1], *[int(STRIDE * side)] * 2)
@@ -77,6 +85,7 @@ def peers(model: nn.Module, x: Tensor, classes: Tensor) -> dict[str, Callable[[]
         "smoothgrad": lambda: attr.NoiseTunnel(attr.Saliency(model)).attribute(
             x.clone(), nt_type="smoothgrad", nt_samples=SAMPLES, nt_samples_batch_size=1, target=classes, abs=False
         ),
+        "lrp": relevance,
         "occlusion": lambda: attr.Occlusion(model).attribute(x, window, stride, target=classes),
     }
 

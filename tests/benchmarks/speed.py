@@ -72,7 +72,7 @@ def measure(
             )
     x = noise(name, batch, device)
     model: nn.Module = plain if contiguous else last
-    layer, _ = GradCAM(model).target_layer(x)
+    (layer,) = GradCAM(model).target_layers(x)
     target = explained_class(model, x)
     found = tools(model, layer, x, target)
     reference = {what: found["ours"][what]().cpu() for what in LARGEST}

@@ -74,7 +74,7 @@ def test_what_is_told_of_a_model_that_is_right(config, capsys, tmp_path):
     lines = capsys.readouterr().out.splitlines()
     assert "  network: tests.check.test_command:ByColour, 24 parameters, no weights in the config" in lines
     assert "  input and scores: 3 x 16 x 16, 3 classes (logits)" in lines
-    assert "  target layer: act, 16 x 16 (channels first)" in lines
+    assert "  target layer: act (channels first), map of 16 x 16" in lines
     assert "  accuracy is 100 % of 40 labelled samples (95 % interval 91 % to 100 %), expected is 90 %" in lines
     assert any(line.startswith("  run: 40 samples, 1 targets: about ") for line in lines)
     with Image.open(tmp_path / "results" / "colours" / "check" / "net.png") as figure:

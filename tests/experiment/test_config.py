@@ -8,16 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from saliency.experiment.config import input_config, input_shape, read_class_names
-from saliency.experiment.keys import methods as method_keys
 from saliency.experiment.keys.experiment import experiment_keys
 from saliency.experiment.keys.inputs import IMAGE_KEYS, VOLUME_KEYS
 from saliency.experiment.keys.models import MODEL_KEYS
-from saliency.experiment.schema import config_schema, config_validator
 from saliency.experiment.validation import complete_config
-from saliency.methods.gradcam import GradCAM
 from saliency.methods.registered import methods
-from saliency.registry.fits import integer
-from saliency.registry.key import Key
 
 ROOT = Path(__file__).parents[2]
 NAMES = [key.name for key in experiment_keys()]
@@ -118,33 +113,17 @@ def test_unknown_key_comes_with_a_hint(config, changes, model, expected):
     assert problems(config, changes, **model) == [expected]
 
 
-@pytest.fixture
-def _method_with_a_setting(monkeypatch):
-    class Smoothed(GradCAM):
-        keys = (Key("samples", "Noisy copies.", 9, integer(2), "a number of copies, at least 2"),)
-
-    caches = (experiment_keys, config_schema, config_validator)
-    with monkeypatch.context() as patch:
-        patch.setattr(method_keys, "methods", lambda: {"gradcam": GradCAM, "smoothed": Smoothed})
-        for cached in caches:
-            cached.cache_clear()
-        yield
-    for cached in caches:
-        cached.cache_clear()
-
-
-@pytest.mark.usefixtures("_method_with_a_setting")
 def test_settings_of_a_method_are_checked_and_completed(config):
-    assert problems(config, {"methods": ["smoothed"]}) == []
-    assert problems(config, {"method_settings": {"smoothed": {"samples": "3"}, "gradcam": None}}) == [
+    assert problems(config, {"methods": ["smoothgrad"]}) == []
+    assert problems(config, {"method_settings": {"smoothgrad": {"samples": "3"}, "gradcam": None}}) == [
         "config: method_settings.gradcam: None is not of type 'object'",
-        "config: method_settings.smoothed.samples: '3' does not fit: a number of copies, at least 2",
+        "config: method_settings.smoothgrad.samples: '3' is not of type 'integer'",
     ]
-    assert problems(config, {"method_settings": {"smoothed": {"sample": 3}}}) == [
-        "config: method_settings.smoothed: unknown key 'sample'; did you mean 'samples'?"
+    assert problems(config, {"method_settings": {"smoothgrad": {"sample": 3}}}) == [
+        "config: method_settings.smoothgrad: unknown key 'sample'; did you mean 'samples'?"
     ]
-    completed, found = complete_config(config | {"method_settings": {"smoothed": {}}})
-    assert (completed["method_settings"], found) == ({"smoothed": {"samples": 9}}, [])
+    completed, found = complete_config(config | {"method_settings": {"smoothgrad": {}}})
+    assert (completed["method_settings"]["smoothgrad"]["samples"], found) == (25, [])
 
 
 @pytest.mark.parametrize("limit", [0, -1, 1.0, 1.5, 0.0, True, "3"])
@@ -177,7 +156,7 @@ def test_all_wrong_types_are_reported_together_with_their_places(config):
         "config: input.channels: 0 is less than the minimum of 1",
         "config: input.mean.0: nan is not of type 'number'",
         f"config: methods.0: 'gradcm' is not one of {list(methods())}; did you mean 'gradcam'?",
-        "config: models.net.factory: 'torch' does not fit: package.module:callable",
+        "config: models.net.factory: 'torch' does not fit: package.module:callable, onnx:FILE or torchscript:FILE",
         "config: models.net.kwargs: [] is not of type 'object'",
         "config: shard_size: '8' does not fit: auto, a number of samples, at least 1, or null",
         f"config: targets.1: True does not fit: {target}",

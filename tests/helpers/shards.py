@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from saliency.experiment.plan import Plan
+from saliency.methods.registered import method
 from saliency.networks.describe import write_descriptions
 from saliency.steps.classes import choose_classes
 from saliency.steps.explain import combine_shard, explain_shard
@@ -43,6 +44,6 @@ def run_steps(shard):
     predict_shard(shard)
     for target in shard.plan.targets:
         choose_classes(shard, target)
-        explain_shard(shard, "guided_backprop", target)
-        explain_shard(shard, "gradcam", target)
-        combine_shard(shard, "guided_gradcam", target)
+        for name in shard.plan.methods:
+            make = combine_shard if method(name).parts else explain_shard
+            make(shard, name, target)

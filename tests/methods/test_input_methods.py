@@ -99,7 +99,7 @@ def test_smooth_gradients_are_moments_of_gradients_of_noisy_copies():
     gradients = []
     explainer = Explainer(model, [method("smoothgrad")], mode="2D", settings={"smoothgrad": settings})
     with explainer.forward_pass(x) as forward:
-        given = forward._read(torch.tensor([1, 3]), False)
+        (given,) = forward._read(torch.tensor([1, 3]), False)
     for drawn in noisy_gradients.noise_like(given, 6, 3):
         spread = torch.stack([one.max() - one.min() for one in x]).view(2, 1, 1, 1)
         noisy = (x + 0.2 * spread * drawn).requires_grad_()
@@ -116,7 +116,7 @@ def test_noise_is_normal_and_belongs_to_the_sample():
 
     def drawn(x, seed=0):
         with Explainer(model, [method("smoothgrad")], mode="2D").forward_pass(x) as forward:
-            given = forward._read(torch.zeros(len(x), dtype=torch.long), False)
+            (given,) = forward._read(torch.zeros(len(x), dtype=torch.long), False)
             return torch.stack(list(noisy_gradients.noise_like(given, 2, seed)))
 
     noise = drawn(x)
@@ -135,7 +135,7 @@ def test_integrated_gradients_add_up(baseline, caplog):
     found = found_maps(model, x, [1, 3], ["integrated_gradients"], settings)["integrated_gradients"]
     explainer = Explainer(model, [method("integrated_gradients")], mode="2D", settings=settings)
     with explainer.forward_pass(x) as forward:
-        given = forward._read(torch.tensor([1, 3]), False)
+        (given,) = forward._read(torch.tensor([1, 3]), False)
     start = integrated_gradients._baseline(given, explainer.settings["integrated_gradients"])
     difference = (model(x) - model(start))[range(2), [1, 3]].detach()
     torch.testing.assert_close(found.flatten(1).sum(1), difference, rtol=0.02, atol=0)

@@ -89,7 +89,7 @@ def test_features_of_tokens_are_replaced_where_they_lie():
     model, x = TokenNetwork((3, 16, 16), (8, 8)).eval(), torch.randn(2, 3, 16, 16)
     explainer = Explainer(model, [method("ablationcam")], "blocks.1", mode="2D", layout=Layout("tokens", (2, 2), 1))
     with explainer.forward_pass(x) as forward:
-        given = forward._read(torch.tensor([0, 1]), False)
+        (given,) = forward._read(torch.tensor([0, 1]), False)
         # Without a graph, attention runs in other operations.
         torch.testing.assert_close(given.score_with(given.features), forward.scores[range(2), [0, 1]])
         moved = given.score_with(given.features + 1)

@@ -106,6 +106,13 @@ def describe(tmp_path, monkeypatch):
     return of
 
 
+def test_describing_takes_the_threads_of_the_config(describe):
+    """Several models are described at the same time, and two threads on a core that is busy wait for each other."""
+    torch.set_num_threads(3)
+    describe("plain")
+    assert torch.get_num_threads() == 1
+
+
 def test_ordinary_network_is_described_as_ever(describe):
     assert "random" not in describe("plain")[0]
 

@@ -10,12 +10,14 @@ from PIL import Image
 from torch import nn
 
 from saliency.exceptions import DataError
+from saliency.methods.registered import methods
 from saliency.networks.runner import Runner
 from saliency.steps.classes import choose_classes
 from saliency.steps.fused import fused
 from saliency.steps.predict import predict_shard
 from saliency.steps.prepare import prepare
 from tests.helpers.shards import run_steps
+from tests.helpers.token_networks import TokenNetwork
 
 
 def test_fused_and_steps_write_the_same_bytes(job):
@@ -26,6 +28,44 @@ def test_fused_and_steps_write_the_same_bytes(job):
     assert len(one.plan.arrays) == 3 + 4 * 4
     for name in one.plan.arrays:
         assert one.files[name].read_bytes() == other.files[name].read_bytes(), name
+
+
+# Passes enough to be more than one, for methods that may have hundreds.
+FEW = {
+    **{name: {"samples": 3} for name in ("smoothgrad", "smoothgrad_squared", "vargrad")},
+    "rise": {"masks": 5},
+    "integrated_gradients": {"steps": 3, "baseline": "noise"},
+    "occlusion": {"window": 0.5, "stride": 0.5},
+}
+
+
+def transformer():
+    """The same one each time."""
+    torch.manual_seed(0)
+    return TokenNetwork((3, 32, 32), (8, 8))
+
+
+TRANSFORMER = {"factory": "tests.steps.test_steps:transformer", "target_layer": "blocks.1"}
+CONVOLUTIONS = {
+    "factory": "tests.methods.test_feature_maps:small_network",
+    "kwargs": {"ndim": 2, "classes": 4},
+    "target_layer": "0",
+}
+
+
+@pytest.mark.filterwarnings("ignore:the model has no ReLU")
+@pytest.mark.parametrize(("model", "unfit"), [(CONVOLUTIONS, "attention"), (TRANSFORMER, "cam")])
+def test_all_methods_together_and_one_after_the_other_write_the_same_bytes(job, model, unfit):
+    names = [name for name in methods() if unfit not in name.removeprefix("guided_")[: len(unfit)]]
+    settings = {"models": {"tiny": model}, "methods": names, "method_settings": FEW, "targets": ["predicted", 1]}
+    settings |= {"shard_size": 5, "batch_size": 2, "input": {"resize": None, "crop": 32}}
+    one, other = job("steps", **settings), job("fused", **settings)
+    run_steps(one)
+    fused(other)
+    assert len(one.plan.arrays) == 3 + 2 * (1 + len(names))
+    for name in one.plan.arrays:
+        assert one.files[name].read_bytes() == other.files[name].read_bytes(), name
+        assert "/" not in name or name.endswith("class") or one.read(name).any(), name
 
 
 def test_maps_of_fewer_bits_are_smaller_and_the_same_in_one_pass(job):

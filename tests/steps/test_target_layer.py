@@ -85,6 +85,26 @@ class Rectified(nn.Module):
 
 def test_a_method_that_does_not_fit_the_network_is_one_line(job):
     model = {"factory": "tests.steps.test_target_layer:Rectified", "target_layer": "body"}
-    made = job(models={"tiny": model}, targets=["predicted"], methods=["gradcam", "cam"], shard_size=5, batch_size=2)
-    with pytest.raises(DataError, match=r"^models.tiny: CAM needs a network whose scores are one linear layer .*Relu"):
-        fused(made)
+    words = r"^models.tiny: for an input of shape \[1, 3, 30, 30\]: CAM needs a network whose scores are .*Relu"
+    # When the network is described, before any sample is read.
+    with pytest.raises(DataError, match=words):
+        job(models={"tiny": model}, targets=["predicted"], methods=["gradcam", "cam"])
+
+
+def test_two_target_layers(job, tmp_path):
+    """The fused job and the steps store the same maps, on the grid of the finer layer."""
+    model = {"factory": "tests.methods.test_feature_maps:small_network", "kwargs": {"ndim": 2}}
+    chosen = {"targets": ["predicted"], "methods": ["gradcam", "layercam"], "shard_size": 5, "batch_size": 2}
+    made = job(models={"tiny": model | {"target_layer": ["0.0", "0.2"]}}, **chosen)
+    fused(made)
+    described = json.loads((tmp_path / "target_layer.json").read_text())
+    assert described["target_layer"] == ["0.0", "0.2"]
+    assert [layout["axes"] for layout in described["layout"]] == ["channels first"] * 2
+    maps = {name: made.read(f"predicted/{name}") for name in chosen["methods"]}
+    run_steps(made)
+    for name, found in maps.items():
+        np.testing.assert_array_equal(made.read(f"predicted/{name}"), found)
+    alone = job(folder="alone", models={"tiny": model | {"target_layer": "0.0"}}, **chosen)
+    fused(alone)
+    assert alone.read("predicted/gradcam").shape == maps["gradcam"].shape
+    assert not np.array_equal(alone.read("predicted/gradcam"), maps["gradcam"])

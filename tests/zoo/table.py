@@ -28,7 +28,7 @@ def found_layer(network: Network) -> tuple[TargetLayer, tuple[int, ...]]:
     model = network.built()
     method = GradCAM(model, mode=network.mode)
     x = torch.randn(1, *network.shape, generator=torch.Generator().manual_seed(1))
-    target = method.explainer.target_layer(x)
+    target = method.explainer.target_layers(x)[0]
     with method.forward_pass(x) as forward:
         (found,) = forward.maps(torch.tensor([1])).values()
     return target, tuple(found.shape[1:])

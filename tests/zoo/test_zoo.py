@@ -90,7 +90,7 @@ def test_layer_and_map(library, name, cells):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         method = GradCAM(model, mode=network.mode)
-        assert method.target_layer(x[:1])[0] == layer
+        assert list(method.target_layers(x[:1])) == [layer]
         with method.forward_pass(x) as forward:
             (found,) = forward.maps(torch.tensor([1, 1])).values()
     expected = plain_gradcam(model, x, layer, grid, layout)

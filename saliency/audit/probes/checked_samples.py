@@ -8,7 +8,7 @@ import numpy as np
 
 from saliency.audit.checks.check import CheckJob
 from saliency.exceptions import DataError
-from saliency.experiment.descriptions import described_layer, read_descriptions
+from saliency.experiment.descriptions import described_layers, read_descriptions
 from saliency.experiment.plan import Plan
 from saliency.experiment.selection import Selection
 from saliency.networks.runner import Runner
@@ -52,7 +52,7 @@ class CheckedSamples:
                 f"audit.{check}: models.{job.model} has a score per pixel or voxel, but this check needs a classifier: "
                 f"set audit.{check}: null"
             )
-        self.plan, self.runner = Plan(job.config), Runner(job.config, job.model, *described_layer(found))
+        self.plan, self.runner = Plan(job.config), Runner(job.config, job.model, *described_layers(found))
         self.model, self.settings = job.model, job.config["audit"][check]
         self.rows = Selection(self.plan).checked(check)
         self._specs = described_specs(self.plan, job.model, found)

@@ -1,5 +1,6 @@
 """Keys of ``models``: networks, and how they are trained."""
 
+from saliency.files.network_files import PATTERN
 from saliency.registry.fits import (
     BOOLEAN,
     MAPPING,
@@ -61,9 +62,10 @@ MODEL_KEYS = (
     Key(
         "factory",
         "`package.module:callable` that returns a `torch.nn.Module`; also `package:Class.method`. A module beside the "
-        "place where Snakemake runs is found too.",
-        schema=name(r"^[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_.]*\Z"),
-        hint="package.module:callable",
+        "place where Snakemake runs is found too. `onnx:FILE` and `torchscript:FILE` are networks in a file with their "
+        "weights ([docs/networks.md](../docs/networks.md#networks-in-a-file)).",
+        schema=name(rf"^({PATTERN}|[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_.]*)\Z"),
+        hint="package.module:callable, onnx:FILE or torchscript:FILE",
     ),
     Key("kwargs", "The factory's keyword arguments.", {}, MAPPING),
     Key(
@@ -118,8 +120,8 @@ MODEL_KEYS = (
     ),
     Key(
         "trust_checkpoint",
-        "`true` also loads checkpoints that hold more than tensors (`weights_only=False`). **Loading such a file runs "
-        "any code that is in it**: set this only for files that you or people you trust made.",
+        "`true` also loads checkpoints that hold more than tensors (`weights_only=False`), and TorchScript. **Loading "
+        "such a file runs any code that is in it**: set this only for files that you or people you trust made.",
         False,
         BOOLEAN,
     ),
@@ -127,10 +129,11 @@ MODEL_KEYS = (
         "target_layer",
         "Layer whose feature map is explained (Grad-CAM): a module name (`layer4.1`), an index into the convolutional "
         "section, or `null` for the last feature map before global pooling. Maps of channels, positions with their "
-        "channels last, and the tokens of transformers are feature maps.",
+        "channels last, and the tokens of transformers are feature maps. Maps of a list of layers, `[layer3, layer4]`, "
+        "are averaged on the finest of their grids, each divided by its largest absolute value.",
         None,
-        {"type": ["string", "integer", "null"]},
-        "a module name such as layer4.1, an index into the convolutional section, or null",
+        either({"type": ["string", "integer", "null"]}, list_of({"type": ["string", "integer"]}, 1, unique=True)),
+        "a module name such as layer4.1, an index into the convolutional section, a list of these, or null",
     ),
     Key(
         "tokens",

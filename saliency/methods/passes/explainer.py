@@ -10,13 +10,20 @@ import torch
 from torch import Tensor, nn
 
 from saliency.methods.method import Method
+from saliency.methods.passes.black_box import check_reach
 from saliency.methods.passes.forward_pass import ForwardPass
 from saliency.methods.passes.layout import Layout
 from saliency.methods.passes.model_state import differentiable, unchanged
 from saliency.methods.passes.recording import Recording
 from saliency.methods.passes.score_reader import ONLY_SCORES, ScoreReader
 from saliency.methods.passes.scorer import Scorer
-from saliency.methods.passes.target_layer import TargetLayer, find_sections, find_target_layer, spatial_ndim
+from saliency.methods.passes.target_layer import (
+    TargetLayer,
+    WantedLayer,
+    find_sections,
+    find_target_layer,
+    spatial_ndim,
+)
 from saliency.methods.passes.turned_axes import UNTURNED
 from saliency.methods.registered import method, with_parts
 
@@ -38,7 +45,7 @@ class Explainer:
     reader
         Reads the scores off what the model returns.
     layout
-        Of the target layer's output, where it is known; that of tokens holds for all layers.
+        Of the target layer's output, where it is known, or of each layer's; that of tokens holds for all layers.
 
     Attributes
     ----------
@@ -57,44 +64,61 @@ class Explainer:
         self,
         model: nn.Module,
         methods: Sequence[type[Method]],
-        target_layer: int | str | nn.Module | None = None,
+        target_layer: WantedLayer | Sequence[WantedLayer] = None,
         section_names: Sequence[str] | None = None,
         mode: str | None = None,
         settings: Mapping[str, Mapping[str, Any]] | None = None,
         reader: ScoreReader = ONLY_SCORES,
-        layout: Layout | None = None,
+        layout: Layout | Sequence[Layout] | None = None,
     ) -> None:
         self.model = model = differentiable(model)
         self.reader = reader
         self.methods = _all_methods(methods)
+        check_reach(model, self.methods)
         self.ndim = spatial_ndim(model, mode)
         self.sections = find_sections(model, section_names)
         given = settings or {}
         self.settings = {found.name: found.complete(given.get(found.name, {})) for found in self.methods}
-        self._wanted_layer = target_layer
-        self._layout = layout
-        self._found_layer: TargetLayer | None = None
+        self._wanted_layers: list[WantedLayer]
+        if isinstance(target_layer, str | nn.Module) or not isinstance(target_layer, Sequence):
+            self._wanted_layers = [target_layer]
+        else:
+            self._wanted_layers = list(target_layer)
+        self._layouts = list(layout) if isinstance(layout, Sequence) else [layout] * len(self._wanted_layers)
+        self._found_layers: list[TargetLayer] = []
         self._warned: set[str] = set()
 
     @property
-    def layer_name(self) -> str:
-        """Name of the target layer, "" while it has not been searched for."""
-        return self._found_layer.name if self._found_layer else ""
+    def layer_names(self) -> list[str]:
+        """Names of the target layers, none while they have not been searched for."""
+        return [layer.name for layer in self._found_layers]
 
-    def target_layer(self, x: Tensor) -> TargetLayer:
-        """Find the target layer on first use, with a few passes of noise in the shape of the batch's first sample."""
-        if self._found_layer is None:
-            wanted, modules = self._wanted_layer, dict(self.model.named_modules())
-            if self._layout and isinstance(wanted, str) and wanted in modules:
-                self._found_layer = TargetLayer(wanted, modules[wanted], self._layout)
-            else:
-                # How layers lie over the input is known in the network's own axes.
-                example, reader = self.reader.axes.turned(x[:1]), replace(self.reader, axes=UNTURNED)
-                with unchanged(self.model):
-                    self._found_layer = find_target_layer(
-                        self.model, wanted, self.sections, example, self._layout, reader
-                    )
-        return self._found_layer
+    def target_layers(self, x: Tensor) -> list[TargetLayer]:
+        """Find the target layers on first use, with a few passes of noise in the shape of the batch's first sample.
+
+        Raises
+        ------
+        ValueError
+            If there is no such layer, or one is named twice.
+        """
+        if not self._found_layers:
+            found = [
+                self._find(wanted, layout, x) for wanted, layout in zip(self._wanted_layers, self._layouts, strict=True)
+            ]
+            names = [layer.name for layer in found]
+            if not names or len(set(names)) < len(names):
+                raise ValueError(f"target_layer names {', '.join(names) or 'no layer'}: name each layer once")
+            self._found_layers = found
+        return self._found_layers
+
+    def _find(self, wanted: WantedLayer, layout: Layout | None, x: Tensor) -> TargetLayer:
+        modules = dict(self.model.named_modules())
+        if layout and isinstance(wanted, str) and wanted in modules:
+            return TargetLayer(wanted, modules[wanted], layout)
+        # How layers lie over the input is known in the network's own axes.
+        example, reader = self.reader.axes.turned(x[:1]), replace(self.reader, axes=UNTURNED)
+        with unchanged(self.model):
+            return find_target_layer(self.model, wanted, self.sections, example, layout, reader)
 
     def as_batch(self, x: Tensor) -> tuple[Tensor, bool]:
         """Return `x` with a batch axis, and whether it had one."""
@@ -132,9 +156,9 @@ class Explainer:
         needs = frozenset().union(*(found.needs for found in self.methods))
         with torch.inference_mode(False), unchanged(self.model), torch.enable_grad():
             leaf = x.clone() if x.is_inference() else x.detach()
-            target = self.target_layer(leaf) if "features" in needs else None
+            targets = self.target_layers(leaf) if "features" in needs else []
             scorer = Scorer(self.model, self.reader, ignore_lastlayer, region)
-            recording = Recording(scorer, leaf, needs, target)
+            recording = Recording(scorer, leaf, needs, targets)
             with recording:
                 output = scorer.returned(leaf)
                 scores = scorer.sums(output)

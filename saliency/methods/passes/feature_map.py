@@ -1,7 +1,8 @@
 """Keeping the output of the target layer."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from math import prod
 from types import TracebackType
 
 import torch
@@ -10,6 +11,7 @@ from torch.autograd.graph import Node
 
 from saliency.methods.passes.graph import recorded_nodes
 from saliency.methods.passes.layer_outputs import map_of, with_map
+from saliency.methods.passes.layout import TOKENS
 from saliency.methods.passes.target_layer import TargetLayer, not_run
 
 
@@ -23,8 +25,8 @@ class FeatureMap:
     x
         ``[n, c, *spatial]``: what the network sees.
     detached
-        Cut the graph at the layer, so that everything below it runs without one: where no gradient is needed there, a
-        map costs little more than inference.
+        Begin the graph at the layer, so that everything below it runs without one: where no gradient is needed there, a
+        map costs little more than inference. Behind another layer that began one, the graph goes on.
     """
 
     def __init__(self, target: TargetLayer, x: Tensor, detached: bool) -> None:
@@ -55,7 +57,8 @@ class FeatureMap:
                 f"target layer '{self.name}' returns {len(found)} rows for {self._samples} samples: pass another "
                 "target_layer"
             )
-        self._output = found.detach().requires_grad_() if self._detached else found
+        begins = self._detached and not found.requires_grad
+        self._output = found.detach().requires_grad_() if begins else found
         # The network goes on with a copy, so that an in-place ReLU after the layer leaves the kept values alone.
         copy = self._output.clone()
         self._runs.append(copy.grad_fn)
@@ -96,7 +99,16 @@ class FeatureMap:
         ValueError
             If the layer did not run.
         """
-        return self._layout.as_map(self._recorded.detach())
+        return self.as_map(self.recorded.detach())
+
+    @property
+    def tokens(self) -> int | None:
+        """Number of tokens, also of those outside of the grid; None where the output is laid out otherwise."""
+        return self._layout.prefix + prod(self._layout.grid) if self._layout.axes == TOKENS else None
+
+    def as_map(self, output: Tensor) -> Tensor:
+        """What is laid out like the layer's output as ``[n, k, *feature_spatial]``."""
+        return self._layout.as_map(output)
 
     @contextmanager
     def replaced(self, features: Tensor) -> Iterator[None]:
@@ -120,25 +132,36 @@ class FeatureMap:
             handle.remove()
 
     @property
-    def _recorded(self) -> Tensor:
-        if self._output is None:
-            raise ValueError(not_run(self.name, self._layer))
-        return self._output
-
-    def gradient(self, score: Tensor, keep_graph: bool) -> Tensor:
-        """Derivative of `score` with respect to the layer's output, of the shape of `values`.
+    def recorded(self) -> Tensor:
+        """The layer's output, in its own axes.
 
         Raises
         ------
         ValueError
-            If the layer did not run, or the score does not depend on it.
+            If the layer did not run.
         """
-        gradient = None
-        output = self._recorded
-        if score.requires_grad:
-            (gradient,) = torch.autograd.grad(score, output, retain_graph=keep_graph, allow_unused=True)
+        if self._output is None:
+            raise ValueError(not_run(self.name, self._layer))
+        return self._output
+
+
+def feature_gradients(score: Tensor, maps: Sequence[FeatureMap], keep_graph: bool) -> list[Tensor]:
+    """Derivative of a score with respect to the output of each layer, of the shape of its `FeatureMap.values`.
+
+    Raises
+    ------
+    ValueError
+        If a layer did not run, or the score does not depend on it.
+    """
+    outputs = [found.recorded for found in maps]
+    gradients: Sequence[Tensor | None] = [None] * len(maps)
+    if score.requires_grad:
+        gradients = torch.autograd.grad(score, outputs, retain_graph=keep_graph, allow_unused=True)
+    found = []
+    for layer, gradient in zip(maps, gradients, strict=True):
         if gradient is None:
             raise ValueError(
-                f"the class score does not depend on target layer '{self.name}': pass another target_layer"
+                f"the class score does not depend on target layer '{layer.name}': pass another target_layer"
             )
-        return self._layout.as_map(gradient)
+        found.append(layer.as_map(gradient))
+    return found

@@ -10,10 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from saliency.methods.method import Method
+from saliency.methods.passes.attention import Attention, read_attention
 from saliency.methods.passes.batch_norm_gradient import correct_batch_norm
 from saliency.methods.passes.feature_map import FeatureMap
 from saliency.methods.passes.graph import recorded_nodes
 from saliency.methods.passes.input_gradient import FastInputGradient, input_gradient
+from saliency.methods.passes.layer_average import averaged
 from saliency.methods.passes.model_state import unchanged
 from saliency.methods.passes.no_gradient import clear_backward_errors, no_gradient
 from saliency.methods.passes.score_reader import ONLY_SCORES, ScoreReader
@@ -36,7 +38,7 @@ class Given:
     found
         What was read from the pass, by the name of the property.
     layer
-        The target layer, where there is one.
+        The target layer, where there is one; of several, one.
 
     Attributes
     ----------
@@ -67,6 +69,23 @@ class Given:
         return found
 
     @property
+    def scores(self) -> Tensor:
+        """Of all classes, ``[n, classes]``, detached."""
+        found: Tensor = self._found["scores"]
+        return found
+
+    def feature_gradient_of(self, weights: Tensor) -> Tensor:
+        """As `feature_gradient`, of a weighted sum of the scores; with "feature_gradient_of" in ``needs``.
+
+        Parameters
+        ----------
+        weights
+            ``[n, classes]``: of each sample's scores.
+        """
+        found: Tensor = self._found["feature_gradient_of"](weights)
+        return found
+
+    @property
     def steps_behind(self) -> Sequence[str]:
         """Names of the steps of the graph from `features` to the scores; with "steps_behind" in ``needs``."""
         found: Sequence[str] = self._found["steps_behind"]
@@ -90,6 +109,11 @@ class Given:
         found: Tensor = self._found["deconvolution"]
         return found
 
+    @property
+    def scorer(self) -> Scorer:
+        """What runs the network, for methods with a pass of their own."""
+        return self._scorer
+
     def score(self, x: Tensor) -> Tensor:
         """Run the network on changed samples: the score of the class in each, ``[n]``.
 
@@ -109,10 +133,28 @@ class Given:
         features
             In the shape of `Given.features`, which the method needs.
         """
-        if self._layer is None:
-            raise ValueError("no features are known: name them in the method's needs")
-        with self._layer.replaced(self._scorer.reader.axes.turned(features)):
+        with self._feature_map.replaced(self._scorer.reader.axes.turned(features)):
             return self.score(self.x)
+
+    def attention(self) -> list[Attention]:
+        """Run the network again: its attention, of all layers, the first one first.
+
+        Raises
+        ------
+        ValueError
+            If the target layer's output is no tokens, or a layer attends to others than these.
+        """
+        layer = self._feature_map
+        if layer.tokens is None:
+            raise ValueError(
+                f"target layer '{layer.name}' returns no tokens, between which there could be attention: use gradcam"
+            )
+        tokens = layer.tokens
+        return self.once(("attention", tokens), lambda: read_attention(self._scorer, self.x, self.classes, tokens))
+
+    def on_grid(self, values: Tensor) -> Tensor:
+        """One value for each token, ``[n, tokens]``, as ``[n, *feature_spatial]``: of those on the grid."""
+        return self._scorer.reader.axes.back(self._feature_map.as_map(values.unsqueeze(2))).squeeze(1)
 
     def gradient_at(self, x: Tensor) -> Tensor:
         """Run the network on changed samples: the gradient of the class score in each, of the shape of `x`.
@@ -132,6 +174,12 @@ class Given:
         correct_batch_norm(recorded_nodes(scores))
         with clear_backward_errors():
             return input_gradient(scores.sum(), leaf, keep_graph=False)
+
+    @property
+    def _feature_map(self) -> FeatureMap:
+        if self._layer is None:
+            raise ValueError("no features are known: name them in the method's needs")
+        return self._layer
 
     def _of_class(self, scores: Tensor) -> Tensor:
         return scores.gather(1, self.classes.unsqueeze(1)).squeeze(1)
@@ -172,10 +220,10 @@ class ForwardPass:
     scores: Tensor
     methods: Sequence[type[Method]]
     settings: Mapping[str, Mapping[str, Any]]
-    _read: Callable[[Tensor, bool], Given]
+    _read: Callable[[Tensor, bool], Sequence[Given]]
 
     def maps(self, classes: Tensor, keep_graph: bool = False) -> dict[str, Tensor]:
-        """Maps of one class per sample.
+        """Maps of one class per sample; of several target layers, their average (`averaged`).
 
         Parameters
         ----------
@@ -189,9 +237,13 @@ class ForwardPass:
         dict
             By method, of its own shape: ``[n, *feature_spatial]``, ``[n, c, *spatial]`` or ``[n, *spatial]``.
         """
-        given = self._read(classes, keep_graph)
-        single = [method for method in self.methods if not method.parts]
-        maps = {method.name: method.map_of(given, self.settings[method.name]).contiguous() for method in single}
+        layers = self._read(classes, keep_graph)
+        maps: dict[str, Tensor] = {}
+        for method in self.methods:
+            if not method.parts:
+                used = layers if "features" in method.needs else layers[:1]
+                found = [method.map_of(given, self.settings[method.name]) for given in used]
+                maps[method.name] = averaged(found).contiguous()
         return combined(maps, self.methods, self.settings)
 
 

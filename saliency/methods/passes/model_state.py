@@ -8,6 +8,7 @@ from itertools import chain
 import torch
 from torch import Tensor, nn
 
+from saliency.methods.passes.black_box import TorchScriptNetwork
 from saliency.methods.passes.network_call import unwrapped
 
 
@@ -31,7 +32,8 @@ def unchanged(model: nn.Module) -> Iterator[None]:
     >>> model[1].training, model[0].weight.requires_grad
     (True, True)
     """
-    training = [(module, module.training) for module in model.modules()]
+    # Frozen TorchScript has no such flag.
+    training = [(module, module.training) for module in model.modules() if hasattr(module, "training")]
     trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
     try:
         for module, _ in training:
@@ -61,7 +63,7 @@ def differentiable(model: object) -> nn.Module:
     TypeError
         If it is no module.
     ValueError
-        If it was built in inference mode, or is TorchScript as a whole.
+        If it was built in inference mode.
 
     Examples
     --------
@@ -75,16 +77,11 @@ def differentiable(model: object) -> nn.Module:
     if not isinstance(model, nn.Module):
         raise TypeError(f"model is a {type(model).__name__}: pass a torch.nn.Module")
     network = unwrapped(model)
-    if isinstance(network, torch.jit.ScriptModule):
-        raise ValueError(
-            "the network is TorchScript, in which neither layers nor ReLUs can be watched: build it from its Python "
-            "class and load the state_dict"
-        )
     if is_built_in_inference_mode(network):
         raise ValueError(
             "the network was built under torch.inference_mode(), which forbids gradients: pass copy.deepcopy(network)"
         )
-    return network
+    return TorchScriptNetwork(network) if isinstance(network, torch.jit.ScriptModule) else network
 
 
 def made_differentiable(model: nn.Module) -> nn.Module:

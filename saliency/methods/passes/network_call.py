@@ -57,6 +57,9 @@ def plain_calls() -> Iterator[None]:
         # What is compiled has imported it, which takes seconds.
         if "torch._dynamo" in sys.modules:
             stack.enter_context(torch.compiler.set_stance("force_eager"))
+        # Taken only where no gradient is wanted, it rounds otherwise: predictions would differ from those beside maps.
+        stack.callback(torch.backends.mha.set_fastpath_enabled, torch.backends.mha.get_fastpath_enabled())
+        torch.backends.mha.set_fastpath_enabled(False)
         yield
 
 

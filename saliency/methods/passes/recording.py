@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack
 from functools import partial
 from types import TracebackType
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from saliency.methods.passes.batch_norm_gradient import correct_batch_norm
-from saliency.methods.passes.feature_map import FeatureMap
+from saliency.methods.passes.feature_map import FeatureMap, feature_gradients
 from saliency.methods.passes.forward_pass import Given
 from saliency.methods.passes.graph import recorded_nodes
 from saliency.methods.passes.guided_relu import GuidedReLU, guided_relu
@@ -37,16 +37,16 @@ class Recording:
         ``[n, c, *spatial]``: what the network sees; a leaf of its own graph.
     needs
         Of the methods whose maps are made, names of attributes of `saliency.methods.passes.forward_pass.Given`.
-    target
-        The target layer where "features" are needed, else None.
+    targets
+        The target layers where "features" are needed, else none.
     """
 
-    def __init__(self, scorer: Scorer, x: Tensor, needs: Collection[str], target: TargetLayer | None) -> None:
+    def __init__(self, scorer: Scorer, x: Tensor, needs: Collection[str], targets: Sequence[TargetLayer]) -> None:
         self._scorer, self._x, self._needs = scorer, x, frozenset(needs)
         self._stack = ExitStack()
         self._relu: GuidedReLU | None = None
-        # Without a gradient below the layer, everything before it runs without a graph.
-        self._features = FeatureMap(target, x, detached=not self._needs & TO_INPUT) if target else None
+        # Without a gradient below the first layer, everything before it runs without a graph.
+        self._features = [FeatureMap(target, x, detached=not self._needs & TO_INPUT) for target in targets]
 
     def __enter__(self) -> Recording:
         with ExitStack() as stack:
@@ -56,8 +56,8 @@ class Recording:
                 stack.enter_context(FastInputGradient())
             if self._needs & TO_INPUT:
                 self._x.requires_grad_()
-            if self._features:
-                stack.enter_context(self._features)
+            for layer in self._features:
+                stack.enter_context(layer)
             self._stack = stack.pop_all()
         return self
 
@@ -81,8 +81,8 @@ class Recording:
         ValueError
             If no gradient can be taken, saying why.
         """
-        if self._features:
-            self._features.check(scores)
+        for layer in self._features:
+            layer.check(scores)
         if not scores.requires_grad and self._needs:
             reason = no_gradient(self._scorer.model, self._scorer.returned, self._x)
             if reason:
@@ -92,8 +92,8 @@ class Recording:
         if self._relu and "guided_gradient" in self._needs:
             self._relu.warn(nodes, warned)
 
-    def read(self, scores: Tensor, classes: Tensor, keep_graph: bool) -> Given:
-        """What methods are made from, of one class ``[n]`` per sample.
+    def read(self, scores: Tensor, classes: Tensor, keep_graph: bool) -> list[Given]:
+        """What methods are made from, of one class ``[n]`` per sample; for each target layer, or once without any.
 
         Parameters
         ----------
@@ -106,11 +106,12 @@ class Recording:
         """
         # In eval mode samples do not see each other, so the gradient of the sum holds each sample's own gradient.
         score = scores.gather(1, classes.unsqueeze(1)).sum()
-        found: dict[str, Any] = {}
-        features, relu = self._features, self._relu
-        passes: dict[str, Callable[[bool], Tensor]] = {}
-        if features:
-            passes["feature_gradient"] = partial(features.gradient, score)
+        found: dict[str, Any] = {"scores": scores.detach()}
+        layers, relu = self._features, self._relu
+        keep_graph |= "feature_gradient_of" in self._needs
+        passes: dict[str, Callable[[bool], Any]] = {}
+        if layers:
+            passes["feature_gradient"] = partial(feature_gradients, score, layers)
         if "gradient" in self._needs:
             passes["gradient"] = partial(input_gradient, score, self._x)
         if relu and "deconvolution" in self._needs:
@@ -120,13 +121,32 @@ class Recording:
         with clear_backward_errors():
             for number, (name, gradient) in enumerate(passes.items(), start=1):
                 found[name] = gradient(keep_graph or number < len(passes))
-        if features:
-            axes = self._scorer.reader.axes
-            found["feature_gradient"] = axes.back(_precise(found["feature_gradient"]))
-            found["features"] = axes.back(_precise(features.values))
-        if features and "steps_behind" in self._needs:
-            found["steps_behind"] = features.steps_to(scores)
-        return Given(self._x.detach(), classes, self._scorer, found, features)
+        x = self._x.detach()
+        if not layers:
+            return [Given(x, classes, self._scorer, found)]
+        gradients = found.pop("feature_gradient")
+        return [
+            Given(x, classes, self._scorer, found | self._of_layer(layer, gradient, scores), layer)
+            for layer, gradient in zip(layers, gradients, strict=True)
+        ]
+
+    def _of_layer(self, layer: FeatureMap, gradient: Tensor, scores: Tensor) -> dict[str, Any]:
+        axes = self._scorer.reader.axes
+
+        def gradient_of(weights: Tensor) -> Tensor:
+            with clear_backward_errors():
+                (found,) = feature_gradients((weights.to(scores) * scores).sum(), [layer], keep_graph=True)
+            return axes.back(_precise(found))
+
+        found: dict[str, Any] = {
+            "feature_gradient": axes.back(_precise(gradient)),
+            "features": axes.back(_precise(layer.values)),
+        }
+        if "steps_behind" in self._needs:
+            found["steps_behind"] = layer.steps_to(scores)
+        if "feature_gradient_of" in self._needs:
+            found["feature_gradient_of"] = gradient_of
+        return found
 
 
 def _precise(values: Tensor) -> Tensor:

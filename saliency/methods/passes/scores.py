@@ -60,10 +60,21 @@ def from_sigmoid(scores: Tensor) -> bool:
     >>> from_sigmoid(x.sigmoid()[:, 0]), from_sigmoid(x.sigmoid() + 1)
     (True, False)
     """
+    return last_step(scores).startswith(("SigmoidBackward", "HardsigmoidBackward"))
+
+
+def last_step(scores: Tensor) -> str:
+    """Name of the last step of a graph that changed the values, "" where there is none.
+
+    Examples
+    --------
+    >>> last_step(torch.zeros(2, 1, requires_grad=True).softmax(1)[:, 0])
+    'SoftmaxBackward0'
+    """
     node = scores.grad_fn
     while node is not None and node.name().startswith(_RESHAPING):
         node = node.next_functions[0][0]
-    return node is not None and node.name().startswith(("SigmoidBackward", "HardsigmoidBackward"))
+    return "" if node is None else node.name()
 
 
 def class_scores(scores: Tensor, region: Tensor | None = None, outputs: str = "logits") -> Tensor:

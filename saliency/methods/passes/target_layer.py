@@ -12,6 +12,8 @@ from saliency.methods.passes.layer_search import last_feature_map
 from saliency.methods.passes.layout import Layout
 from saliency.methods.passes.score_reader import ONLY_SCORES, ScoreReader
 
+# As `find_target_layer` takes it.
+WantedLayer = int | str | nn.Module | None
 Convolution = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 
 
@@ -120,7 +122,7 @@ class TargetLayer:
 
 def find_target_layer(
     model: nn.Module,
-    target_layer: int | str | nn.Module | None,
+    target_layer: WantedLayer,
     sections: tuple[str, str] | None,
     example: Tensor,
     tokens: Layout | None = None,

@@ -95,7 +95,7 @@ def test_layer_layout_and_map(name):
     torch.manual_seed(0)
     model, x = build().eval().double(), torch.randn(2, *shape, dtype=torch.float64)
     method = GradCAM(model)
-    found = method.explainer.target_layer(x)
+    found = method.explainer.target_layers(x)[0]
     assert (found.name, found.layout) == (layer, layout)
     with method.forward_pass(x) as forward:
         (maps,) = forward.maps(torch.tensor([1, 1])).values()
@@ -106,7 +106,7 @@ def test_layer_layout_and_map(name):
 
 def test_branches_that_no_module_joins_are_said():
     with pytest.warns(UserWarning, match="layer 'branches.narrow' does not carry the whole score.*comes early"):
-        GradCAM(Branching(False)).target_layer(torch.randn(1, 3, 32, 24))
+        GradCAM(Branching(False)).target_layers(torch.randn(1, 3, 32, 24))
 
 
 def test_tokens_in_another_order_are_asked_for():
@@ -115,7 +115,7 @@ def test_tokens_in_another_order_are_asked_for():
     with pytest.raises(
         ValueError, match=r"layer 'norm' returns 64 tokens, and how they lie in an input of 32 x 32 can"
     ):
-        GradCAM(model).target_layer(x)
+        GradCAM(model).target_layers(x)
 
 
 def test_tokens_that_are_stated():
@@ -123,11 +123,11 @@ def test_tokens_that_are_stated():
     # A grid in no proportion to the input.
     model, x = TokenNetwork((3, 36, 24), (3, 12), prefix=1), torch.randn(1, 3, 36, 24)
     stated = GradCAM(model, tokens={"grid": [12, 2], "prefix": 1})
-    assert stated.explainer.target_layer(x).layout == tokens(12, 2, prefix=1)
+    assert stated.explainer.target_layers(x)[0].layout == tokens(12, 2, prefix=1)
     assert stated(x, 1)[1].shape == (1, 1, 36, 24)
     wrong = GradCAM(model, tokens={"grid": [4, 4], "prefix": 1})
     with pytest.raises(ValueError, match=r"returns 25 tokens.*set tokens: \{grid: \[h, w\], prefix"):
-        wrong.target_layer(x)
+        wrong.target_layers(x)
 
 
 class Windows(nn.Module):
@@ -148,15 +148,15 @@ def test_a_layer_with_another_number_of_samples():
     with pytest.raises(
         ValueError, match=r"layer 'body' returns \[4, 8, 16, 8\] for 2 samples: a map needs one row per"
     ):
-        GradCAM(Windows(), "body").target_layer(x)
-    assert GradCAM(Windows()).target_layer(x)[0] == "first"
+        GradCAM(Windows(), "body").target_layers(x)
+    assert list(GradCAM(Windows()).target_layers(x)) == ["first"]
 
 
 def test_a_network_whose_head_is_zero():
     model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))
     nn.init.zeros_(model[-1].weight)
     with pytest.raises(ValueError, match=r"the same scores for different inputs.*last layer is zero"):
-        GradCAM(model).target_layer(torch.randn(1, 3, 8, 8))
+        GradCAM(model).target_layers(torch.randn(1, 3, 8, 8))
 
 
 class Segmenter(nn.Module):
@@ -189,4 +189,4 @@ class Inverted(nn.Module):
 
 def test_the_end_of_the_encoder_of_a_segmentation_network():
     torch.manual_seed(0)
-    assert GradCAM(Segmenter()).target_layer(torch.randn(1, 3, 32, 32))[0] == "bottom"
+    assert list(GradCAM(Segmenter()).target_layers(torch.randn(1, 3, 32, 32))) == ["bottom"]

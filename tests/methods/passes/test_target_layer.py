@@ -35,7 +35,7 @@ LARGE = ("vgg16", "inception_v3", "convnext_tiny", "r3d_18")
 def test_default_target_layer(name):
     layer, shape = TARGET_LAYERS[name]
     model = efficientnet_lite0() if name == "efficientnet_lite0" else torchvision_model(name)
-    assert GradCAM(model).target_layer(torch.rand(1, *shape))[0] == layer
+    assert list(GradCAM(model).target_layers(torch.rand(1, *shape))) == [layer]
 
 
 def test_training_mode_and_wrapping_do_not_matter():
@@ -47,25 +47,25 @@ def test_training_mode_and_wrapping_do_not_matter():
         def forward(self, x):
             return self.network((x - 0.5) / 0.2)
 
-    assert GradCAM(Wrapper()).target_layer(torch.rand(2, 3, 64, 64))[0] == "network.layer4.1"
+    assert list(GradCAM(Wrapper()).target_layers(torch.rand(2, 3, 64, 64))) == ["network.layer4.1"]
 
 
 def test_two_sections():
     network, x = NeuralNetwork([1, 50, 50]), torch.rand(2, 1, 50, 50)
-    assert GradCAM(network).target_layer(x)[0] == "ConvBlock.5"
-    assert GradCAM(network, target_layer=2).target_layer(x)[0] == "ConvBlock.2"
-    assert GradCAM(network, target_layer=-2).target_layer(x)[0] == "ConvBlock.4"
-    assert GradCAM(network, target_layer=network.ConvBlock[0]).target_layer(x) == ("ConvBlock.0", network.ConvBlock[0])
+    assert list(GradCAM(network).target_layers(x)) == ["ConvBlock.5"]
+    assert list(GradCAM(network, target_layer=2).target_layers(x)) == ["ConvBlock.2"]
+    assert list(GradCAM(network, target_layer=-2).target_layers(x)) == ["ConvBlock.4"]
+    assert GradCAM(network, target_layer=network.ConvBlock[0]).target_layers(x) == {"ConvBlock.0": network.ConvBlock[0]}
     model = torchvision_model("mobilenet_v2")
     named = GradCAM(model, target_layer=16, section_names=["features", "classifier"])
-    assert named.target_layer(torch.rand(1, 3, 64, 64))[0] == "features.16"
+    assert list(named.target_layers(torch.rand(1, 3, 64, 64))) == ["features.16"]
 
 
 def test_two_children_need_not_be_sections():
     backbone = torchvision_model("resnet18")
     model = nn.Sequential(nn.BatchNorm2d(3), backbone)
     assert GradCAM(model).sections is None
-    assert GradCAM(model).target_layer(torch.rand(1, 3, 64, 64))[0] == "1.layer4.1"
+    assert list(GradCAM(model).target_layers(torch.rand(1, 3, 64, 64))) == ["1.layer4.1"]
 
 
 @pytest.mark.parametrize(
