@@ -51,7 +51,7 @@ OTHER_ORDER = (
 TOLERANCE = 1e-3
 
 
-def relevance(scorer: Scorer, x: Tensor, classes: Tensor, composite: Composite) -> Tensor:
+def relevance(scorer: Scorer, x: Tensor, scores: Tensor, classes: Tensor, composite: Composite) -> Tensor:
     """Relevance of the input for the score of one class per sample.
 
     Parameters
@@ -60,6 +60,8 @@ def relevance(scorer: Scorer, x: Tensor, classes: Tensor, composite: Composite) 
         Its network stays as it is.
     x
         ``[n, c, *spatial]``; half precision is computed as float32.
+    scores
+        ``[n, classes]``, that the network gives for `x`.
     classes
         ``[n]``, int64.
     composite
@@ -79,20 +81,23 @@ def relevance(scorer: Scorer, x: Tensor, classes: Tensor, composite: Composite) 
     network = _copied(scorer.model).to(precise)
     _check_modules(network)
     leaf, own = x.detach().to(precise), replace(scorer, model=network)
+    # Those of another precision say too little of whether merging has changed something.
+    reduced = scores.dtype != precise or torch.is_autocast_enabled(x.device.type)
     with torch.enable_grad(), torch.autocast(x.device.type, enabled=False):
-        with torch.no_grad():
-            expected = own.returned(leaf)
+        if reduced:
+            with torch.no_grad():
+                scores = own(leaf)
         try:
             _register(composite, network)
             calls = _Calls(network)
             returned = own.returned(leaf.requires_grad_())
-            _check_output(returned.detach(), expected)
+            ends = returned.detach().requires_grad_()
+            sums = own.sums(ends)
+            _check_scores(sums.detach(), scores)
             _check_calls(network, calls, composite)
             _check_graph(returned, network, calls)
             # The scores are sums of what the network returned, with weights: so each part has its share of the score.
-            ends = expected.requires_grad_()
-            chosen = own.sums(ends).gather(1, classes.unsqueeze(1)).sum()
-            (weight,) = torch.autograd.grad(chosen, ends)
+            (weight,) = torch.autograd.grad(sums.gather(1, classes.unsqueeze(1)).sum(), ends)
             (found,) = torch.autograd.grad(returned, leaf, ends.detach() * weight)
         finally:
             composite.remove()
@@ -174,8 +179,8 @@ def _steps(values: Any) -> list[Node]:
     return [value.grad_fn for value in tree_leaves(values) if isinstance(value, Tensor) and value.grad_fn is not None]
 
 
-def _check_output(returned: Tensor, expected: Tensor) -> None:
-    if (returned - expected).abs().max() > TOLERANCE * expected.abs().max():
+def _check_scores(merged: Tensor, scores: Tensor) -> None:
+    if (merged - scores).abs().max() > TOLERANCE * scores.abs().max():
         raise ValueError(OTHER_ORDER)
 
 
