@@ -236,7 +236,10 @@ class Swapped(nn.Module):
     def __init__(self):
         super().__init__()
         self.late, self.early = nn.Conv2d(4, 4, 3), nn.Conv2d(3, 4, 3)
-        self.norm, self.flatten = nn.BatchNorm2d(4), nn.Flatten()
+        self.norm, self.flatten = self.between(), nn.Flatten()
+
+    def between(self):
+        return nn.Identity()
 
     def forward(self, x):
         return self.flatten(torch.relu(self.late(torch.relu(self.early(x)))))[:, :4]
@@ -244,6 +247,9 @@ class Swapped(nn.Module):
 
 class NormFirst(Swapped):
     """Its normalisation stands behind `early`, and runs behind `late`."""
+
+    def between(self):
+        return nn.BatchNorm2d(4)
 
     def forward(self, x):
         return self.flatten(self.norm(self.late(torch.relu(self.early(x)))))[:, :4]
@@ -311,6 +317,10 @@ def test_layers_in_another_order_than_they_run():
         said = refusal(Swapped(), x, **settings_of(composite))
         assert said.startswith("lrp takes 'late' for the first layer, and 'early' runs before it: name a composite")
     assert "runs them in another order" in refusal(normed(NormFirst()), x)
+    hidden = normed(NormFirst())
+    # Scores that hide what merging changes.
+    hidden.norm.bias.data += 1e6
+    assert "runs them in another order" in refusal(hidden, x)
 
 
 def test_networks_that_cannot_be_copied():

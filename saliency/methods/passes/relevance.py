@@ -8,6 +8,7 @@ import copy
 import re
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ import zennit.types as kinds
 from torch import Tensor, nn
 from torch.autograd.graph import Node
 from torch.utils._pytree import tree_leaves
+from zennit.canonizers import MergeBatchNorm
 from zennit.core import Composite
 from zennit.layer import Sum
 
@@ -94,6 +96,7 @@ def relevance(scorer: Scorer, x: Tensor, scores: Tensor, classes: Tensor, compos
             ends = returned.detach().requires_grad_()
             sums = own.sums(ends)
             _check_scores(sums.detach(), scores)
+            _check_merged(calls, composite)
             _check_calls(network, calls, composite)
             _check_graph(returned, network, calls)
             # The scores are sums of what the network returned, with weights: so each part has its share of the score.
@@ -140,7 +143,7 @@ def _check_modules(network: nn.Module) -> None:
 
 
 class _Calls:
-    """What ran: how often each module did, and to which module each step of the graph belongs.
+    """What ran: how often each module did, between which steps of the graph, and to which module each step belongs.
 
     Parameters
     ----------
@@ -152,19 +155,23 @@ class _Calls:
         self.count: Counter[str] = Counter()
         self.order: list[str] = []
         self.owner: dict[Node, str] = {}
+        self.read: dict[nn.Module, list[Node]] = {}
+        self.made: dict[nn.Module, list[Node]] = {}
         self._before: list[set[Node]] = []
         for name, module in network.named_modules():
             module.register_forward_pre_hook(self._enter, with_kwargs=True)
-            module.register_forward_hook(lambda *given, name=name: self._leave(name, given[-1]), with_kwargs=True)
+            module.register_forward_hook(partial(self._leave, name), with_kwargs=True)
 
-    def _enter(self, _: nn.Module, args: Any, kwargs: Any) -> None:
-        self._before.append(set(_steps([args, kwargs])))
+    def _enter(self, module: nn.Module, args: Any, kwargs: Any) -> None:
+        self.read[module] = _steps([args, kwargs])
+        self._before.append(set(self.read[module]))
 
-    def _leave(self, name: str, output: Any) -> None:
+    def _leave(self, name: str, module: nn.Module, _args: Any, _kwargs: Any, output: Any) -> None:
         before = self._before.pop()
         self.count[name] += 1
         self.order.append(name)
-        todo = _steps(output)
+        self.made[module] = _steps(output)
+        todo = list(self.made[module])
         while todo:
             node = todo.pop()
             # Modules inside have run, and keep what is theirs; what is before them has to be looked through.
@@ -182,6 +189,19 @@ def _steps(values: Any) -> list[Node]:
 def _check_scores(merged: Tensor, scores: Tensor) -> None:
     if (merged - scores).abs().max() > TOLERANCE * scores.abs().max():
         raise ValueError(OTHER_ORDER)
+
+
+def _check_merged(calls: _Calls, composite: Composite) -> None:
+    """Refuse batch normalisation that was merged into a layer other than the one that it follows."""
+    for handle in composite.handles:
+        if isinstance(handle, MergeBatchNorm):
+            (layer,) = handle.linears
+            node = next(iter(calls.read.get(handle.batch_norm, [])), None)
+            # What zennit puts before a module with a rule.
+            while node is not None and step_name(node) in ("Identity", "Clone"):
+                node = node.next_functions[0][0]
+            if layer in calls.made and node not in calls.made[layer]:
+                raise ValueError(OTHER_ORDER)
 
 
 def _check_calls(network: nn.Module, calls: _Calls, composite: Composite) -> None:
