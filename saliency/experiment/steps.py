@@ -81,7 +81,7 @@ STEPS = {
         Step("mean_maps", whole_manifest=True, torch=False),
         Step("sprites", shard_copies=2, seconds=2, torch=False),
         Step("outlines", shard_copies=2, seconds=2, torch=False),
-        Step("model_data", version=2, whole_manifest=True, torch=False),
+        Step("model_data", version=3, whole_manifest=True, torch=False),
         Step("report_page", version=2),
     )
 }

@@ -20,6 +20,7 @@ BASE_SCRIPTS = (
     "colours.js",
     "outlines.js",
     "pictures.js",
+    "packed.js",
     "samples.js",
     "class_data.js",
     "plot.js",

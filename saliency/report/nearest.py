@@ -1,8 +1,8 @@
 """Which samples have maps like one another's."""
 
-from typing import Any
-
 import numpy as np
+
+from saliency.report.scripts import packed
 
 # Neighbours of each sample.
 COUNT = 6
@@ -55,8 +55,8 @@ def nearest_maps(grids: np.ndarray, count: int = COUNT) -> tuple[np.ndarray, np.
     return rows, correlations
 
 
-def nearest_data(grids: np.ndarray) -> dict[str, Any] | None:
-    """Write `nearest_maps` for the page: rows by sample, and correlations in percent; None of too many samples.
+def nearest_data(grids: np.ndarray) -> dict[str, str] | None:
+    """Write `nearest_maps` for the page, `packed`: rows by sample, and correlations in percent; None of too many.
 
     Parameters
     ----------
@@ -66,9 +66,9 @@ def nearest_data(grids: np.ndarray) -> dict[str, Any] | None:
     if len(grids) * grids.size > MOST_PRODUCTS:
         return None
     rows, correlations = nearest_maps(grids)
-    without = np.isnan(correlations).any(axis=1).tolist()
-    percent = np.where(np.isnan(correlations), 0, np.round(100 * correlations)).astype(int)
+    missing = ((0, 0), (0, COUNT - rows.shape[1]))
+    percent = np.where(np.isnan(correlations), 0, np.round(100 * correlations))
     return {
-        "rows": [None if none else own for own, none in zip(rows.tolist(), without, strict=True)],
-        "percent": [None if none else own for own, none in zip(percent.tolist(), without, strict=True)],
+        "rows": packed(np.pad(rows, missing, constant_values=-1), "<i4"),
+        "percent": packed(np.pad(percent, missing), "<i1"),
     }

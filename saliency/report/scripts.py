@@ -1,5 +1,6 @@
 """Data for the page, as scripts: a browser that opens a file reads no other files, but runs scripts beside it."""
 
+import base64
 import json
 import math
 from collections.abc import Sequence
@@ -60,6 +61,25 @@ def numbers(values: pd.Series) -> list[float | int | None]:
     """
     found = values.to_numpy(dtype=float, na_value=np.nan)
     return [_short(value) if math.isfinite(value) else None for value in found.tolist()]
+
+
+def packed(values: np.ndarray, kind: str = "<f4") -> str:
+    """Write numbers as their bytes in Base64, as ``assets/packed.js`` reads them: any row without the others.
+
+    Parameters
+    ----------
+    values
+        ``(n,)``, or ``(n, k)`` with rows of a multiple of three bytes.
+    kind
+        NumPy's name of how each is stored. A column is filled up to whole groups of three bytes.
+
+    Examples
+    --------
+    >>> packed(np.array([1.0, np.nan]))
+    'AACAPwAAwH8AAAAA'
+    """
+    content = values.astype(kind).tobytes()
+    return base64.b64encode(content + bytes(-len(content) % 12)).decode()
 
 
 def _short(value: float) -> float | int:

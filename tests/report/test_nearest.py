@@ -1,5 +1,6 @@
 """Which maps are most alike, and how a sample is cited."""
 
+import base64
 import subprocess
 from pathlib import Path
 
@@ -10,6 +11,14 @@ import yaml
 from saliency.report import nearest
 from saliency.report.citation import citation
 from saliency.report.nearest import nearest_data, nearest_maps
+
+
+def unpacked(found, samples):
+    """Rows and percents, as the page reads them."""
+    content = [
+        np.frombuffer(base64.b64decode(found[name]), kind) for name, kind in (("rows", "<i4"), ("percent", "i1"))
+    ]
+    return [values[: 6 * samples].reshape(samples, 6) for values in content]
 
 
 @pytest.mark.parametrize("grid", [(7, 7), (4, 3, 5)])
@@ -29,13 +38,16 @@ def test_maps_without_a_correlation_are_nobodys_neighbours():
     assert (rows[[1, 2, 3]] == -1).all()
     assert np.isnan(correlations[[1, 2, 3]]).all()
     assert [set(row) for row in rows[[0, 4, 5]].tolist()] == [{4, 5}, {0, 5}, {0, 4}]
-    found = nearest_data(grids)
-    assert [own is None for own in found["rows"]] == [own is None for own in found["percent"]]
-    assert [own is None for own in found["rows"]] == [False, True, True, True, False, False]
+    shown, percent = unpacked(nearest_data(grids), 6)
+    assert (shown[[1, 2, 3]] == -1).all()
+    # Two of six are found.
+    np.testing.assert_array_equal(shown[:, :2], rows[:, :2])
+    assert (shown[:, 2:] == -1).all()
+    np.testing.assert_array_equal(percent[[0, 4, 5], :2], np.round(100 * correlations[[0, 4, 5]]))
 
 
 def test_a_single_map_has_none():
-    assert nearest_data(np.random.default_rng(2).random((1, 4, 4))) == {"rows": [[]], "percent": [[]]}
+    assert unpacked(nearest_data(np.random.default_rng(2).random((1, 4, 4))), 1)[0].tolist() == [[-1] * 6]
 
 
 def test_too_many_samples_are_not_searched(monkeypatch):

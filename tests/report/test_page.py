@@ -200,9 +200,8 @@ def test_light_and_dark(report):
 
 
 @pytest.mark.parametrize("width", [360, 768])
-def test_nothing_is_wider_than_a_phone(project, chromium, width):
-    page = Page(chromium, project.index, width)
-    for address in (
+def test_nothing_is_wider_than_a_phone(project, scans, chromium, width):
+    addresses = [
         "",
         "#/gallery",
         "#/classes",
@@ -212,13 +211,16 @@ def test_nothing_is_wider_than_a_phone(project, chromium, width):
         "#/table",
         "#/plots",
         "#/compare",
-    ):
-        page.open(address)
-        assert page.page.evaluate("document.documentElement.scrollWidth") <= width, address
-        for box in (link.bounding_box() for link in page.page.locator("#navigation a").all()):
-            assert box["x"] >= 0, address
-            assert box["x"] + box["width"] <= width, address
-    page.close()
+    ]
+    for made, hashes in ((project, addresses), (scans, ["#/sample/v2", "#/sample/v2?slices=sagittal"])):
+        page = Page(chromium, made.index, width)
+        for address in hashes:
+            page.open(address)
+            assert page.page.evaluate("document.documentElement.scrollWidth") <= width, address
+            for box in (link.bounding_box() for link in page.page.locator("#navigation a").all()):
+                assert box["x"] >= 0, address
+                assert box["x"] + box["width"] <= width, address
+        page.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -226,7 +228,10 @@ def test_no_barriers(project, scans, chromium, scheme):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     addresses = ["", "#/gallery", "#/gallery?status=failed", "#/classes", "#/class/1", "#/sample/s0", "#/sample/s7",
                  "#/groups", "#/table", "#/plots", "#/compare", "#/sample/s0?other=wide"]  # fmt: skip
-    for made, hashes in ((project, addresses), (scans, ["", "#/gallery", "#/sample/v0", "#/class/1"])):
+    for made, hashes in (
+        (project, addresses),
+        (scans, ["", "#/gallery", "#/sample/v0", "#/sample/v2?slices=axial", "#/class/1"]),
+    ):
         page = Page(chromium, made.index, scheme=scheme)
         for address in hashes:
             page.open(address)

@@ -251,7 +251,7 @@ def test_a_citation_that_cannot_be_copied_is_shown(report):
     report.page.add_init_script("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
     report.open("#/sample/s0")
     report.page.get_by_role("button", name="Copy citation").click()
-    report.page.get_by_text("SHA-256 of the results").wait_for()
+    report.page.get_by_role("status").get_by_text("SHA-256 of the results").wait_for()
 
 
 CYAN = (0, 229, 255)

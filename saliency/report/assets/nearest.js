@@ -2,6 +2,7 @@
 
 // The samples whose maps are most like a sample's own.
 report.nearest = () => {
+  const COUNT = 6; // samples that are named for each one, as in nearest.py
   const { element } = report;
   const title = report.methods.title(report.methods.leading);
   const list = element("ul", { class: "strip" });
@@ -19,7 +20,14 @@ report.nearest = () => {
   async function update(own, row, settings) {
     const { model, target } = settings;
     const found = await report.load(`${model}/${target}/nearest`);
-    const rows = found?.rows[row] ?? [];
+    const [wanted, percent] = found
+      ? [
+          report.packed.whole(found.rows, row, COUNT, Int32Array),
+          report.packed.whole(found.percent, row, COUNT, Int8Array),
+        ]
+      : [[], []];
+    // -1 stands for none.
+    const rows = wanted.filter((other) => other >= 0);
     section.hidden = found !== null && !rows.length;
     note.textContent =
       found === null
@@ -27,7 +35,7 @@ report.nearest = () => {
         : `Samples whose ${title} map has the highest correlation with this one, each map averaged over a small grid.`;
     const key = `${model}/${target}`;
     if (key !== listed) {
-      shown = rows.map((other, at) => item(own, other, found.percent[row][at]));
+      shown = rows.map((other, at) => item(own, other, percent[at]));
       list.replaceChildren(...shown.map(({ link }) => element("li", {}, link)));
     }
     listed = key;

@@ -17,7 +17,16 @@ report.samples = (() => {
   function describe(model, samples, predictions, measured) {
     // Columns may have any name, also that of something that every object has.
     const columns = Object.create(null);
-    const measures = Object.assign(Object.create(null), { probability: predictions.probability }, measured.measures);
+    const measures = Object.assign(Object.create(null), { probability: predictions.probability });
+    for (const [name, text] of Object.entries(measured.measures)) {
+      let values = null;
+      const get = () => (values ??= report.packed.floats(text, samples.ids.length));
+      Object.defineProperty(measures, name, { enumerable: true, get });
+    }
+    // Of one sample, without reading the whole column.
+    const packed = new Map(Object.entries(measured.measures));
+    const measure = (name, row) =>
+      packed.has(name) ? report.packed.float(packed.get(name), row) : (measures[name]?.[row] ?? null);
     for (const { name, values, codes } of samples.columns) {
       columns[name] = { values, codes };
       const filled = values.filter((value) => value !== "");
@@ -52,6 +61,7 @@ report.samples = (() => {
       explained: measured.class,
       cluster: measured.cluster,
       measures,
+      measure,
       className,
       column: (name, row) => columns[name].values[columns[name].codes[row]],
     };

@@ -301,7 +301,7 @@ report.views.register({
       const clusters = every.map((of) => (of.cluster[row] === null ? "–" : String(of.cluster[row] + 1)));
       const measured = names.map((name) => [
         [name, report.explain(name)],
-        ...every.map((of) => number(of.measures[name]?.[row] ?? null)),
+        ...every.map((of) => number(of.measure(name, row))),
       ]);
       const rows = [["class explained", ...classes], ["cluster", ...clusters], ...measured];
       return element(
