@@ -1,12 +1,14 @@
 """Layer-wise relevance propagation, beside zennit called directly, and by hand."""
 
 import copy
+import gc
 
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional
 from torch.nn.utils.parametrizations import weight_norm
+from torchvision.models.resnet import BasicBlock
 
 from saliency.experiment import method_problems as planned
 from saliency.methods import lrp
@@ -317,10 +319,38 @@ def test_layers_in_another_order_than_they_run():
         said = refusal(Swapped(), x, **settings_of(composite))
         assert said.startswith("lrp takes 'late' for the first layer, and 'early' runs before it: name a composite")
     assert "runs them in another order" in refusal(normed(NormFirst()), x)
-    hidden = normed(NormFirst())
     # Scores that hide what merging changes.
-    hidden.norm.bias.data += 1e6
+    hidden = nn.Sequential(normed(NormFirst()), nn.Linear(4, 4))
+    hidden[1].bias.data += 1e6
     assert "runs them in another order" in refusal(hidden, x)
+
+
+class Doubled(BasicBlock):
+    def forward(self, x):
+        return 2 * super().forward(x)
+
+
+def test_blocks_that_zennit_takes_for_others():
+    model = normed(nn.Sequential(Doubled(3, 3), nn.Flatten(), nn.Linear(768, 4)))
+    assert refusal(model).startswith("lrp computes other scores than the network, of which it takes a module for")
+
+
+def test_memory_is_free_at_once():
+    model, x = plain(2), torch.randn(2, 3, 12, 16)
+
+    def tensors():
+        return sum(issubclass(type(one), torch.Tensor) for one in gc.get_objects())
+
+    maps(model, x, [0, 1])
+    gc.collect()
+    gc.disable()
+    try:
+        before = tensors()
+        for _ in range(3):
+            maps(model, x, [0, 1])
+        assert tensors() == before
+    finally:
+        gc.enable()
 
 
 def test_networks_that_cannot_be_copied():

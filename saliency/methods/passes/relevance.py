@@ -16,6 +16,7 @@ import zennit.types as kinds
 from torch import Tensor, nn
 from torch.autograd.graph import Node
 from torch.utils._pytree import tree_leaves
+from torch.utils.hooks import RemovableHandle
 from zennit.canonizers import MergeBatchNorm
 from zennit.core import Composite
 from zennit.layer import Sum
@@ -89,21 +90,24 @@ def relevance(scorer: Scorer, x: Tensor, scores: Tensor, classes: Tensor, compos
         if reduced:
             with torch.no_grad():
                 scores = own(leaf)
+        calls = _Calls()
         try:
             _register(composite, network)
-            calls = _Calls(network)
+            calls.watch(network)
             returned = own.returned(leaf.requires_grad_())
             ends = returned.detach().requires_grad_()
             sums = own.sums(ends)
-            _check_scores(sums.detach(), scores)
             _check_merged(calls, composite)
+            _check_scores(sums.detach(), scores)
             _check_calls(network, calls, composite)
             _check_graph(returned, network, calls)
             # The scores are sums of what the network returned, with weights: so each part has its share of the score.
             (weight,) = torch.autograd.grad(sums.gather(1, classes.unsqueeze(1)).sum(), ends)
             (found,) = torch.autograd.grad(returned, leaf, ends.detach() * weight)
         finally:
+            # Hooks, modules and graph hold each other, and would take memory until they are looked for.
             composite.remove()
+            calls.forget()
     return found.detach()
 
 
@@ -143,24 +147,27 @@ def _check_modules(network: nn.Module) -> None:
 
 
 class _Calls:
-    """What ran: how often each module did, between which steps of the graph, and to which module each step belongs.
+    """What ran: how often each module did, between which steps of the graph, and to which module each step belongs."""
 
-    Parameters
-    ----------
-    network
-        Gets hooks, behind those of zennit.
-    """
-
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self) -> None:
         self.count: Counter[str] = Counter()
         self.order: list[str] = []
         self.owner: dict[Node, str] = {}
         self.read: dict[nn.Module, list[Node]] = {}
         self.made: dict[nn.Module, list[Node]] = {}
         self._before: list[set[Node]] = []
+        self._handles: list[RemovableHandle] = []
+
+    def watch(self, network: nn.Module) -> None:
+        """Add hooks to a network, behind those of zennit."""
         for name, module in network.named_modules():
-            module.register_forward_pre_hook(self._enter, with_kwargs=True)
-            module.register_forward_hook(partial(self._leave, name), with_kwargs=True)
+            self._handles.append(module.register_forward_pre_hook(self._enter, with_kwargs=True))
+            self._handles.append(module.register_forward_hook(partial(self._leave, name), with_kwargs=True))
+
+    def forget(self) -> None:
+        """Remove them."""
+        for handle in self._handles:
+            handle.remove()
 
     def _enter(self, module: nn.Module, args: Any, kwargs: Any) -> None:
         self.read[module] = _steps([args, kwargs])
@@ -188,7 +195,10 @@ def _steps(values: Any) -> list[Node]:
 
 def _check_scores(merged: Tensor, scores: Tensor) -> None:
     if (merged - scores).abs().max() > TOLERANCE * scores.abs().max():
-        raise ValueError(OTHER_ORDER)
+        raise ValueError(
+            "lrp computes other scores than the network, of which it takes a module for another one, such as a block "
+            f"of torchvision's ResNet: {OTHERWISE}"
+        )
 
 
 def _check_merged(calls: _Calls, composite: Composite) -> None:
