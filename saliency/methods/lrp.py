@@ -105,7 +105,7 @@ class LRP(Method):
             from saliency.methods.passes.relevance import relevance
         except ImportError as error:
             raise ValueError("lrp needs the Python package 'zennit': pip install 'nip-saliency[lrp]'") from error
-        return relevance(given.scorer, given.x, given.classes, _composite(given.x, settings))
+        return relevance(given.scorer, given.x, given.scores, given.classes, _composite(given.x, settings))
 
 
 def _composite(x: Tensor, settings: Mapping[str, Any]) -> Composite:

@@ -8,6 +8,7 @@ import copy
 import re
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -15,6 +16,8 @@ import zennit.types as kinds
 from torch import Tensor, nn
 from torch.autograd.graph import Node
 from torch.utils._pytree import tree_leaves
+from torch.utils.hooks import RemovableHandle
+from zennit.canonizers import MergeBatchNorm
 from zennit.core import Composite
 from zennit.layer import Sum
 
@@ -51,7 +54,7 @@ OTHER_ORDER = (
 TOLERANCE = 1e-3
 
 
-def relevance(scorer: Scorer, x: Tensor, classes: Tensor, composite: Composite) -> Tensor:
+def relevance(scorer: Scorer, x: Tensor, scores: Tensor, classes: Tensor, composite: Composite) -> Tensor:
     """Relevance of the input for the score of one class per sample.
 
     Parameters
@@ -60,6 +63,8 @@ def relevance(scorer: Scorer, x: Tensor, classes: Tensor, composite: Composite) 
         Its network stays as it is.
     x
         ``[n, c, *spatial]``; half precision is computed as float32.
+    scores
+        ``[n, classes]``, that the network gives for `x`.
     classes
         ``[n]``, int64.
     composite
@@ -79,23 +84,30 @@ def relevance(scorer: Scorer, x: Tensor, classes: Tensor, composite: Composite) 
     network = _copied(scorer.model).to(precise)
     _check_modules(network)
     leaf, own = x.detach().to(precise), replace(scorer, model=network)
+    # Those of another precision say too little of whether merging has changed something.
+    reduced = scores.dtype != precise or torch.is_autocast_enabled(x.device.type)
     with torch.enable_grad(), torch.autocast(x.device.type, enabled=False):
-        with torch.no_grad():
-            expected = own.returned(leaf)
+        if reduced:
+            with torch.no_grad():
+                scores = own(leaf)
+        calls = _Calls()
         try:
             _register(composite, network)
-            calls = _Calls(network)
+            calls.watch(network)
             returned = own.returned(leaf.requires_grad_())
-            _check_output(returned.detach(), expected)
+            ends = returned.detach().requires_grad_()
+            sums = own.sums(ends)
+            _check_merged(calls, composite)
+            _check_scores(sums.detach(), scores)
             _check_calls(network, calls, composite)
             _check_graph(returned, network, calls)
             # The scores are sums of what the network returned, with weights: so each part has its share of the score.
-            ends = expected.requires_grad_()
-            chosen = own.sums(ends).gather(1, classes.unsqueeze(1)).sum()
-            (weight,) = torch.autograd.grad(chosen, ends)
+            (weight,) = torch.autograd.grad(sums.gather(1, classes.unsqueeze(1)).sum(), ends)
             (found,) = torch.autograd.grad(returned, leaf, ends.detach() * weight)
         finally:
+            # Hooks, modules and graph hold each other, and would take memory until they are looked for.
             composite.remove()
+            calls.forget()
     return found.detach()
 
 
@@ -135,31 +147,38 @@ def _check_modules(network: nn.Module) -> None:
 
 
 class _Calls:
-    """What ran: how often each module did, and to which module each step of the graph belongs.
+    """What ran: how often each module did, between which steps of the graph, and to which module each step belongs."""
 
-    Parameters
-    ----------
-    network
-        Gets hooks, behind those of zennit.
-    """
-
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self) -> None:
         self.count: Counter[str] = Counter()
         self.order: list[str] = []
         self.owner: dict[Node, str] = {}
+        self.read: dict[nn.Module, list[Node]] = {}
+        self.made: dict[nn.Module, list[Node]] = {}
         self._before: list[set[Node]] = []
+        self._handles: list[RemovableHandle] = []
+
+    def watch(self, network: nn.Module) -> None:
+        """Add hooks to a network, behind those of zennit."""
         for name, module in network.named_modules():
-            module.register_forward_pre_hook(self._enter, with_kwargs=True)
-            module.register_forward_hook(lambda *given, name=name: self._leave(name, given[-1]), with_kwargs=True)
+            self._handles.append(module.register_forward_pre_hook(self._enter, with_kwargs=True))
+            self._handles.append(module.register_forward_hook(partial(self._leave, name), with_kwargs=True))
 
-    def _enter(self, _: nn.Module, args: Any, kwargs: Any) -> None:
-        self._before.append(set(_steps([args, kwargs])))
+    def forget(self) -> None:
+        """Remove them."""
+        for handle in self._handles:
+            handle.remove()
 
-    def _leave(self, name: str, output: Any) -> None:
+    def _enter(self, module: nn.Module, args: Any, kwargs: Any) -> None:
+        self.read[module] = _steps([args, kwargs])
+        self._before.append(set(self.read[module]))
+
+    def _leave(self, name: str, module: nn.Module, _args: Any, _kwargs: Any, output: Any) -> None:
         before = self._before.pop()
         self.count[name] += 1
         self.order.append(name)
-        todo = _steps(output)
+        self.made[module] = _steps(output)
+        todo = list(self.made[module])
         while todo:
             node = todo.pop()
             # Modules inside have run, and keep what is theirs; what is before them has to be looked through.
@@ -174,9 +193,25 @@ def _steps(values: Any) -> list[Node]:
     return [value.grad_fn for value in tree_leaves(values) if isinstance(value, Tensor) and value.grad_fn is not None]
 
 
-def _check_output(returned: Tensor, expected: Tensor) -> None:
-    if (returned - expected).abs().max() > TOLERANCE * expected.abs().max():
-        raise ValueError(OTHER_ORDER)
+def _check_scores(merged: Tensor, scores: Tensor) -> None:
+    if (merged - scores).abs().max() > TOLERANCE * scores.abs().max():
+        raise ValueError(
+            "lrp computes other scores than the network, of which it takes a module for another one, such as a block "
+            f"of torchvision's ResNet: {OTHERWISE}"
+        )
+
+
+def _check_merged(calls: _Calls, composite: Composite) -> None:
+    """Refuse batch normalisation that was merged into a layer other than the one that it follows."""
+    for handle in composite.handles:
+        if isinstance(handle, MergeBatchNorm):
+            (layer,) = handle.linears
+            node = next(iter(calls.read.get(handle.batch_norm, [])), None)
+            # What zennit puts before a module with a rule.
+            while node is not None and step_name(node) in ("Identity", "Clone"):
+                node = node.next_functions[0][0]
+            if layer in calls.made and node not in calls.made[layer]:
+                raise ValueError(OTHER_ORDER)
 
 
 def _check_calls(network: nn.Module, calls: _Calls, composite: Composite) -> None:
