@@ -1,5 +1,6 @@
 """Plots in a real browser: their numbers, their links, and the files that they are saved as."""
 
+import base64
 import io
 import re
 import xml.etree.ElementTree as ElementTree
@@ -9,6 +10,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from saliency import open_maps
 from saliency.report.plot_tables import plot_data
 from saliency.report.scripts import data_script
 from tests.helpers.report_browser import choose
@@ -98,15 +100,21 @@ COMPARED = pd.DataFrame(
 BEST = pd.DataFrame({"measure": ["stability"], "method": ["gradcam"], "words": ["By stability, no <b>method</b> …"]})
 
 
+WINDOWS = pd.DataFrame(
+    {"class": [1, 1, 2], "begin_0": [0, 0.5, 0], "end_0": [0.5, 1, 0.5], "begin_1": [0, 0.5, 0], "end_1": [0.5, 1, 0.5],
+     "targets": 12, "turned": [3, 9, 0]}
+)  # fmt: skip
+
+
 def test_plots_of_checks_are_drawn_where_the_run_has_them(copied, copied_report):
     copied_report.open("#/plots")
     missing = copied_report.page.locator(".missing li")
-    assert len(missing.all_inner_texts()) == 4
+    assert len(missing.all_inner_texts()) == 5
     of_checks = {
         name: {"predicted": table}
         for name, table in (
             ("faithfulness_curves", CURVES), ("randomisation_table", RANDOMISED), ("degradation_table", WORSE),
-            ("methods_table", COMPARED), ("methods_best", BEST),
+            ("methods_table", COMPARED), ("methods_best", BEST), ("transfer_windows", WINDOWS),
         )
     }  # fmt: skip
     (copied / "data/tiny/tables.js").write_bytes(data_script("tiny/tables", plot_data(of_checks)))
@@ -123,6 +131,11 @@ def test_plots_of_checks_are_drawn_where_the_run_has_them(copied, copied_report)
     )
     assert rows == [["Grad-CAM", "0.5 (0.4 to 0.6)", "1"], ["Guided Backprop", "0.25 (0.2 to 0.3)", "1"]]
     assert section.locator("li").all_inner_texts() == ["By stability, no <b>method</b> …"]
+    # The classes of which a window turns most come first.
+    assert cells(copied_report, "transfer_map") == [
+        ["0 to 50 %", "0 to 50 %", "3 of 12"], ["50 to 100 %", "50 to 100 %", "9 of 12"],
+        ["0 to 50 %", "0 to 50 %", "0 of 12"],
+    ]  # fmt: skip
     # The curve falls to the height that its axis says.
     curve = copied_report.page.locator("[data-plot=faithfulness] svg path.stroke").first.get_attribute("d")
     y = [float(part.split(" ")[1]) for part in re.split("[ML]", curve) if part]
@@ -159,3 +172,28 @@ def test_the_first_screen_draws_the_lowest_recalls(report):
     report.settle()
     assert report.hash.startswith("#/gallery?label=")
     assert not report.count().startswith("0 of")
+
+
+def test_a_transfer_map_lies_over_the_mean_of_the_pictures(copied, copied_report, project, table):
+    shown = {"transfer_windows": {"predicted": WINDOWS}}
+    (copied / "data/tiny/tables.js").write_bytes(data_script("tiny/tables", plot_data(shown)))
+    copied_report.open("#/plots?class=1")
+    image = copied_report.page.locator("[data-plot=transfer_map] image")
+    assert image.count() == 1
+    encoded = image.get_attribute("href").partition(",")[2]
+    found = np.asarray(Image.open(io.BytesIO(base64.b64decode(encoded))).convert("RGB")).astype(float)
+    members = np.flatnonzero((table["label"] == 1) & (table["status"] == "ok"))[:24]
+    inputs = np.asarray(open_maps(project.results / "tiny.zarr")["inputs"])[members]
+    assert np.abs(found - 255 * np.moveaxis(inputs.mean(axis=0), 0, -1)).max() <= 2
+    # The square of the lower right window lies in that quarter of the picture, three times as strong as the other.
+    squares = copied_report.page.locator("[data-plot=transfer_map] .transfer-cell")
+    boxes = [squares.nth(number).bounding_box() for number in (0, 1)]
+    whole = image.bounding_box()
+    middle = [
+        ((box["x"] + box["width"] / 2 - whole["x"]) / whole["width"],
+         (box["y"] + box["height"] / 2 - whole["y"]) / whole["height"]) for box in boxes
+    ]  # fmt: skip
+    np.testing.assert_allclose(middle, [(0.25, 0.25), (0.75, 0.75)], atol=0.01)
+    weak, strong = (float(squares.nth(number).get_attribute("fill-opacity")) for number in (0, 1))
+    assert strong == pytest.approx(3 * weak, abs=0.01)
+    assert copied_report.problems == []

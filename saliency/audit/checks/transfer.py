@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from saliency.audit.checks.check import SMALLEST, CheckJob, CheckOfPredictions
 from saliency.audit.findings.words import counted
@@ -50,6 +50,8 @@ class Transfer(CheckOfPredictions):
         Key("least", "A class with fewer sources is not tested.", 8, integer(1)),
     )
     masks = True
+    version = 2
+    tables: ClassVar[Mapping[str, str]] = {"table": "", "windows": "_windows"}
     cost = Cost(shard_copies=2, batch_copies=150, seconds=10)
 
     @classmethod

@@ -24,11 +24,13 @@ from saliency.audit.checks.check import CheckJob
 from saliency.audit.checks.registered import checks
 from saliency.audit.interventions.intervention import Intervention, MaskedIntervention, PlacedIntervention, Variant
 from saliency.audit.interventions.registered import interventions
+from saliency.audit.interventions.window import Window
 from saliency.audit.pictures import LEAST_EFFECT, Picture, Step, draw_steps, pictures_figure, strongest, write_pictures
 from saliency.audit.probes.checked_samples import CheckedSamples
 from saliency.audit.probes.predictions import Predictions
-from saliency.audit.probes.transfer_table import Row, fisher, mcnemar, transfer_table
+from saliency.audit.probes.transfer_table import Row, Tried, fisher, mcnemar, transfer_table, windows_table
 from saliency.experiment.descriptions import read_descriptions
+from saliency.experiment.plan import Plan
 from saliency.figures.files import save_figure
 from saliency.files.atomic_files import write_atomically
 from saliency.files.spreadsheet import csv_bytes
@@ -73,11 +75,17 @@ class TransferTests:
         Largest number of pictures that the network may see.
     seed
         Of everything that is drawn.
+
+    Attributes
+    ----------
+    windows
+        Those that were tried on a few targets, once `rows` has gone through their classes.
     """
 
     def __init__(self, predictions: Predictions, settings: Mapping[str, int], evaluations: int, seed: int) -> None:
         self.predictions, self.settings = predictions, settings
         self.evaluations, self.seed = evaluations, seed
+        self.windows: list[Tried] = []
 
     @property
     def table(self) -> pd.DataFrame:
@@ -170,11 +178,26 @@ class TransferTests:
                 used, other = (self._most_turning(name, kind, variants[0], few, each) for each in (used, other))
             if kind.screened:
                 few, left = targets[:SCREENED_ON], targets[SCREENED_ON:]
-                turned = [np.count_nonzero(self._given(kind, one, few, used)[1] == name) for one in variants]
+                turned = [int((self._given(kind, one, few, used)[1] == name).sum()) for one in variants]
+                self._note_windows(name, kind, spatial, variants, len(few), turned)
                 variants = [variants[best] for best in np.argsort(turned, kind="stable")[::-1][:KEPT]]
             for variant in variants:
                 yield self._tested(name, kind, variant, used, left, other, own)
         log.info("transfer: class %d, %d pictures so far", name, self.predictions.evaluations)
+
+    def _note_windows(
+        self,
+        name: int,
+        kind: type[Intervention],
+        spatial: Sequence[int],
+        variants: Sequence[Variant],
+        targets: int,
+        turned: Sequence[int],
+    ) -> None:
+        if issubclass(kind, Window):
+            for variant, count in zip(variants, turned, strict=True):
+                begin, end = (tuple(np.divide(limit, spatial).tolist()) for limit in variant.numbers)
+                self.windows.append(Tried(name, begin, end, targets, count))
 
     def _most_turning(
         self, name: int, kind: type[Intervention], variant: Variant, targets: np.ndarray, sources: np.ndarray
@@ -298,6 +321,7 @@ def transfer_figure(table: pd.DataFrame, pictures: Mapping[int, Sequence[Picture
 def write_transfer(job: CheckJob) -> None:
     """Write a model's transfer tests, their figure and their pictures."""
     rows: list[Row] = []
+    windows: list[Tried] = []
     if read_descriptions(job.descriptions)["dense"]:
         log.info("transfer: models.%s has a score per pixel or voxel: nothing is tested", job.model)
     else:
@@ -305,12 +329,14 @@ def write_transfer(job: CheckJob) -> None:
         predictions = Predictions(samples)
         values, count = samples.plan.sample_values(job.model), len(samples.rows)
         allowed = checks()["transfer"].evaluations(samples.settings, samples.plan.methods, count, values)
-        rows = list(TransferTests(predictions, samples.settings, allowed, samples.seed()).rows())
+        tests = TransferTests(predictions, samples.settings, allowed, samples.seed())
+        rows, windows = list(tests.rows()), tests.windows
         log.info("transfer: %d tests, %d pictures", sum(not row.note for row in rows), predictions.evaluations)
     found = transfer_table(rows)
     effects = found[["effect", "lost_more"]].max(axis=1)
     pictures = {row: rows[row].pictures for row in strongest(effects)}
     # P-values may be small.
     write_atomically(job.outputs["table"], csv_bytes(found, "%.6g"))
+    write_atomically(job.outputs["windows"], csv_bytes(windows_table(windows, Plan(job.config).ndim), "%.4g"))
     write_pictures(job.outputs["pictures"], pictures)
     save_figure(transfer_figure(found, pictures), job.outputs["figure"])

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
+from itertools import chain
 
 import numpy as np
 import pandas as pd
@@ -75,6 +76,43 @@ class Row:
     target: str = ""
     note: str = ""
     pictures: list[Picture] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A window of a class, as it was tried on a few targets before some windows were tested.
+
+    Attributes
+    ----------
+    class_
+        Index of the class.
+    begin, end
+        Of the window, in shares of each spatial axis.
+    targets, turned
+        Number of targets, and of those that turn into the class with the window of its pictures.
+    """
+
+    class_: int
+    begin: tuple[float, ...]
+    end: tuple[float, ...]
+    targets: int
+    turned: int
+
+
+def windows_table(tried: Sequence[Tried], ndim: int) -> pd.DataFrame:
+    """A row for each window: ``class``, ``begin_0, end_0`` and so on for each spatial axis, ``targets, turned``.
+
+    Examples
+    --------
+    >>> windows_table([Tried(3, (0.0, 0.5), (0.36, 0.86), 12, 9)], 2).to_dict("records")
+    [{'class': 3, 'begin_0': 0.0, 'end_0': 0.36, 'begin_1': 0.5, 'end_1': 0.86, 'targets': 12, 'turned': 9}]
+    """
+    limits = [f"{end}_{axis}" for axis in range(ndim) for end in ("begin", "end")]
+    rows = [
+        [one.class_, *chain.from_iterable(zip(one.begin, one.end, strict=True)), one.targets, one.turned]
+        for one in tried
+    ]
+    return pd.DataFrame(rows, columns=["class", *limits, "targets", "turned"])
 
 
 def mcnemar(gained: int, lost: int) -> float:

@@ -16,6 +16,7 @@ report.plot = (() => {
     "font-size",
     "font-weight",
     "text-anchor",
+    "paint-order",
   ];
 
   const KINDS = ["svg", "g", "a", "title", "desc", "rect", "line", "path", "text", "image"];

@@ -191,7 +191,7 @@ def test_no_picture_is_its_own_control():
 
 
 def test_a_mark_in_one_window_is_found_there(tmp_path, monkeypatch):
-    table, _ = audited(tmp_path, monkeypatch, "window")
+    table, outputs = audited(tmp_path, monkeypatch, "window")
     best = table[(table["class"] == 1) & (table["intervention"] == "window")].sort_values("effect").iloc[-1]
     assert best["turned"] == best["targets"] == 12
     assert best["control_turned"] == 0
@@ -199,6 +199,19 @@ def test_a_mark_in_one_window_is_found_there(tmp_path, monkeypatch):
     assert down[0] <= 100 * 23 / SIDE <= 100 * 27 / SIDE <= down[1]
     assert right[0] <= 100 * 2 / SIDE <= 100 * 6 / SIDE <= right[1]
     assert best["recall_after"] == 0
+    # Each was tried on a dozen pictures: one that holds the whole mark turns all, one that does not touch it none.
+    tried = pd.read_csv(outputs["windows"])
+    tried = tried[tried["class"] == 1]
+    limits = (SIDE * tried[["begin_0", "end_0", "begin_1", "end_1"]]).round()
+    assert len(tried) == 16
+    assert (limits["end_0"] - limits["begin_0"] == 11).all()
+    within = [limits["begin_0"] <= 23, limits["end_0"] >= 27, limits["begin_1"] <= 2, limits["end_1"] >= 6]
+    beside = [limits["end_0"] <= 23, limits["begin_1"] >= 6]
+    whole, apart = np.logical_and.reduce(within), np.logical_or.reduce(beside)
+    assert whole.any()
+    assert tried.loc[whole, "turned"].tolist() == [12] * whole.sum()
+    assert tried.loc[apart, "turned"].tolist() == [0] * apart.sum()
+    assert (tried["targets"] == 12).all()
     assert {one.numbers["class"] for one in found(table) if one.numbers["intervention"] != "patch"} == {1}
 
 
