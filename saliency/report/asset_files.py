@@ -32,6 +32,7 @@ BASE_SCRIPTS = (
     "zoom.js",
     "copying.js",
     "nearest.js",
+    "rows.js",
 )
 
 

@@ -69,9 +69,23 @@ def test_table_sorts_searches_and_shows_texts(report, table):
     headings = page.locator(".datatable thead th").all_inner_texts()
     assert CLOSES.strip("\u2028") in [text.strip() for text in headings]
     page.locator(".dt-search input").fill("s12")
-    expected = wrong["id"].str.contains("s12").sum()
-    assert page.locator(".datatable tbody tr", has_text="s12").count() == expected
+    found = wrong["id"].str.contains("s12")
+    expect(page.locator(".datatable tbody tr")).to_have_count(int(found.sum()))
+    assert page.locator(".datatable tbody tr", has_text="s12").count() == found.sum()
+    # All words have to be there, in whatever column.
+    page.locator(".dt-search input").fill("wrong.png s1")
+    expect(page.locator(".datatable tbody")).to_contain_text("No matching records found")
+    page.locator(".dt-search input").fill("site S1")
+    found = wrong[wrong["id"].str.contains("s1") & wrong["site"].str.contains("site")]
+    expect(page.locator(".datatable tbody tr")).to_have_count(len(found))
     page.locator(".dt-search input").fill("")
+    expect(page.locator(".dt-info")).to_contain_text(f"of {len(wrong)}")
+    # Again by the same measure, from the largest on; the next page goes on there.
+    page.get_by_role("columnheader", name="gini").click()
+    ordered = wrong.sort_values("gini", ascending=False)["id"].tolist()
+    expect(first).to_have_text(ordered[0])
+    page.locator(".dt-paging-button.next").click()
+    expect(first).to_have_text(ordered[25])
     page.locator(".datatable tbody a").first.click()
     report.settle()
     assert report.hash.startswith("#/sample/")

@@ -78,10 +78,10 @@ report.views.register({
         { title: "correct", value: (row) => ({ 1: "yes", 0: "no" })[own.correct[row]] ?? "–" },
         { title: "status", value: (row) => own.status.value(row) },
         { title: "cluster", value: (row) => (own.cluster[row] === null ? null : own.cluster[row] + 1) },
-        ...measures.map((name) => ({ title: name, value: (row) => own.measures[name][row] })),
+        ...measures.map((name) => ({ title: name, value: (row) => own.measure(name, row) })),
         ...Object.keys(own.columns).map((name) => ({
           title: name,
-          value: (row) => (own.measures[name] ? own.measures[name][row] : own.column(name, row)),
+          value: (row) => (name in own.measures ? own.measure(name, row) : own.column(name, row)),
         })),
       ];
       const head = element(
@@ -95,12 +95,15 @@ report.views.register({
         ({ value, show }) =>
         (_, kind, row) => {
           const found = value(row);
-          if (kind === "display")
-            return show ? show(row) : text(typeof found === "number" || found === null ? number(found) : found);
-          return found ?? (kind === "sort" ? -Infinity : "");
+          if (kind !== "display") return found ?? "";
+          return show ? show(row) : text(typeof found === "number" || found === null ? number(found) : found);
         };
+      const answer = report.rows(rows, columns);
       const table = new report.jQuery.fn.dataTable(node, {
-        data: rows,
+        // It asks for one page after the other: handed all samples, it would first look at each of their cells.
+        serverSide: true,
+        ajax: ({ draw, ...wanted }, done) => done({ draw, ...answer(wanted) }),
+        searchDelay: 200,
         columns: columns.map((column) => ({
           data: (row) => row,
           render: render(column),
@@ -109,7 +112,6 @@ report.views.register({
           className: column.show ? "dt-left" : "",
         })),
         order: [],
-        deferRender: true,
         pageLength: 25,
         lengthMenu: [25, 100, 500],
         autoWidth: false,
