@@ -151,10 +151,12 @@ class ModelCheck:
         found, settings = self.described, self.config["models"][self.model]
         stored = stored_in(settings["factory"], settings["weights"])
         weights = f"weights {stored}" if stored else "no weights in the config"
+        # An ONNX file shows none.
+        count = f"{found['parameters']:,} parameters, " if found["parameters"] else ""
         kind = "one score per pixel or voxel" if found["dense"] else found["outputs"].replace("_", " ")
         shape = " x ".join(map(str, found["input_shape"]))
         lines = [
-            f"network: {found['factory']}, {found['parameters']:,} parameters, {weights}",
+            f"network: {found['factory']}, {count}{weights}",
             f"input and scores: {shape}, {found['classes']} classes ({kind})",
         ]
         if "target_layer" in found:

@@ -1,5 +1,6 @@
 """Networks in ONNX and TorchScript files, beside the networks of torch from which they were made."""
 
+import re
 import sys
 import warnings
 from pathlib import Path
@@ -301,3 +302,11 @@ def test_what_cannot_be_had_is_said_before_a_run():
     ]
     [line] = problems("onnx:net.onnx", audit={"randomisation": {}})
     assert line.startswith("config: audit.randomisation: draws the weights of layers anew, which an ONNX file")
+
+
+def test_the_guide_names_the_methods_that_work():
+    guide = (Path(__file__).parents[2] / "docs" / "networks.md").read_text(encoding="utf-8")
+    [row] = [line for line in guide.splitlines() if line.startswith("| methods |")]
+    onnx, script = (set(re.findall("`(.*?)`", cell)) for cell in row.split("|")[2:4])
+    assert onnx == set(SEEN["scores"])
+    assert script == set(SEEN["gradient"]) - onnx
