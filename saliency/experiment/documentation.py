@@ -90,9 +90,9 @@ Made by `{command}` from the files in `saliency/methods`: change it there.
 
 *The cat of scikit-image, seen by the demo's network; the class explained is the predicted one. CAM is missing: between
 this network's target layer and its pooling lies an activation. Before it, features can be negative; the sum that
-Score-CAM makes of them is nowhere above 0 here, and its map is zero. LRP refuses the network's additions. Maps on the
-target layer lie over the picture; signed ones are centred on zero; each has its own range. Drawn by
-`python docs/methods_picture.py docs/methods.webp`.*
+Score-CAM makes of them is nowhere above 0 here, and its map is zero. LRP refuses the network's additions, and there is
+no attention in it. Maps on the target layer lie over the picture; signed ones are centred on zero; each has its own
+range. Drawn by `python docs/methods_picture.py docs/methods.webp`.*
 
 All methods that a config names in `methods` come from as few passes as possible: those on the target layer share its
 features and their gradient, and add next to nothing to Grad-CAM's price; those with several passes say how many, at
