@@ -31,8 +31,8 @@ from saliency.readers.normalisation import normalised
 from saliency.readers.samples import preprocessing_of
 
 COLUMNS = 7
-# CAM asks for a target layer right before the pooling; here an activation lies between. LRP has no rule for additions, and
-# there is no attention.
+# CAM asks for a target layer right before the pooling; here an activation lies between. LRP has no rule for additions.
+# There is no attention.
 REFUSED = ("attention_relevance", "attention_rollout", "cam", "lrp")
 PHOTOGRAPH = "package://skimage/data/chelsea.png"
 
