@@ -30,7 +30,7 @@ REFUSALS = (
 # A run without jobs that uses no processor time for so long is not going to end.
 HUNG_SECONDS = 30
 # How a round is described whose disturbance came too late, or changed nothing.
-NO_EFFECT = ("no job was left", "the run was over", "no job got to", "nothing was refused")
+NO_EFFECT = ("no job was left", "the run was over", "no job got to", "nothing was refused", "the bytes were the same")
 
 # A signal at an exact place of the write path: before the temporary file is made, before it gets its permissions (it is
 # whole by then), and before it is renamed. Python imports this module in every process that starts.
@@ -388,6 +388,9 @@ def damage(scene: Scene, change: Callable[[bytes, random.Random], bytes]) -> str
             stdout=file,
             stderr=subprocess.STDOUT,
         )
+    if not names:
+        assert done.returncode == 0, "verify has found damage where there is none"
+        return NO_EFFECT[4]
     assert done.returncode == 1, "verify has found nothing"
     left = [name for name in names if (scene.project.results / name).exists()]
     assert not left, f"verify has not found the damage of {left}"
