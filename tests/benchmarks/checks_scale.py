@@ -111,7 +111,8 @@ def run(step: str) -> None:
     elif step == "duplicates":
         write_duplicates(config, facts, Path("duplicates.csv"))
     else:
-        outputs = {name: Path(f"{step}.{name}") for name in ("table", "pictures")} | {"figure": Path(f"{step}.png")}
+        names = (*checks()[step].tables, "pictures", "figure")
+        outputs = {name: Path(f"{step}.{name}" if name != "figure" else f"{step}.png") for name in names}
         files = files_of_shards(plan, Path("store"), "predicted")
         checks()[step].write(
             CheckJob(config, "bright", "", files, [Path("model.json"), Path("target_layer.json")], outputs)
