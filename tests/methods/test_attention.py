@@ -164,6 +164,31 @@ class ClassAttention(nn.Module):
         return self.head(pooled[:, 0])
 
 
+class Changed(nn.Module):
+    """Two softmaxes side by side, as in differential attention, or weights that are changed after the softmax."""
+
+    def __init__(self, twice):
+        super().__init__()
+        self.body = TokenNetwork((3, 16, 16), (8, 8), prefix=0, pooled=True)
+        self.twice, self.head = twice, nn.Linear(24, 4)
+
+    def forward(self, x):
+        tokens = self.body.blocks[0](self.body.patch(x).flatten(2).transpose(1, 2))
+        weights = (tokens @ tokens.mT / 24).softmax(-1)
+        found = weights @ tokens + (tokens @ tokens.mT / 12).softmax(-1) @ tokens if self.twice else weights**2 @ tokens
+        return self.head((tokens + found).mean(1))
+
+
+@pytest.mark.parametrize(("twice", "words"), [(True, "attention side by side"), (False, r"after the softmax \(Pow\)")])
+@pytest.mark.parametrize("name", NAMES)
+def test_attention_that_is_no_chain_of_softmaxes_is_refused(twice, words, name):
+    explainer = Explainer(
+        Changed(twice).eval(), [method(name)], "body.blocks.0", mode="2D", layout=Layout("tokens", (2, 2))
+    )
+    with explainer.forward_pass(torch.randn(2, 3, 16, 16)) as forward, pytest.raises(ValueError, match=words):
+        forward.maps(torch.tensor([0, 1]))
+
+
 @pytest.mark.parametrize(
     ("build", "layer", "layout", "words"),
     [

@@ -1,6 +1,8 @@
 """The attention weights of a transformer, and their gradients."""
 
+import re
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -8,10 +10,16 @@ from torch import Tensor
 from torch.autograd.graph import GradientEdge, Node
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from saliency.methods.passes.graph import recorded_nodes
+from saliency.methods.passes.graph import nodes_behind, recorded_nodes
 from saliency.methods.passes.no_gradient import clear_backward_errors
 from saliency.methods.passes.scorer import Scorer
 
+# Steps that leave weights as they are, those that weigh values by them, and what a step's name ends in.
+LEAVING = frozenset(
+    {"Clone", "Expand", "Permute", "Reshape", "ReshapeAlias", "ToCopy", "Transpose", "UnsafeView", "View"}
+)
+WEIGHING = frozenset({"Bmm"})
+STEP = re.compile(r"Backward\d*$")
 SOFTMAX = frozenset({"SoftmaxBackward0", "SafeSoftmaxBackward0"})
 
 
@@ -50,7 +58,8 @@ def read_attention(scorer: Scorer, x: Tensor, classes: Tensor, tokens: int) -> l
     Raises
     ------
     ValueError
-        If the network has no attention, or one that is not between all these tokens.
+        If the network has no attention, or one that is not between all these tokens, layer after layer, or that is
+        changed before it weighs anything.
     """
     leaf = x.detach().requires_grad_()
     with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
@@ -68,6 +77,7 @@ def read_attention(scorer: Scorer, x: Tensor, classes: Tensor, tokens: int) -> l
                 f"the network has attention of shape {list(shape)}, and this method needs it between all {tokens} "
                 f"tokens of the target layer, [{len(x)}, heads, {tokens}, {tokens}], in every layer: use gradcam"
             )
+    _check_chain(score, layers)
     weights = [_saved(node) for node in layers]
     with clear_backward_errors():
         gradients = torch.autograd.grad(score, [GradientEdge(node, 0) for node in layers])
@@ -89,6 +99,31 @@ def read_out(relevance: Tensor, layers: Sequence[Attention]) -> Tensor:
     read = (layers[-1].gradient != 0).any(dim=3).any(dim=1).to(relevance)
     share = read / read.sum(dim=1, keepdim=True).clamp(min=1)
     return torch.einsum("nq,nqk->nk", share, relevance)
+
+
+def _check_chain(score: Tensor, layers: Sequence[Node]) -> None:
+    """Refuse attention side by side, which is no chain of layers, and weights that are changed after the softmax."""
+    for before, after in pairwise(layers):
+        if before not in nodes_behind(after):
+            raise ValueError(
+                "the network has attention side by side, and this method needs one layer after the other: use gradcam"
+            )
+    used: dict[Node, list[Node]] = {}
+    for node in recorded_nodes(score):
+        for read, _ in node.next_functions:
+            if read is not None:
+                used.setdefault(read, []).append(node)
+    todo = list(layers)
+    while todo:
+        for node in used.get(todo.pop(), []):
+            step = STEP.sub("", node.name())
+            if step in LEAVING:
+                todo.append(node)
+            elif step not in WEIGHING:
+                raise ValueError(
+                    f"the network changes its attention after the softmax ({step}), and this method takes it as the "
+                    "softmax gave it: use gradcam"
+                )
 
 
 def _saved(node: Node) -> Tensor:

@@ -23,8 +23,13 @@ def recorded_nodes(output: Tensor, blocked: Collection[Node] = ()) -> list[Node]
     >>> [node.name() for node in recorded_nodes(x.relu().sum())]
     ['SumBackward0', 'ReluBackward0', 'torch::autograd::AccumulateGrad']
     """
+    return [] if output.grad_fn is None else nodes_behind(output.grad_fn, blocked)
+
+
+def nodes_behind(node: Node, blocked: Collection[Node] = ()) -> list[Node]:
+    """A step and all that it was computed by, the last first; `blocked` as in `recorded_nodes`."""
     found: dict[Node, None] = {}
-    todo = [output.grad_fn] if output.grad_fn is not None else []
+    todo = [node]
     while todo:
         node = todo.pop()
         if node in found:
