@@ -6,18 +6,18 @@ Chefer et al., "Generic Attention-model Explainability for Interpreting Bi-Modal
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from saliency.methods.method import Cost, Method
+from saliency.methods.attention_methods import AttentionMethod
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from saliency.methods.passes.forward_pass import Given
+    from saliency.methods.passes.attention import Attention
 
 
-class AttentionRelevance(Method):
+class AttentionRelevance(AttentionMethod):
     """Gradient-weighted attention; not negative, on the grid of tokens; parameters as in `Method`.
 
     Examples
@@ -42,27 +42,11 @@ class AttentionRelevance(Method):
     when = "Transformers with one grid of tokens: what their attention takes for the class."
     when_not = "Windowed or pooled attention, which is refused, and networks without attention: use gradcam."
     version = 1
-    grid = "features"
-    channels = False
-    signed = False
-    needs = frozenset({"features"})
-    cost = Cost(shard_copies=3, batch_copies=400, seconds=15)
 
     @classmethod
-    def passes(cls, settings: Mapping[str, Any], ndim: int) -> int:
-        """One more, in which attention is kept."""
-        return 2
-
-    @classmethod
-    def map_of(cls, given: Given, settings: Mapping[str, Any]) -> Tensor:
-        """Attention relevance, ``[n, *feature_spatial]``."""
-        import torch
-
-        from saliency.methods.passes.attention import read_out
-
-        layers = given.attention()
-        own = torch.eye(layers[0].weights.shape[-1]).to(layers[0].weights)
+    def handed_on(cls, layers: Sequence[Attention], own: Tensor) -> Tensor:
+        """R less the identity, as in the formula, ``[n, tokens, tokens]``."""
         relevance = own
         for layer in layers:
             relevance = relevance + (layer.gradient * layer.weights).relu().mean(dim=1) @ relevance
-        return given.on_grid(read_out(relevance - own, layers))
+        return relevance - own

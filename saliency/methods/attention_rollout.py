@@ -5,18 +5,18 @@ Abnar and Zuidema, "Quantifying Attention Flow in Transformers", 2020, https://a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from saliency.methods.method import Cost, Method
+from saliency.methods.attention_methods import AttentionMethod
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from saliency.methods.passes.forward_pass import Given
+    from saliency.methods.passes.attention import Attention
 
 
-class AttentionRollout(Method):
+class AttentionRollout(AttentionMethod):
     """Attention rolled out over the layers; not negative, on the grid of tokens; parameters as in `Method`.
 
     Examples
@@ -38,27 +38,11 @@ class AttentionRollout(Method):
     when = "Transformers with one grid of tokens: where information comes from, whatever the class."
     when_not = "Where the class matters: the map is the same for nearly all classes. Windowed attention is refused."
     version = 1
-    grid = "features"
-    channels = False
-    signed = False
-    needs = frozenset({"features"})
-    cost = Cost(shard_copies=3, batch_copies=400, seconds=15)
 
     @classmethod
-    def passes(cls, settings: Mapping[str, Any], ndim: int) -> int:
-        """One more, in which attention is kept."""
-        return 2
-
-    @classmethod
-    def map_of(cls, given: Given, settings: Mapping[str, Any]) -> Tensor:
-        """Attention rollout, ``[n, *feature_spatial]``."""
-        import torch
-
-        from saliency.methods.passes.attention import read_out
-
-        layers = given.attention()
-        own = torch.eye(layers[0].weights.shape[-1]).to(layers[0].weights)
+    def handed_on(cls, layers: Sequence[Attention], own: Tensor) -> Tensor:
+        """R, as in the formula, ``[n, tokens, tokens]``."""
         flow = own
         for layer in layers:
             flow = (layer.weights.mean(dim=1) + own) / 2 @ flow
-        return given.on_grid(read_out(flow, layers))
+        return flow
