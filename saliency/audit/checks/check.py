@@ -187,15 +187,11 @@ class Check(ABC):
         raise NotImplementedError(f"{cls.__name__} has no write")
 
 
-class CheckOfPredictions(Check):
-    """A check that changes audited pictures, and sees how their predictions change; done unless the config has null."""
+class CheckOfChanges(Check):
+    """A check that changes audited pictures, and sees what the network makes of them."""
 
-    default: ClassVar[Mapping[str, Any]] = {}
     labels = True
     per_target = False
-    evidence = "table"
-    figures: ClassVar[Mapping[str, str]] = {"figure": ""}
-    pictures = True
 
     @classmethod
     def rows(cls, selection: Selection) -> np.ndarray:
@@ -206,6 +202,15 @@ class CheckOfPredictions(Check):
     def arrays(cls, methods: Sequence[str]) -> list[str]:
         """Inputs, and what the network makes of them."""
         return ["inputs", "logits"]
+
+
+class CheckOfPredictions(CheckOfChanges):
+    """One of which findings tell how predictions change; done unless the config has null."""
+
+    default: ClassVar[Mapping[str, Any]] = {}
+    evidence = "table"
+    figures: ClassVar[Mapping[str, str]] = {"figure": ""}
+    pictures = True
 
     @classmethod
     def smallest_share(cls, tests: int, targets: int, thresholds: Mapping[str, Any]) -> float:

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
-from saliency.audit.checks.check import Check, CheckJob
-from saliency.audit.checks.transfer import BUDGET
-from saliency.audit.interventions.registered import interventions
-from saliency.experiment.selection import Selection
+from saliency.audit.checks.check import CheckJob
+from saliency.audit.checks.intervening import BUDGET, InterveningCheck
 from saliency.methods.method import Cost
 from saliency.registry.fits import NULL, either, integer
 from saliency.registry.key import Key
 
 
-class PairedTransfer(Check):
+class PairedTransfer(InterveningCheck):
     """What each model makes of the same changed pictures, see `saliency.audit.probes.paired_transfer`."""
 
     name = "paired_transfer"
@@ -44,30 +40,8 @@ class PairedTransfer(Check):
         Key("targets", "Pictures of other classes that are changed in each test.", 48, integer(6)),
         Key("sources", "Pictures of the class whose properties are given.", 24, integer(1)),
     )
-    labels = True
     of_several = True
-    per_target = False
     cost = Cost(shard_copies=2, batch_copies=150, seconds=10)
-
-    @classmethod
-    def rows(cls, selection: Selection) -> np.ndarray:
-        """All audited samples."""
-        return selection.audited
-
-    @classmethod
-    def arrays(cls, methods: Sequence[str]) -> list[str]:
-        """Inputs, and what the network makes of them."""
-        return ["inputs", "logits"]
-
-    @classmethod
-    def parts(cls) -> dict[str, int]:
-        """The interventions."""
-        return {name: kind.version for name, kind in interventions().items()}
-
-    @classmethod
-    def evaluations(cls, settings: Mapping[str, Any], methods: Sequence[str], samples: int, values: int) -> int:
-        """As many as are allowed, however many samples there are."""
-        return int(settings["evaluations"] or max(1, BUDGET // values))
 
     @classmethod
     def held(cls, settings: Mapping[str, Any], samples: int) -> int:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from saliency.audit.checks.check import SMALLEST, CheckJob, CheckOfPredictions
+from saliency.audit.checks.intervening import BUDGET, InterveningCheck
 from saliency.audit.findings.words import counted
-from saliency.audit.interventions.registered import interventions
 from saliency.methods.method import Cost
 from saliency.registry.fits import NULL, either, integer
 from saliency.registry.key import Key
@@ -16,11 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-# Input values that the network may see where the config leaves it open: minutes on two cores with a small network.
-BUDGET = 1_500_000_000
-
-
-class Transfer(CheckOfPredictions):
+class Transfer(InterveningCheck, CheckOfPredictions):
     """Transfer tests and removals, see `saliency.audit.probes.transfer`."""
 
     name = "transfer"
@@ -53,16 +49,6 @@ class Transfer(CheckOfPredictions):
     version = 2
     tables: ClassVar[Mapping[str, str]] = {"table": "", "windows": "_windows"}
     cost = Cost(shard_copies=2, batch_copies=150, seconds=10)
-
-    @classmethod
-    def parts(cls) -> dict[str, int]:
-        """The interventions."""
-        return {name: kind.version for name, kind in interventions().items()}
-
-    @classmethod
-    def evaluations(cls, settings: Mapping[str, Any], methods: Sequence[str], samples: int, values: int) -> int:
-        """As many as are allowed, however many samples there are."""
-        return int(settings["evaluations"] or max(1, BUDGET // values))
 
     @classmethod
     def held(cls, settings: Mapping[str, Any], samples: int) -> int:
