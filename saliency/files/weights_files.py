@@ -1,10 +1,10 @@
 """Which files a checkpoint consists of: large ones come in parts, beside an index or a network that names them."""
 
-import hashlib
 import json
 from pathlib import Path
 
 from saliency.files.onnx_files import read_onnx
+from saliency.files.paths import files_sha256
 
 INDEX = ".index.json"
 ONNX = ".onnx"
@@ -59,8 +59,4 @@ def weight_map(path: Path) -> dict[str, Path]:
 
 def weights_sha256(path: Path) -> str:
     """SHA-256 of a checkpoint's files one after the other, in hexadecimal; of a single file, that of the file."""
-    found = hashlib.sha256()
-    for part in weights_files(path):
-        with part.open("rb") as file:
-            hashlib.file_digest(file, lambda: found)
-    return found.hexdigest()
+    return files_sha256(weights_files(path))
