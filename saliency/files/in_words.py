@@ -1,4 +1,6 @@
-"""Numbers as messages and tables show them."""
+"""Numbers and names as messages and tables show them."""
+
+from collections.abc import Iterable
 
 
 def number(value: float) -> str:
@@ -24,3 +26,14 @@ def in_bytes(size: float) -> str:
         if size >= factor:
             return f"{number(size / factor)} {unit}"
     return f"{number(size)} B"
+
+
+def quoted(names: Iterable[str]) -> str:
+    """Write names in a sentence.
+
+    Examples
+    --------
+    >>> quoted(["layer3", "layer4"])
+    "'layer3' and 'layer4'"
+    """
+    return " and ".join(f"'{name}'" for name in names)

@@ -277,6 +277,7 @@ class Method(ABC):
 
     def _of_input_size(self, found: Tensor, spatial: Sequence[int]) -> Tensor:
         """The map as ``[n, c, *spatial]`` or ``[n, 1, *spatial]``."""
+        from saliency.files.in_words import quoted
         from saliency.methods.passes.caller_warning import warn_caller
         from saliency.methods.upsampling import upsample
 
@@ -286,9 +287,8 @@ class Method(ABC):
             return found.unsqueeze(1)
         blank = int((found.flatten(1) == 0).all(dim=1).sum())
         if blank:
-            layers = " and ".join(f"'{name}'" for name in self.explainer.layer_names)
             warn_caller(
                 f"{self.title} is zero everywhere for {blank} of {len(found)} samples: nothing in target layer "
-                f"{layers} speaks for the class"
+                f"{quoted(self.explainer.layer_names)} speaks for the class"
             )
         return upsample(found, spatial)

@@ -11,6 +11,7 @@ from saliency.exceptions import DataError
 from saliency.experiment.config import Config, input_shape
 from saliency.experiment.descriptions import layer_description
 from saliency.files.atomic_files import write_json
+from saliency.files.in_words import quoted
 from saliency.files.network_files import stored_in
 from saliency.files.paths import resolve
 from saliency.files.weights_files import weights_sha256
@@ -165,6 +166,8 @@ def describe_target_layer(config: Config, model: str, network: nn.Module, x: Ten
     with explainer.forward_pass(x, settings["ignore_lastlayer"]) as forward:
         found = forward.maps(torch.tensor([0]))[names[0]]
     if found[0].numel() == 1:
-        layers = " and ".join(f"'{name}'" for name in explainer.layer_names)
-        raise ValueError(f"target layer {layers} has a single position, so that its map is the same everywhere")
+        raise ValueError(
+            f"target layer {quoted(explainer.layer_names)} has a single position, so that its map is the same "
+            "everywhere"
+        )
     return layer_description(explainer.target_layers(x)) | {"feature_shape": list(found.shape[1:])}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from saliency.exceptions import DataError
+from saliency.files.in_words import quoted
 from saliency.methods.registered import method
 from saliency.steps.predict import stored_samples
 from saliency.store.codec import Packed
@@ -159,10 +160,9 @@ class MapsOutput:
             Naming the layer.
         """
         if self.finite >= FEWEST_UNIFORM and self.uniform == self.finite and self.nonzero:
-            layers = " and ".join(f"'{name}'" for name in self.shard.target_layers)
             raise DataError(
                 f"models.{self.shard.model}: each of {self.finite} maps of {self.name} has the same value everywhere: "
-                f"the output of layer {layers} does not tell one place from another; set "
+                f"the output of layer {quoted(self.shard.target_layers)} does not tell one place from another; set "
                 "target_layer to a layer before the pooling"
             )
 
