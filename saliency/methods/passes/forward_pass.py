@@ -42,7 +42,7 @@ class Given:
 
     Attributes
     ----------
-    x, classes
+    x, classes, scorer
         As given.
     """
 
@@ -50,7 +50,7 @@ class Given:
         self, x: Tensor, classes: Tensor, scorer: Scorer, found: Mapping[str, Any], layer: FeatureMap | None = None
     ) -> None:
         self.x, self.classes = x, classes
-        self._scorer, self._found, self._layer = scorer, found, layer
+        self.scorer, self._found, self._layer = scorer, found, layer
         self._shared: dict[Any, Any] = {}
 
     @property
@@ -109,11 +109,6 @@ class Given:
         found: Tensor = self._found["deconvolution"]
         return found
 
-    @property
-    def scorer(self) -> Scorer:
-        """What runs the network, for methods with a pass of their own."""
-        return self._scorer
-
     def score(self, x: Tensor) -> Tensor:
         """Run the network on changed samples: the score of the class in each, ``[n]``.
 
@@ -123,7 +118,7 @@ class Given:
             In the shape of `Given.x`.
         """
         with torch.no_grad():
-            return self._of_class(self._scorer(x))
+            return self._of_class(self.scorer(x))
 
     def score_with(self, features: Tensor) -> Tensor:
         """Run the network on `x` with other `features`: the score of the class in each sample, ``[n]``.
@@ -133,7 +128,7 @@ class Given:
         features
             In the shape of `Given.features`, which the method needs.
         """
-        with self._feature_map.replaced(self._scorer.reader.axes.turned(features)):
+        with self._feature_map.replaced(self.scorer.reader.axes.turned(features)):
             return self.score(self.x)
 
     def attention(self) -> list[Attention]:
@@ -150,11 +145,11 @@ class Given:
                 f"target layer '{layer.name}' returns no tokens, between which there could be attention: use gradcam"
             )
         tokens = layer.tokens
-        return self.once(("attention", tokens), lambda: read_attention(self._scorer, self.x, self.classes, tokens))
+        return self.once(("attention", tokens), lambda: read_attention(self.scorer, self.x, self.classes, tokens))
 
     def on_grid(self, values: Tensor) -> Tensor:
         """One value for each token, ``[n, tokens]``, as ``[n, *feature_spatial]``: of those on the grid."""
-        return self._scorer.reader.axes.back(self._feature_map.as_map(values.unsqueeze(2))).squeeze(1)
+        return self.scorer.reader.axes.back(self._feature_map.as_map(values.unsqueeze(2))).squeeze(1)
 
     def gradient_at(self, x: Tensor) -> Tensor:
         """Run the network on changed samples: the gradient of the class score in each, of the shape of `x`.
@@ -166,11 +161,9 @@ class Given:
         """
         leaf = x.detach().requires_grad_()
         with torch.enable_grad(), FastInputGradient():
-            scores = self._of_class(self._scorer(leaf))
+            scores = self._of_class(self.scorer(leaf))
         if not scores.requires_grad:
-            raise ValueError(
-                no_gradient(self._scorer.model, self._scorer.returned, x) or "no gradient reaches the input"
-            )
+            raise ValueError(no_gradient(self.scorer.model, self.scorer.returned, x) or "no gradient reaches the input")
         correct_batch_norm(recorded_nodes(scores))
         with clear_backward_errors():
             return input_gradient(scores.sum(), leaf, keep_graph=False)
