@@ -58,7 +58,7 @@ class CAM(Method):
     @classmethod
     def map_of(cls, given: Given, settings: Mapping[str, Any]) -> Tensor:
         """CAM, ``[n, *feature_spatial]``; weights of the linear layer are read off the gradient, which is constant."""
-        steps = {step.rstrip("0123456789").removesuffix("Backward") for step in given.steps_behind}
+        steps = set(given.steps_behind)
         weights = given.feature_gradient.flatten(2)
         spread = weights.amax(dim=2) - weights.amin(dim=2)
         if steps - LINEAR or (spread > 1e-4 * weights.abs().amax(dim=2)).any():

@@ -1,6 +1,5 @@
 """The attention weights of a transformer, and their gradients."""
 
-import re
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
@@ -10,17 +9,16 @@ from torch import Tensor
 from torch.autograd.graph import GradientEdge, Node
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from saliency.methods.passes.graph import nodes_behind, recorded_nodes
+from saliency.methods.passes.graph import nodes_behind, recorded_nodes, step_name
 from saliency.methods.passes.no_gradient import clear_backward_errors
 from saliency.methods.passes.scorer import Scorer
 
-# Steps that leave weights as they are, those that weigh values by them, and what a step's name ends in.
+# Steps that leave weights as they are, and those that weigh values by them.
 LEAVING = frozenset(
     {"Clone", "Expand", "Permute", "Reshape", "ReshapeAlias", "ToCopy", "Transpose", "UnsafeView", "View"}
 )
 WEIGHING = frozenset({"Bmm"})
-STEP = re.compile(r"Backward\d*$")
-SOFTMAX = frozenset({"SoftmaxBackward0", "SafeSoftmaxBackward0"})
+SOFTMAX = frozenset({"Softmax", "SafeSoftmax"})
 
 
 class Attention(NamedTuple):
@@ -64,7 +62,7 @@ def read_attention(scorer: Scorer, x: Tensor, classes: Tensor, tokens: int) -> l
     leaf = x.detach().requires_grad_()
     with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
         score = scorer(leaf).gather(1, classes.unsqueeze(1)).sum()
-    layers = [node for node in recorded_nodes(score) if node.name() in SOFTMAX and _saved(node).ndim > 2]
+    layers = [node for node in recorded_nodes(score) if step_name(node) in SOFTMAX and _saved(node).ndim > 2]
     if not layers:
         raise ValueError(
             "the network has no attention that can be read (no softmax over tokens leads to its scores): use gradcam"
@@ -116,7 +114,7 @@ def _check_chain(score: Tensor, layers: Sequence[Node]) -> None:
     todo = list(layers)
     while todo:
         for node in used.get(todo.pop(), []):
-            step = STEP.sub("", node.name())
+            step = step_name(node)
             if step in LEAVING:
                 todo.append(node)
             elif step not in WEIGHING:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.graph import Node
 
-from saliency.methods.passes.graph import recorded_nodes
+from saliency.methods.passes.graph import recorded_nodes, step_name
 from saliency.methods.passes.layer_outputs import map_of, with_map
 from saliency.methods.passes.layout import TOKENS
 from saliency.methods.passes.target_layer import TargetLayer, not_run
@@ -88,7 +88,7 @@ class FeatureMap:
         """Names of the steps of the graph that lead from the layer's last run to the scores."""
         last = self._runs[-1] if self._runs else None
         blocked = [] if last is None else [last]
-        return [node.name() for node in recorded_nodes(scores, blocked=blocked) if node is not last]
+        return [step_name(node) for node in recorded_nodes(scores, blocked=blocked) if node is not last]
 
     @property
     def values(self) -> Tensor:

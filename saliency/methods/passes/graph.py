@@ -1,5 +1,6 @@
 """The graph that a forward pass has recorded."""
 
+import re
 from collections.abc import Collection
 
 from torch import Tensor
@@ -38,3 +39,15 @@ def nodes_behind(node: Node, blocked: Collection[Node] = ()) -> list[Node]:
         if node not in blocked:
             todo += [before for before, _ in node.next_functions if before is not None]
     return list(found)
+
+
+def step_name(node: Node) -> str:
+    """What a step of the graph does.
+
+    Examples
+    --------
+    >>> import torch
+    >>> step_name((torch.ones(2, requires_grad=True) + 1).grad_fn)
+    'Add'
+    """
+    return re.sub(r"Backward\d*$", "", node.name().rpartition("::")[2])

@@ -21,7 +21,7 @@ from zennit.canonizers import MergeBatchNorm
 from zennit.core import Composite
 from zennit.layer import Sum
 
-from saliency.methods.passes.graph import recorded_nodes
+from saliency.methods.passes.graph import recorded_nodes, step_name
 from saliency.methods.passes.scorer import Scorer
 
 # Modules whose rule keeps the input of their last call only.
@@ -254,14 +254,3 @@ def _check_graph(returned: Tensor, network: nn.Module, calls: _Calls) -> None:
             continue
         place = f"'{name}' ({type(modules[name]).__name__})" if name else f"the network ({type(network).__name__})"
         raise ValueError(f"lrp has no rule for the step {step} in {place}: {REMEDIES.get(step, OTHERWISE)}")
-
-
-def step_name(node: Node) -> str:
-    """What a step of the graph does.
-
-    Examples
-    --------
-    >>> step_name((torch.ones(2, requires_grad=True) + 1).grad_fn)
-    'Add'
-    """
-    return re.sub(r"Backward\d*$", "", node.name().rpartition("::")[2])
