@@ -1,7 +1,6 @@
 """Attention rollout and attention relevance, beside transformers that are written out."""
 
 import pytest
-import timm
 import torch
 import torchvision
 from torch import nn
@@ -107,19 +106,7 @@ def test_rollout_of_equal_attention_is_known():
     torch.testing.assert_close(found, torch.full((1, 2, 2), (1 - 0.5**3) / 5))
 
 
-@pytest.mark.parametrize(
-    ("build", "grid"),
-    [
-        (lambda: timm.create_model("vit_tiny_patch16_224", img_size=64, num_classes=5), (4, 4)),
-        (lambda: timm.create_model("deit_tiny_distilled_patch16_224", img_size=64, num_classes=5), (4, 4)),
-        (lambda: torchvision.models.VisionTransformer(64, 16, 2, 2, 32, 64, num_classes=5), (4, 4)),
-    ],
-    ids=["vit", "deit", "torchvision"],
-)
-def test_networks_of_libraries(build, grid):
-    torch.manual_seed(0)
-    model = build().eval()
-    head = model.heads if isinstance(model, torchvision.models.VisionTransformer) else model.head
+def assert_maps_of_a_library(model, head, grid):
     for parameter in head.parameters():
         nn.init.normal_(parameter)
     x = torch.randn(2, 3, 64, 64)
@@ -131,6 +118,21 @@ def test_networks_of_libraries(build, grid):
     other = found_maps(model, x, [2, 3])
     torch.testing.assert_close(other["attention_rollout"], found["attention_rollout"])
     assert not torch.allclose(other["attention_relevance"], found["attention_relevance"])
+
+
+def test_transformer_of_torchvision():
+    torch.manual_seed(0)
+    model = torchvision.models.VisionTransformer(64, 16, 2, 2, 32, 64, num_classes=5).eval()
+    assert_maps_of_a_library(model, model.heads, (4, 4))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["vit_tiny_patch16_224", "deit_tiny_distilled_patch16_224"])
+def test_transformers_of_timm(name):
+    timm = pytest.importorskip("timm")
+    torch.manual_seed(0)
+    model = timm.create_model(name, img_size=64, num_classes=5).eval()
+    assert_maps_of_a_library(model, model.head, (4, 4))
 
 
 def test_axes_of_volumes_are_turned_back():
@@ -195,7 +197,7 @@ def test_attention_that_is_no_chain_of_softmaxes_is_refused(twice, words, name):
         (linear_network, "1", None, "target layer '1' returns no tokens"),
         (ClassAttention, "body.blocks.1", Layout("tokens", (2, 2)), r"attention of shape \[.*1, 4\].* all 4 tokens"),
         (
-            lambda: timm.create_model("swin_tiny_patch4_window7_224", img_size=64, num_classes=4).eval(),
+            lambda: torchvision.models.SwinTransformer([4, 4], 24, [2, 2], [2, 4], [4, 4], num_classes=4).eval(),
             None,
             None,
             "returns no tokens",
