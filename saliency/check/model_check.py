@@ -18,9 +18,11 @@ from saliency.check.samples import Drawn, draw
 from saliency.exceptions import DataError
 from saliency.experiment.config import Config, input_config, results_folder
 from saliency.experiment.descriptions import described_layers, read_descriptions
+from saliency.experiment.factory_files import write_factory_files
 from saliency.experiment.plan import Plan
 from saliency.experiment.resources import memory_cautions
 from saliency.files.network_files import stored_in
+from saliency.files.opened import read_files
 from saliency.methods.registered import method
 from saliency.methods.scores import MULTILABEL, REGRESSION
 from saliency.networks.describe import write_descriptions
@@ -217,6 +219,8 @@ class ModelCheck:
 def inspect_model(config: Config, model: str, outputs: Mapping[str, str | Path]) -> None:
     """Describe a model, and end the job where it is far less accurate on some samples than the config expects.
 
+    Which files its factory reads is written down as well (`saliency.experiment.factory_files`).
+
     Where nothing is expected, a few labelled samples are looked at for some seconds, and the log warns of a model that
     is right no more often than chance.
 
@@ -230,11 +234,15 @@ def inspect_model(config: Config, model: str, outputs: Mapping[str, str | Path])
     DataError
         As there; or with the usual mistakes without which the network would be better.
     """
+    from saliency.networks.load import configured_model_and_left
     from saliency.networks.runner import Runner
 
-    network = write_descriptions(config, model, outputs)
+    with read_files() as opened:
+        built = configured_model_and_left(config, model)
+    network = write_descriptions(config, model, outputs, built)
     if "model" not in outputs:
         return
+    write_factory_files(config, model, opened)
     plan, runner = Plan(config), Runner(config, model, built=network)
     if not config["models"][model]["expect"]:
         if caution := chance_caution(plan, model, runner):

@@ -16,6 +16,7 @@ import numpy as np
 from saliency.experiment.arrays import stored_array
 from saliency.experiment.checks import checks
 from saliency.experiment.config import Config, file_columns, input_config
+from saliency.experiment.factory_files import changed_factory_files
 from saliency.experiment.keys.inputs import told_input
 from saliency.experiment.keys.models import MODEL_KEYS
 from saliency.experiment.plan import Plan
@@ -241,12 +242,14 @@ class Digests:
         )
 
     def _code(self, model: str) -> list[Any]:
-        """What the network's code is known by, where results of before do not have it already."""
+        """What the network's code and the files that it reads are known by, where results of before do not have it."""
         settings = self.config["models"][model]
+        changed = changed_factory_files(self.config, model, self.plan.root)
+        files = [{"files": changed}] if changed else []
         if settings["code"] is not None:
-            return [settings["code"]] if settings["code"] else []
+            return [*([settings["code"]] if settings["code"] else []), *files]
         code = counted(code_of(settings["factory"], self.plan.root))
-        return [code] if code else []
+        return [*([code] if code else []), *files]
 
     def _taken(self, model: str) -> list[Any]:
         """What is taken of a checkpoint, if it is not what is found there."""

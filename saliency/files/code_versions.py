@@ -56,7 +56,7 @@ def code_of(name: str, root: Path = Path()) -> dict[str, str]:
     if package == OURS:
         return {}
     files = _module_files(module, root)
-    if files and _is_own(files[-1][1]):
+    if files and is_own(files[-1][1]):
         return dict(sorted(_with_imports(files, root)))
     spec = find_package(package)
     if spec is None:
@@ -65,7 +65,7 @@ def code_of(name: str, root: Path = Path()) -> dict[str, str]:
     if distribution:
         return {distribution: version(distribution)}
     places = [*(spec.submodule_search_locations or []), *([spec.origin] if spec.has_location and spec.origin else [])]
-    return {module: MISSING} if any(_is_own(Path(place)) for place in places) else {package: "of Python"}
+    return {module: MISSING} if any(is_own(Path(place)) for place in places) else {package: "of Python"}
 
 
 def counted(code: dict[str, str]) -> dict[str, str]:
@@ -126,7 +126,7 @@ def _with_imports(waiting: list[tuple[str, Path]], root: Path) -> Iterator[tuple
     while waiting:
         name, found = waiting.pop()
         file = found.resolve()
-        if file in seen or not _is_own(file):
+        if file in seen or not is_own(file):
             continue
         seen.add(file)
         yield name, file_sha256(file)
@@ -163,7 +163,7 @@ def _absolute(module: str | None, level: int, package: str) -> str:
     return ".".join([*around, *([module] if module else [])])
 
 
-def _is_own(file: Path) -> bool:
+def is_own(file: Path) -> bool:
     """Whether a file is the user's: not Python's, nor of a package that was installed as a copy."""
     return not any(file.is_relative_to(place) for place in _installed_places())
 

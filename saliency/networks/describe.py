@@ -29,7 +29,12 @@ log = logging.getLogger(__name__)
 QUICK = 2
 
 
-def write_descriptions(config: Config, model: str, outputs: Mapping[str, str | Path]) -> nn.Module:
+def write_descriptions(
+    config: Config,
+    model: str,
+    outputs: Mapping[str, str | Path],
+    built: tuple[nn.Module, list[str]] | None = None,
+) -> nn.Module:
     """Run a network once on zeros and describe it.
 
     Parameters
@@ -42,6 +47,8 @@ def write_descriptions(config: Config, model: str, outputs: Mapping[str, str | P
         Where to write `describe_network` (``model``) and `describe_target_layer` (``target_layer``); one of them, or
         both. The former also gets ``weights_left``, the names of tensors that the configured weights do not fill, and
         ``parameters_sha256``, of the network as it was built.
+    built
+        The network, if it is built already, as `saliency.networks.load.configured_model_and_left` returns it.
 
     Returns
     -------
@@ -64,7 +71,7 @@ def write_descriptions(config: Config, model: str, outputs: Mapping[str, str | P
         "model": lambda *given: describe_network(*given) | {"weights_left": left, "parameters_sha256": parameters},
         "target_layer": describe_target_layer,
     }
-    network, left = configured_model_and_left(config, model)
+    network, left = built or configured_model_and_left(config, model)
     # Before it runs: some networks count or keep things in buffers.
     parameters = parameters_sha256(network)
     zeros = torch.zeros(1, *input_shape(config, model))

@@ -24,7 +24,7 @@ _WRITTEN = tuple(
         rf"(?P<model>{_NAME})\.zarr/({'|'.join(map(re.escape, ('zarr.json', *ID_FILES)))})",
         rf"(?P<model>{_NAME})\.zarr/(?P<node>[a-z_]+|(?P<target>{_NAME})(/[a-z0-9_]+)?)/"
         rf"(zarr\.json|c\.(?P<shard>{_NUMBER})[.0-9]*)",
-        rf"(?P<model>{_NAME})/(model|target_layer)\.json",
+        rf"(?P<model>{_NAME})/(model|target_layer|factory_files)\.json",
         rf"(?P<model>{_NAME})/(predictions\.csv|(?P<trained>weights\.safetensors|training\.csv))",
         rf"(?P<model>{_NAME})/(?P<audited>metrics)\.(csv|parquet)",
         rf"(?P<model>{_NAME})/(?P<audited>audit)/measures/(?P<shard>{_NUMBER})\.(parquet|npz)",

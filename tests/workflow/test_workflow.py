@@ -178,6 +178,48 @@ def test_edited_code_runs_the_steps_of_the_network_and_mixed_networks_are_named(
     assert "another network than others" in mixed.what
 
 
+DOWNLOADING = """
+from pathlib import Path
+import torch
+from tiny_network import Network
+
+def downloaded():
+    network = Network()
+    network.load_state_dict(torch.load(Path("cache", "tiny.pt"), weights_only=True))
+    return network
+"""
+
+
+def test_other_downloaded_weights_run_the_steps_of_the_network(finished, tmp_path, monkeypatch):
+    project = finished.copy(tmp_path / "project")
+    monkeypatch.chdir(project.folder)
+    network = load_model("tiny_network:Network", {}, None)
+    weights = project.folder / "cache" / "tiny.pt"
+    weights.parent.mkdir()
+
+    def download(factor):
+        torch.save({name: factor * value for name, value in network.state_dict().items()}, weights)
+
+    download(1)
+    (project.folder / "downloading.py").write_text(DOWNLOADING)
+    layer = {"target_layer": "second", "class_names": list("abcde")}
+    project.write_config(models={"tiny": {"factory": "downloading:downloaded", **layer}})
+    project.run()
+    before = open_maps(project.store)["logits"][...]
+    # Downloaded again, the same: another time.
+    download(1)
+    assert "Nothing to be done" in project.run()
+    for factor in (2, 1):
+        download(factor)
+        planned = project.planned()
+        assert sum(planned.values()) == 3 * 5 + 8
+        assert not any(message.startswith("Read") for message in planned)
+        project.run()
+        assert np.array_equal(open_maps(project.store)["logits"][...], before) == (factor == 1)
+        assert "Nothing to be done" in project.run()
+    assert verify(project.results)[1] == []
+
+
 def test_appended_rows_run_the_last_shard_and_new_ones(project):
     for number, expected in [(5, {2}), (6, {2, 3})]:
         project.write_image(number)
