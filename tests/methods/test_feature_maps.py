@@ -125,12 +125,22 @@ def test_cam_is_the_linear_layer_at_each_position_and_gradcam_times_their_number
     torch.testing.assert_close(found["cam"], found["gradcam"] * features[0, 0].numel(), rtol=1e-5, atol=1e-6)
 
 
-def test_cam_equals_torchcam():
-    model, x = torchvision_model("resnet18"), torch.randn(2, 3, 64, 96)
-    with torchcam.methods.CAM(model, "layer4", "fc") as peer:
+@pytest.mark.parametrize(
+    ("build", "layer", "linear", "shape"),
+    [
+        (lambda: torchvision_model("resnet18"), "layer4", "fc", (2, 3, 64, 96)),
+        (lambda: torchvision_model("shufflenet_v2_x0_5"), "conv5", "fc", (2, 3, 64, 96)),
+        (lambda: torchvision_model("mnasnet0_5"), "layers", "classifier.1", (2, 3, 64, 96)),
+        (lambda: torchvision_model("r3d_18"), "layer4", "fc", (2, 3, 8, 32, 48)),
+    ],
+    ids=["resnet18", "shufflenet", "mnasnet", "3d"],
+)
+def test_cam_equals_torchcam(build, layer, linear, shape):
+    model, x = build(), torch.randn(shape)
+    with torchcam.methods.CAM(model, layer, linear) as peer:
         classes = model(x).argmax(1).tolist()
         expected = peer(classes, normalized=False)[0].relu()
-    assert relative_error(found_maps(model, x, classes, None, ["cam"])["cam"], expected) < 1e-5
+    assert relative_error(found_maps(model, x, classes, layer, ["cam"])["cam"], expected) < 1e-5
 
 
 def test_cam_refuses_other_networks():
@@ -159,6 +169,31 @@ def test_eigencam_is_the_first_singular_vector(layer, wide):
         expected = (sizes[0] * vectors[0]).reshape(values.shape[1:])
         expected *= np.sign(expected.sum())
         np.testing.assert_allclose(one, expected.clip(0), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("build", "layer", "shape"),
+    [
+        (lambda: torchvision_model("resnet18"), "layer3", (2, 3, 64, 64)),
+        (efficientnet_lite0, "_blocks.10", (2, 3, 64, 64)),
+        (lambda: small_network(2), "0", (2, 3, 20, 24)),
+        (lambda: small_network(3), "0", (2, 3, 12, 14, 16)),
+    ],
+    ids=["resnet18", "efficientnet_lite0", "small", "small_3d"],
+)
+def test_eigencam_of_other_networks(build, layer, shape):
+    """Pytorch-grad-cam subtracts the mean of the features first, which the paper does not: so against NumPy only."""
+    model, x = build(), torch.randn(shape)
+    kept = []
+    handle = model.get_submodule(layer).register_forward_hook(lambda _, __, output: kept.append(output.detach()))
+    model(x)
+    handle.remove()
+    found = found_maps(model, x, [0, 1], layer, ["eigencam"])["eigencam"]
+    for one, values in zip(found, kept[0].double().numpy(), strict=True):
+        left, _, _ = np.linalg.svd(values.reshape(len(values), -1), full_matrices=False)
+        expected = np.einsum("k,k...->...", left[:, 0], values)
+        expected = torch.from_numpy(np.maximum(expected * np.sign(expected.sum()), 0))
+        assert relative_error(one, expected) < 1e-5
 
 
 @pytest.mark.parametrize("ndim", [2, 3])

@@ -71,6 +71,7 @@ def plain(ndim, bias=True):
 BUILT = {
     "vgg11_bn": (lambda: normed(torchvision_model("vgg11_bn", num_classes=7)), (2, 3, 32, 32), VGGCanonizer),
     "resnet18": (lambda: normed(torchvision_model("resnet18")), (2, 3, 48, 48), ResNetCanonizer),
+    "plain": (lambda: plain(2), (2, 3, 20, 24), VGGCanonizer),
     "3D": (lambda: plain(3), (2, 3, 14, 16, 12), VGGCanonizer),
 }
 
@@ -81,7 +82,7 @@ def of_classes(classes):
 
 
 @pytest.mark.parametrize("composite", lrp.COMPOSITES)
-@pytest.mark.parametrize("name", [pytest.param("vgg11_bn", marks=pytest.mark.slow), "resnet18", "3D"])
+@pytest.mark.parametrize("name", [pytest.param("vgg11_bn", marks=pytest.mark.slow), "resnet18", "plain", "3D"])
 def test_equals_zennit(name, composite):
     build, shape, canonizer = BUILT[name]
     model, x, classes = build(), torch.randn(shape), [1, 3]

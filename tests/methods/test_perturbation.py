@@ -47,24 +47,55 @@ def peer_weights(kind, model, layer, x, classes):
     return torch.from_numpy(np.asarray(found)), features
 
 
+class DoubleForSingle:
+    """NumPy, with double precision where single is asked for."""
+
+    float32 = np.float64
+
+    def __getattr__(self, name):
+        return getattr(np, name)
+
+
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", ["scorecam", "ablationcam"])
-@pytest.mark.parametrize("build", [lambda: network(2), lambda: torchvision_model("squeezenet1_1")])
-def test_equal_pytorch_grad_cam(name, build, monkeypatch):
+@pytest.mark.parametrize(
+    ("build", "layer"),
+    [
+        (lambda: network(2), "0"),
+        (lambda: torchvision_model("squeezenet1_1"), "features.3"),
+        (lambda: torchvision_model("resnet18", num_classes=10), "layer1"),
+    ],
+    ids=["small", "squeezenet", "resnet18"],
+)
+def test_equal_pytorch_grad_cam(name, build, layer, monkeypatch):
     # It upsamples with the corners of both grids on each other, and we do not.
     monkeypatch.setattr(nn, "UpsamplingBilinear2d", lambda size: nn.Upsample(size, mode="bilinear"))
+    # It rounds scores to single precision before it subtracts them, where they are nearly equal.
+    monkeypatch.setattr(pytorch_grad_cam.ablation_cam, "np", DoubleForSingle())
     kind = {"scorecam": pytorch_grad_cam.ScoreCAM, "ablationcam": pytorch_grad_cam.AblationCAM}[name]
-    model = build()
-    layer = "0" if len(model._modules) == 4 else "features.3"
-    x = torch.randn(2, 3, 32, 32)
+    model, x = build().double(), torch.randn(2, 3, 32, 32, dtype=torch.float64)
     classes = model(x).argmax(1).tolist()
     weights, features = peer_weights(kind, model, layer, x, classes)
-    expected = torch.einsum("nk,nkyx->nyx", weights.float(), features).relu()
-    found = found_maps(model, x, classes, layer, [name])[name]
     if name == "ablationcam":
-        # It divides by a negative score, and so turns the map round.
+        # It divides by a negative score, and so turns the map round; and where no rectifier made the lowest value 0,
+        # it replaces a channel by that less ten million.
         assert (model(x)[range(2), classes] > 0).all()
-    assert relative_error(found, expected) < 1e-4 if name == "ablationcam" else relative_error(found, expected) < 1e-5
+        assert features.min() == 0
+    expected = torch.einsum("nk,nkyx->nyx", weights.double(), features).relu()
+    assert expected.any()
+    assert relative_error(found_maps(model, x, classes, layer, [name])[name], expected) < 1e-5
+
+
+def test_scorecam_of_volumes_is_its_formula():
+    model, x, classes = network(3).double(), torch.randn(2, 3, 12, 16, 14, dtype=torch.float64), [1, 4]
+    features = model[0](x).detach()
+    scores = []
+    for channel in features.unbind(1):
+        enlarged = nn.functional.interpolate(channel[:, None], x.shape[2:], mode="trilinear")
+        low, high = enlarged.amin((2, 3, 4), keepdim=True), enlarged.amax((2, 3, 4), keepdim=True)
+        scores.append(model(x * (enlarged - low) / (high - low))[range(2), classes])
+    expected = torch.einsum("nk,nkzyx->nzyx", torch.stack(scores, 1).softmax(1), features).relu().detach()
+    assert relative_error(found_maps(model, x, classes, "0", ["scorecam"])["scorecam"], expected) < 1e-9
 
 
 @pytest.mark.parametrize("ndim", [2, 3])
@@ -100,10 +131,23 @@ def test_features_of_tokens_are_replaced_where_they_lie():
     handle.remove()
 
 
-@pytest.mark.parametrize("ndim", [2, 3])
-def test_occlusion_equals_captum(ndim):
-    model, x = network(ndim), torch.randn(2, 3, 20, *[24] * (ndim - 1))
-    window, strides = (3, 8, *[10] * (ndim - 1)), (3, 4, *[5] * (ndim - 1))
+@pytest.mark.parametrize(
+    ("build", "ndim"),
+    [
+        (lambda: network(2), 2),
+        (lambda: network(3), 3),
+        (lambda: torchvision_model("alexnet"), 2),
+        (lambda: torchvision_model("mobilenet_v3_small"), 2),
+    ],
+    ids=["2d", "3d", "alexnet", "mobilenet"],
+)
+def test_occlusion_equals_captum(build, ndim):
+    torch.manual_seed(0)
+    model, (first, other) = build(), (20, 24) if ndim == 3 or build().__class__ is nn.Sequential else (80, 96)
+    x = torch.randn(2, 3, first, *[other] * (ndim - 1))
+    # Two fifths and one fifth, rounded.
+    sizes = [(round(0.4 * size), round(0.2 * size)) for size in x.shape[2:]]
+    window, strides = (3, *(window for window, _ in sizes)), (3, *(stride for _, stride in sizes))
     expected = captum.attr.Occlusion(model).attribute(x, window, strides, target=torch.tensor([1, 3]))[:, 0]
     settings = {"occlusion": {"window": 0.4, "stride": 0.2}}
     found = found_maps(model, x, [1, 3], None, ["occlusion"], settings)["occlusion"]
