@@ -115,8 +115,11 @@ class Given:
         Parameters
         ----------
         x
-            In the shape of `Given.x`.
+            In the shape of `Given.x`; of these samples themselves, the network has run already where no gradient was
+            recorded, which may change the order of a sum.
         """
+        if x is self.x and not self._found["recorded"]:
+            return self._of_class(self.scores)
         with torch.no_grad():
             return self._of_class(self.scorer(x))
 

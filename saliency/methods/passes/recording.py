@@ -106,7 +106,7 @@ class Recording:
         """
         # In eval mode samples do not see each other, so the gradient of the sum holds each sample's own gradient.
         score = scores.gather(1, classes.unsqueeze(1)).sum()
-        found: dict[str, Any] = {"scores": scores.detach()}
+        found: dict[str, Any] = {"scores": scores.detach(), "recorded": scores.requires_grad}
         layers, relu = self._features, self._relu
         keep_graph |= "feature_gradient_of" in self._needs
         passes: dict[str, Callable[[bool], Any]] = {}
