@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import shutil
 import subprocess
 import sys
 
@@ -95,3 +96,14 @@ def test_number_of_named_classes_is_compared_with_the_network_before_anything_el
     said = project.run(fails=True)
     assert "the network has 5 classes, but the labels of the manifest are names, of which 2 are known" in said
     assert not (project.store / "logits").exists()
+
+
+def test_the_smallest_run_which_the_workflow_catalogue_looks_for(tmp_path):
+    folder = shutil.copytree(ROOT / ".test", tmp_path / "test", ignore=shutil.ignore_patterns("results", ".snakemake"))
+    command = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "workflow" / "Snakefile", "--directory", folder]
+    environment = Project(tmp_path).environment() | {"PYTHONPATH": str(ROOT)}
+    subprocess.run([*command, "--lint"], check=True, env=environment)
+    subprocess.run([*command, "--cores", "2", "--quiet"], check=True, env=environment)
+    results = folder / "results" / "test"
+    assert (results / "report" / "index.html").is_file()
+    assert pd.read_csv(results / "untrained" / "predictions.csv")["id"].tolist() == ["china", "flower"]
