@@ -7,6 +7,7 @@ The network waits for so many milliseconds a photograph in its forward pass, wit
 its host do; beside that it computes next to nothing, and its maps are as hard to compress as those of real networks.
 Each job runs as a program of its own, on as many cores as it has `threads`, once for a few photographs, once for more:
 their difference is what a further one takes, without the start. Each is repeated in turn; printed are medians.
+The last row is the machine's own limit: two jobs of one thread at once, which share nothing.
 """
 
 import argparse
@@ -90,10 +91,10 @@ def write_project(folder: Path, files: Sequence[Path], count: int, milliseconds:
     )
 
 
-def job(threads: int) -> None:
-    """Do what the workflow's job does for the only shard, in the working directory."""
+def job(threads: int, core: int) -> None:
+    """Do what the workflow's job does for the only shard, in the working directory, on cores from a certain one on."""
     cores = sorted(os.sched_getaffinity(0))
-    os.sched_setaffinity(0, cores[:threads])
+    os.sched_setaffinity(0, cores[core : core + threads])
     from saliency.experiment.validation import complete_config
     from saliency.networks.describe import write_descriptions
     from saliency.steps.fused import fused
@@ -105,17 +106,20 @@ def job(threads: int) -> None:
     fused(stored_shard(config, "network", 0, Path("store"), descriptions))
 
 
-def timed(folder: Path, threads: int) -> tuple[float, float]:
-    """Wall and processor seconds of a job."""
-    command = [sys.executable, "-W", "ignore", "-m", "tests.benchmarks.pipeline", "--job", str(threads)]
-    began = time.perf_counter()
-    process = subprocess.Popen(command, cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)})
-    _, status, used = os.wait4(process.pid, 0)
-    if status:
+def timed(folders: Sequence[Path], threads: int) -> tuple[float, float]:
+    """Wall and processor seconds of jobs that run at the same time, each on cores of its own, for one of them."""
+    began, processes = time.perf_counter(), []
+    for number, folder in enumerate(folders):
+        own = ["--job", str(threads), "--core", str(number * threads)]
+        command = [sys.executable, "-W", "ignore", "-m", "tests.benchmarks.pipeline", *own]
+        processes.append(subprocess.Popen(command, cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)}))
+    ended = [os.wait4(process.pid, 0) for process in processes]
+    if any(status for _, status, _ in ended):
         raise SystemExit("a job failed")
     wall = time.perf_counter() - began
-    shutil.rmtree(folder / "store")
-    return wall, used.ru_utime + used.ru_stime
+    for folder in folders:
+        shutil.rmtree(folder / "store")
+    return wall / len(folders), sum(used.ru_utime + used.ru_stime for _, _, used in ended) / len(folders)
 
 
 def main() -> None:
@@ -126,30 +130,36 @@ def main() -> None:
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--job", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--core", type=int, default=0, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.job:
-        job(arguments.job)
+        job(arguments.job, arguments.core)
         return
     rows = []
     with tempfile.TemporaryDirectory() as name:
         files = photographs(arguments.images) if arguments.images else write_photographs(Path(name))
-        kinds = [(wait, threads) for wait in arguments.device_ms for threads in arguments.threads]
-        for repeat in range(arguments.repeats):
-            for wait, threads in kinds:
+        kinds = [(wait, threads, 1) for wait in arguments.device_ms for threads in arguments.threads]
+        kinds.append((arguments.device_ms[0], 1, 2))
+        for _ in range(arguments.repeats):
+            for wait, threads, jobs in kinds:
                 found = []
                 for count in arguments.counts:
-                    folder = Path(name, f"{wait}-{threads}-{count}")
-                    if not repeat:
-                        write_project(folder, files, count, wait, threads)
-                    found.append(timed(folder, threads))
+                    folders = [Path(name, f"{wait}-{threads}-{count}-{number}") for number in range(jobs)]
+                    for folder in folders:
+                        if not folder.exists():
+                            write_project(folder, files, count, wait, threads)
+                    found.append(timed(folders, threads))
                 further = arguments.counts[1] - arguments.counts[0]
                 wall, used = (1000 * (more - few) / further for few, more in zip(*found, strict=True))
-                rows.append(
-                    {"device, ms": wait, "threads": threads, "wall, ms a photograph": wall, "processor, ms": used}
-                )
+                own = {"device, ms": wait, "threads": threads, "jobs": jobs}
+                rows.append(own | {"wall, ms a photograph": wall, "processor, ms": used})
                 print(rows[-1], file=sys.stderr, flush=True)
-    table = pd.DataFrame(rows).groupby(["device, ms", "threads"], sort=False).median().reset_index()
+    table = pd.DataFrame(rows).groupby(["device, ms", "threads", "jobs"], sort=False).median().reset_index()
     table["wall, device = 1"] = (table["wall, ms a photograph"] / table["device, ms"]).where(table["device, ms"] > 0)
+    alone = table["wall, ms a photograph"][0]
+    table["throughput, first = 1"] = (alone / table["wall, ms a photograph"]).where(
+        table["device, ms"] == table["device, ms"][0]
+    )
     print(markdown(table.round(2).astype(object).where(table.notna(), "")))
 
 
