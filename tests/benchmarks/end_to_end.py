@@ -124,6 +124,8 @@ def project(folder: Path, images: list[Path], threads: int, shard_size: int) -> 
 
 def timed(command: list[str], folder: Path, environment: dict[str, str]) -> tuple[float, float]:
     """Wall time, and processor time with that of all processes it waited for."""
+    # What the run before has written is still on its way to the disk, and the workflow waits for its own files.
+    os.sync()
     before, begin = os.times(), time.perf_counter()
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     if done.returncode:
