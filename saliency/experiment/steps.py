@@ -54,7 +54,7 @@ STEPS = {
     step.name: step
     for step in (
         Step("cut_patches", torch=False),
-        Step("plant_watermarks", torch=False),
+        Step("plant_watermarks"),
         Step("plant_logos", torch=False),
         Step("inspect_model", batch_copies=300),
         Step("find_target_layer", version=2, batch_copies=300),

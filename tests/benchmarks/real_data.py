@@ -61,7 +61,7 @@ def imagenet(data: Path) -> pd.DataFrame:
     return pd.DataFrame({"id": labels["wnid"], "path": paths, "label": labels["label"]})
 
 
-def write_config(name: str, data: Path, audit: dict[str, object], methods: list[str]) -> Path:
+def write_config(name: str, data: Path, audit: dict[str, object], methods: list[str], checked: int) -> Path:
     """Write the config of an audit, and its manifest where it has none, to the working directory."""
     if name == "hippocampus":
         config = yaml.safe_load((ROOT / "config" / "hippocampus.yaml").read_text(encoding="utf-8"))
@@ -81,7 +81,7 @@ def write_config(name: str, data: Path, audit: dict[str, object], methods: list[
     config["audit"] = config.get("audit", {}) | audit
     if methods:
         config |= {"methods": methods, "targets": ["predicted"], "report": {}}
-        compared = {check: {"samples": 64} for check in ("faithfulness", "stability")}
+        compared = {check: {"samples": checked} for check in ("faithfulness", "stability")}
         left_out = {"transfer": None, "degradation": None}
         config["audit"] |= compared | left_out | {"randomisation": {"samples": 16}, "methods": {"samples": 1000}}
     path = Path(f"{name}.yaml")
@@ -97,6 +97,9 @@ def main() -> None:
     parser.add_argument("--tolerance", type=float, help="of the pointing game, in pixels; by default the config's")
     parser.add_argument("--randomisation", type=int, metavar="SAMPLES", help="test the maps with random weights")
     parser.add_argument("--methods", nargs="+", default=[], help="compare these")
+    parser.add_argument(
+        "--checked", type=int, default=64, help="samples on which faithfulness and stability are judged"
+    )
     arguments = parser.parse_args()
     data = (arguments.data / arguments.name).resolve()
     arguments.folder.mkdir(parents=True, exist_ok=True)
@@ -104,7 +107,7 @@ def main() -> None:
     audit = {} if arguments.tolerance is None else {"tolerance": arguments.tolerance}
     if arguments.randomisation:
         audit["randomisation"] = {"samples": arguments.randomisation}
-    config = write_config(arguments.name, data, audit, arguments.methods)
+    config = write_config(arguments.name, data, audit, arguments.methods, arguments.checked)
     command = ["-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--cores", "all", "--configfile", config]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     subprocess.run([sys.executable, *command, "--quiet"], check=True, env=environment)

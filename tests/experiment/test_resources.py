@@ -1,5 +1,6 @@
 """What jobs ask a scheduler for, compared with the memory and time that they use, as the kernel counts them."""
 
+import ast
 import json
 import os
 import re
@@ -15,9 +16,12 @@ from PIL import Image
 
 from saliency.experiment.plan import Plan
 from saliency.experiment.resources import gpus, memory_cautions, memory_mb, minutes
+from saliency.experiment.steps import STEPS
 from saliency.experiment.steps import step as cost
 from saliency.experiment.validation import complete_config
+from tests.helpers.workflow_project import ROOT
 
+SCRIPTS = ROOT / "workflow" / "scripts"
 # Snakemake around the job, see docs/cluster.md: two processes.
 SNAKEMAKE_MB = 400
 
@@ -261,3 +265,15 @@ def test_every_rule_that_runs_elsewhere_asks_for_memory_and_time():
     assert len(elsewhere) > 20
     for body in elsewhere:
         assert re.search(r"mem_mb=memory\(.+\),\n\s+runtime=runtime\(.+\)", body), body
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name", [name for name in STEPS if not STEPS[name].torch and (SCRIPTS / f"{name}.py").is_file()]
+)
+def test_a_step_that_asks_for_no_memory_for_torch_does_not_import_it(name):
+    script = ast.parse((SCRIPTS / f"{name}.py").read_text(encoding="utf-8"))
+    imports = [ast.unparse(node) for node in ast.walk(script) if isinstance(node, ast.ImportFrom)]
+    code = "\n".join([*imports, "import sys", "print('torch' in sys.modules)"])
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout.strip() == "False"
