@@ -244,12 +244,11 @@ class Digests:
     def _code(self, model: str) -> list[Any]:
         """What the network's code and the files that it reads are known by, where results of before do not have it."""
         settings = self.config["models"][model]
+        code = settings["code"]
+        if code is None:
+            code = counted(code_of(settings["factory"], self.plan.root))
         changed = changed_factory_files(self.config, model, self.plan.root)
-        files = [{"files": changed}] if changed else []
-        if settings["code"] is not None:
-            return [*([settings["code"]] if settings["code"] else []), *files]
-        code = counted(code_of(settings["factory"], self.plan.root))
-        return [*([code] if code else []), *files]
+        return [*([code] if code else []), *([{"files": changed}] if changed else [])]
 
     def _taken(self, model: str) -> list[Any]:
         """What is taken of a checkpoint, if it is not what is found there."""

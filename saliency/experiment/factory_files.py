@@ -65,8 +65,9 @@ def changed_factory_files(config: Config, model: str, root: Path = Path()) -> di
     return changed
 
 
-def _built(config: Config, model: str) -> list[object]:
-    return [config["models"][model][key] for key in ("factory", "kwargs")]
+def _built(config: Config, model: str) -> str:
+    # As text: JSON would not give numbers back that are keys, such as those of classes.
+    return json.dumps([config["models"][model][key] for key in ("factory", "kwargs")])
 
 
 def _written(path: Path, config: Config, model: str) -> dict[str, Any]:

@@ -13,7 +13,6 @@ CONFIG = {"experiment": "e", "models": {"net": {"factory": "a:b", "kwargs": {}, 
 @pytest.fixture
 def files(tmp_path, monkeypatch):
     project, cache = tmp_path / "project", tmp_path / "cache"
-    monkeypatch.chdir(tmp_path)
     project.mkdir()
     monkeypatch.chdir(project)
     found = {
@@ -34,6 +33,14 @@ def files(tmp_path, monkeypatch):
     package = next(Path(sysconfig.get_path("purelib")).glob("*/version.py"))
     write_factory_files(CONFIG, "net", [*found.values(), *ignored.values(), package])
     return found, ignored
+
+
+def test_arguments_need_not_be_what_json_gives_back(files):
+    config = {"experiment": "e", "models": {"net": {**CONFIG["models"]["net"], "kwargs": {"names": {0: "wolf"}}}}}
+    path = files[0]["downloaded"]
+    write_factory_files(config, "net", [path])
+    path.write_text("second")
+    assert list(changed_factory_files(config, "net")) == [str(path)]
 
 
 def test_files_that_change_are_named(files):

@@ -23,6 +23,18 @@ PEERS = {
 FAMILY = [*PEERS, "cam", "eigencam", "gradcam"]
 
 
+on_four_networks = pytest.mark.parametrize(
+    ("build", "layer", "shape"),
+    [
+        (lambda: torchvision_model("resnet18"), "layer3", (2, 3, 64, 64)),
+        (efficientnet_lite0, "_blocks.10", (2, 3, 64, 64)),
+        (lambda: small_network(2), "0", (2, 3, 20, 24)),
+        (lambda: small_network(3), "0.2", (2, 3, 12, 14, 16)),
+    ],
+    ids=["resnet18", "efficientnet_lite0", "small", "small_3d"],
+)
+
+
 def small_network(ndim, classes=5):
     torch.manual_seed(0)
     convolution, pool = [(nn.Conv2d, nn.AdaptiveAvgPool2d), (nn.Conv3d, nn.AdaptiveAvgPool3d)][ndim - 2]
@@ -61,16 +73,7 @@ def scaled(model, factor=1e4):
     return model
 
 
-@pytest.mark.parametrize(
-    ("build", "layer", "shape"),
-    [
-        (lambda: torchvision_model("resnet18"), "layer3", (2, 3, 64, 64)),
-        (efficientnet_lite0, "_blocks.10", (2, 3, 64, 64)),
-        (lambda: small_network(2), "0", (2, 3, 20, 24)),
-        (lambda: small_network(3), "0.2", (2, 3, 12, 14, 16)),
-    ],
-    ids=["resnet18", "efficientnet_lite0", "small", "small_3d"],
-)
+@on_four_networks
 def test_equal_pytorch_grad_cam(build, layer, shape):
     model, classes = scaled(build()), [1, 3]
     x = torch.randn(shape)
@@ -171,16 +174,7 @@ def test_eigencam_is_the_first_singular_vector(layer, wide):
         np.testing.assert_allclose(one, expected.clip(0), rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("build", "layer", "shape"),
-    [
-        (lambda: torchvision_model("resnet18"), "layer3", (2, 3, 64, 64)),
-        (efficientnet_lite0, "_blocks.10", (2, 3, 64, 64)),
-        (lambda: small_network(2), "0", (2, 3, 20, 24)),
-        (lambda: small_network(3), "0", (2, 3, 12, 14, 16)),
-    ],
-    ids=["resnet18", "efficientnet_lite0", "small", "small_3d"],
-)
+@on_four_networks
 def test_eigencam_of_other_networks(build, layer, shape):
     """Pytorch-grad-cam subtracts the mean of the features first, which the paper does not: so against NumPy only."""
     model, x = build(), torch.randn(shape)

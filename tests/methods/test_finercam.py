@@ -8,8 +8,7 @@ from torch import nn
 from saliency.methods.passes.explainer import Explainer
 from saliency.methods.passes.score_reader import ScoreReader
 from saliency.methods.registered import method
-from tests.helpers.networks import efficientnet_lite0, torchvision_model
-from tests.methods.test_feature_maps import found_maps, relative_error, small_network
+from tests.methods.test_feature_maps import found_maps, on_four_networks, relative_error, small_network
 
 
 def finer(model, x, explained, layer, **settings):
@@ -32,16 +31,7 @@ def peer_maps(model, x, classes, layer, alpha, number):
     return torch.cat(found)
 
 
-@pytest.mark.parametrize(
-    ("build", "layer", "shape"),
-    [
-        (lambda: torchvision_model("resnet18"), "layer3", (2, 3, 64, 64)),
-        (efficientnet_lite0, "_blocks.10", (2, 3, 64, 64)),
-        (lambda: small_network(2), "0", (2, 3, 20, 24)),
-        (lambda: small_network(3), "0.2", (2, 3, 12, 14, 16)),
-    ],
-    ids=["resnet18", "efficientnet_lite0", "small", "small_3d"],
-)
+@on_four_networks
 @pytest.mark.parametrize(("alpha", "number"), [(1.0, 3), (0.6, 2)])
 def test_equals_pytorch_grad_cam(build, layer, shape, alpha, number):
     # In double precision: much of what classes have in common cancels out.

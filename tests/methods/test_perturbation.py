@@ -132,22 +132,18 @@ def test_features_of_tokens_are_replaced_where_they_lie():
 
 
 @pytest.mark.parametrize(
-    ("build", "ndim"),
+    ("build", "sides"),
     [
-        (lambda: network(2), 2),
-        (lambda: network(3), 3),
-        (lambda: torchvision_model("alexnet"), 2),
-        (lambda: torchvision_model("mobilenet_v3_small"), 2),
+        (lambda: network(2), (20, 24)),
+        (lambda: network(3), (20, 24, 24)),
+        (lambda: torchvision_model("alexnet"), (80, 96)),
+        (lambda: torchvision_model("mobilenet_v3_small"), (80, 96)),
     ],
     ids=["2d", "3d", "alexnet", "mobilenet"],
 )
-def test_occlusion_equals_captum(build, ndim):
-    torch.manual_seed(0)
-    model, (first, other) = build(), (20, 24) if ndim == 3 or build().__class__ is nn.Sequential else (80, 96)
-    x = torch.randn(2, 3, first, *[other] * (ndim - 1))
-    # Two fifths and one fifth, rounded.
-    sizes = [(round(0.4 * size), round(0.2 * size)) for size in x.shape[2:]]
-    window, strides = (3, *(window for window, _ in sizes)), (3, *(stride for _, stride in sizes))
+def test_occlusion_equals_captum(build, sides):
+    model, x = build(), torch.randn(2, 3, *sides)
+    window, strides = ((3, *(round(share * side) for side in sides)) for share in (0.4, 0.2))
     expected = captum.attr.Occlusion(model).attribute(x, window, strides, target=torch.tensor([1, 3]))[:, 0]
     settings = {"occlusion": {"window": 0.4, "stride": 0.2}}
     found = found_maps(model, x, [1, 3], None, ["occlusion"], settings)["occlusion"]

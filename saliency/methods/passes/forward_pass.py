@@ -120,8 +120,7 @@ class Given:
         """
         if x is self.x and not self._found["recorded"]:
             return self._of_class(self.scores)
-        with torch.no_grad():
-            return self._of_class(self.scorer(x))
+        return self._run(x)
 
     def score_with(self, features: Tensor) -> Tensor:
         """Run the network on `x` with other `features`: the score of the class in each sample, ``[n]``.
@@ -132,7 +131,7 @@ class Given:
             In the shape of `Given.features`, which the method needs.
         """
         with self._feature_map.replaced(self.scorer.reader.axes.turned(features)):
-            return self.score(self.x)
+            return self._run(self.x)
 
     def attention(self) -> list[Attention]:
         """Run the network again: its attention, of all layers, the first one first.
@@ -176,6 +175,10 @@ class Given:
         if self._layer is None:
             raise ValueError("no features are known: name them in the method's needs")
         return self._layer
+
+    def _run(self, x: Tensor) -> Tensor:
+        with torch.no_grad():
+            return self._of_class(self.scorer(x))
 
     def _of_class(self, scores: Tensor) -> Tensor:
         return scores.gather(1, self.classes.unsqueeze(1)).squeeze(1)
