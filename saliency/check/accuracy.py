@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from saliency.audit.findings.words import percent
 from saliency.check.cause import Cause, Labelled
@@ -80,6 +79,8 @@ class Accuracy:
     @property
     def line(self) -> str:
         """All of it in one line."""
+        from scipy import stats
+
         low, high = stats.binomtest(self.right, self.samples).proportion_ci(method="wilson")
         share = f"{percent(self.right / self.samples)} of {self.samples} labelled samples"
         text = f"accuracy is {share} (95 % interval {percent(low)} to {percent(high)})"
@@ -105,6 +106,8 @@ def too_low(right: int, samples: int, expected: float) -> bool:
     >>> too_low(45, 64, 0.88), too_low(52, 64, 0.88)
     (True, False)
     """
+    from scipy import stats
+
     return bool(stats.binom.cdf(right, samples, expected) < ALPHA_EXPECTED)
 
 
@@ -124,6 +127,8 @@ def accuracy(samples: Labelled, predict: Callable[[np.ndarray], np.ndarray], exp
     expected
         Share of samples that should be right.
     """
+    from scipy import stats
+
     end, found = time.monotonic() + SECONDS, []
     for cause, attempt in ((kind, one) for kind in causes().values() for one in kind.attempts(samples, predict)):
         found.append((cause, attempt))

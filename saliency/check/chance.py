@@ -6,7 +6,6 @@ import time
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
 
 from saliency.check.samples import labelled_rows
 from saliency.exceptions import InputError
@@ -69,7 +68,11 @@ def chance_caution(plan: Plan, model: str, runner: Runner) -> str | None:
         known = labels[chosen] < classes
         right += int((scores.argmax(1).cpu().numpy() == labels[chosen])[known].sum())
         seen += int(known.sum())
-    if seen < FEWEST or classes < 2 or stats.binom.sf(right - 1, seen, 1 / classes) < ALPHA:
+    if seen < FEWEST or classes < 2:
+        return None
+    from scipy import stats
+
+    if stats.binom.sf(right - 1, seen, 1 / classes) < ALPHA:
         return None
     return (
         f"{right} of {seen} labelled samples are right, no more than by chance ({classes} classes): "

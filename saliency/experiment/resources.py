@@ -65,13 +65,13 @@ def memory_mb(plan: Plan, name: str, model: str) -> int:
     of_targets = cost.copies_per_target * len(plan.targets)
     if name == "fused":
         of_targets *= sum(method(of).grid == "input" for of in plan.methods)
-    copies = cost.shard_copies + of_targets
+    copies = cost.shard_copies + of_targets + cost.copies_per_method * len(plan.methods)
     samples = plan.largest_shard * (len(plan.labelled_shards(model)) if name == "train" else 1)
-    at_hand = samples if cost.whole_shards else min(samples, plan.config["batch_size"] + plan.held)
+    at_hand = {"batches": min(samples, plan.config["batch_size"] + plan.held), "shard": samples, "sample": 1}
     inputs = input_config(plan.config, model)
     # What a user's own code imports is not known.
     torch = cost.torch or (name == "prepare" and bool(inputs.get("transform") or inputs.get("dataset")))
-    needed = BASE_MB + torch * TORCH_MB + copies * sample_mb * at_hand
+    needed = BASE_MB + torch * TORCH_MB + copies * sample_mb * at_hand[cost.at_hand]
     if copies:
         needed += WHOLE_MB * plan.largest_shard
         if sample_mb * 1e6 < CHUNK_BYTES:
@@ -175,7 +175,7 @@ def memory_cautions(plan: Plan, available: float, models: Sequence[str] | None =
             continue
         batch = plan.config["batch_size"]
         smaller = [f"batch_size below {batch}"] if batch > 1 else []
-        if step(worst).whole_shards and plan.largest_shard > 1:
+        if step(worst).at_hand == "shard" and plan.largest_shard > 1:
             smaller += [f"shard_size below {plan.largest_shard}"]
         cautions.append(
             f"models.{model}: a job of rule {worst} may take up to {needed / 1000:.0f} GB, and this machine has "

@@ -5,6 +5,7 @@ Methods are steps too, and so are the checks of the audit, with the cost that th
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 from saliency.experiment.checks import checks
 from saliency.methods.registered import methods
@@ -22,12 +23,15 @@ class Step:
         Raise it when a change to its code changes its results: they are then made again. Methods, readers, measures and
         findings have versions of their own.
     shard_copies
-        Copies of each sample that a job holds at a time, of those at hand: two batches of the shard, one that is worked
-        on and one that is read ahead. What is computed of them and waits to be encoded and written counts as well.
+        Copies of each sample that a job holds at a time, of those at hand. What is computed of them and waits to be
+        encoded and written counts as well.
     copies_per_target
         Further ones for each target; of ``fused`` for each of its maps on the input's grid.
-    whole_shards
-        Whether all samples of a shard are at hand at once.
+    copies_per_method
+        Further ones for each method; of figures, which show all maps at the input's size.
+    at_hand
+        Which samples are: two batches of the shard, one that is worked on and one that is read ahead; the whole shard;
+        or one sample.
     batch_copies
         What a forward pass keeps, as a multiple of its batch; 0 where no network is built.
     seconds
@@ -43,7 +47,8 @@ class Step:
     version: int = 1
     shard_copies: int = 0
     copies_per_target: int = 0
-    whole_shards: bool = False
+    copies_per_method: int = 0
+    at_hand: Literal["batches", "shard", "sample"] = "batches"
     batch_copies: int = 0
     seconds: float = 0
     whole_manifest: bool = False
@@ -59,7 +64,7 @@ STEPS = {
         Step("inspect_model", batch_copies=300),
         Step("find_target_layer", version=2, batch_copies=300),
         Step("zarr_metadata", version=2),
-        Step("train", shard_copies=3, whole_shards=True, batch_copies=300, seconds=10),
+        Step("train", shard_copies=3, at_hand="shard", batch_copies=300, seconds=10),
         Step("prepare", shard_copies=3, seconds=5, torch=False),
         Step("predict", version=3, shard_copies=3, batch_copies=150, seconds=10),
         Step("target_class", torch=False),
@@ -67,20 +72,20 @@ STEPS = {
         Step("predictions", whole_manifest=True, torch=False),
         Step("errors"),
         Step("provenance"),
-        Step("plot", shard_copies=2, torch=False),
-        Step("contact_sheets", shard_copies=2, torch=False),
-        Step("export", shard_copies=2, torch=False),
+        Step("plot", shard_copies=6, copies_per_method=2, at_hand="sample", torch=False),
+        Step("contact_sheets", shard_copies=6, copies_per_method=2, at_hand="sample", torch=False),
+        Step("export", shard_copies=6, copies_per_method=1, at_hand="sample", torch=False),
         Step("measure", shard_copies=3, copies_per_target=2, seconds=1),
-        Step("facts", torch=False),
+        Step("facts", shard_copies=4, at_hand="sample", torch=False),
         Step("facts_table", whole_manifest=True, torch=False),
         Step("facts_test", whole_manifest=True, torch=False),
         Step("duplicates", whole_manifest=True, torch=False),
         Step("metrics", whole_manifest=True, torch=False),
         Step("audit", version=3, whole_manifest=True, torch=False),
         Step("findings", whole_manifest=True, torch=False),
-        Step("mean_maps", whole_manifest=True, torch=False),
-        Step("sprites", shard_copies=2, seconds=2, torch=False),
-        Step("outlines", shard_copies=2, seconds=2, torch=False),
+        Step("mean_maps", shard_copies=4, at_hand="sample", whole_manifest=True, torch=False),
+        Step("sprites", shard_copies=8, at_hand="sample", seconds=2, torch=False),
+        Step("outlines", shard_copies=8, at_hand="sample", seconds=2, torch=False),
         Step("model_data", version=3, whole_manifest=True, torch=False),
         Step("report_page", version=2),
     )
@@ -105,5 +110,12 @@ def step(name: str) -> Step:
     if name not in (others := [*methods(), *checks()]):
         raise ValueError(f"there is no step '{name}': choose from {', '.join([*STEPS, *others])}")
     kind = methods()[name] if name in methods() else checks()[name]
-    cost, whole = kind.cost, name in checks()
-    return Step(name, kind.version, cost.shard_copies, 0, whole, cost.batch_copies, cost.seconds)
+    cost = kind.cost
+    return Step(
+        name,
+        kind.version,
+        cost.shard_copies,
+        at_hand="shard" if name in checks() else "batches",
+        batch_copies=cost.batch_copies,
+        seconds=cost.seconds,
+    )

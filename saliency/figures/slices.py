@@ -108,12 +108,17 @@ def window(volume: np.ndarray) -> np.ndarray:
     >>> window(np.array([-100.0] + [2.0] * 500 + [3.0] * 500 + [900.0]))[[0, 1, 600, -1]]
     array([0., 0., 1., 1.])
     """
-    volume = np.asarray(volume, dtype=float)
-    low, high = np.percentile(volume, [0.5, 99.5])
+    # Volumes are large: of single precision where they are, and one copy.
+    scaled = np.array(volume, dtype=np.result_type(volume, np.float32))
+    low, high = np.percentile(scaled, [0.5, 99.5])
     if low == high:
         # Less than 1 % of the voxels differ from the rest.
-        low, high = volume.min(), volume.max()
-    return np.clip((volume - low) / (high - low), 0, 1) if low < high else np.zeros_like(volume)
+        low, high = scaled.min(), scaled.max()
+    if low == high:
+        return np.zeros_like(scaled)
+    scaled -= low
+    scaled /= high - low
+    return np.clip(scaled, 0, 1, out=scaled)
 
 
 def spread_slices(depth: int, count: int) -> list[int]:
