@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psutil
 
+from saliency.experiment import factory_files
 from tests.helpers.workflow_project import Project
 
 SIGNALS = {"SIGKILL": signal.SIGKILL, "SIGTERM": signal.SIGTERM, "SIGINT": signal.SIGINT}
@@ -174,7 +175,7 @@ class Scene:
 
     def lose_some(self) -> None:
         """Delete one or two result files, mostly such that the next run has few jobs to do."""
-        first = ["model.json", "target_layer.json"]
+        first = ["model.json", "target_layer.json", factory_files.NAME]
         if self.steps and self.random.random() < 0.85:
             first += ["inputs", "status", "logits", "class"]
         candidates = [path for path in self.files() if not {path.name, path.parent.name} & set(first)]
@@ -399,7 +400,8 @@ def damage(scene: Scene, change: Callable[[bytes, random.Random], bytes]) -> str
 
 def lost_files(scene: Scene) -> str:
     """Descriptions and tables go, or a whole folder."""
-    files = [path for path in scene.files() if path.suffix in (".json", ".csv")]
+    # What a factory has read is a record: nothing makes it again, and other downloads are then refused, not planned.
+    files = [path for path in scene.files() if path.suffix in (".json", ".csv") and path.name != factory_files.NAME]
     folders = sorted({path.parent for path in scene.files()})
     gone = scene.random.sample(files, scene.random.randint(1, 3))
     if scene.random.random() < 0.25:

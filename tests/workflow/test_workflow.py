@@ -218,6 +218,12 @@ def test_other_downloaded_weights_run_the_steps_of_the_network(finished, tmp_pat
         assert np.array_equal(open_maps(project.store)["logits"][...], before) == (factor == 1)
         assert "Nothing to be done" in project.run()
     assert verify(project.results)[1] == []
+    # Where the record is lost, nothing is planned, and what has to be made is refused.
+    (project.results / "tiny" / "factory_files.json").unlink()
+    download(2)
+    assert "Nothing to be done" in project.run()
+    next((project.store / "logits").glob("c.0*")).unlink()
+    assert "its factory returns other weights" in project.run(fails=True)
 
 
 def test_appended_rows_run_the_last_shard_and_new_ones(project):
