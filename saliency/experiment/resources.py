@@ -27,6 +27,8 @@ BASE_MB = 800
 # Further MB where torch is imported, which jobs without a network mostly do without, and where a network is built.
 TORCH_MB = 600
 NETWORK_MB = 300
+# Further MB of matplotlib and its figures.
+FIGURES_MB = 100
 # MB and core seconds for each sample of the whole manifest, in jobs that make tables or findings of all of them
 # (`python -m tests.benchmarks.audit_scale 1000 10000`).
 TABLE_MB = 0.01
@@ -71,7 +73,7 @@ def memory_mb(plan: Plan, name: str, model: str) -> int:
     inputs = input_config(plan.config, model)
     # What a user's own code imports is not known.
     torch = cost.torch or (name == "prepare" and bool(inputs.get("transform") or inputs.get("dataset")))
-    needed = BASE_MB + torch * TORCH_MB + copies * sample_mb * at_hand[cost.at_hand]
+    needed = BASE_MB + torch * TORCH_MB + cost.draws * FIGURES_MB + copies * sample_mb * at_hand[cost.at_hand]
     if copies:
         needed += WHOLE_MB * plan.largest_shard
         if sample_mb * 1e6 < CHUNK_BYTES:

@@ -1,6 +1,7 @@
 """The steps of the workflow, each under the name of its rule: its version, and what a job of it needs.
 
-The constants are bounds, rounded up, on what ``pytest -m slow tests/experiment/test_resources.py -s -n 0`` measures.
+The constants are bounds, rounded up, on what ``pytest -m slow tests/experiment/test_resources.py -s -n 0`` and
+``python -m tests.benchmarks.resources`` measure.
 Methods are steps too, and so are the checks of the audit, with the cost that their classes state.
 """
 
@@ -41,6 +42,8 @@ class Step:
         Whether a job makes a table or findings of all samples.
     torch
         Whether torch is imported, also where no network is built.
+    draws
+        Whether figures are drawn.
     """
 
     name: str
@@ -53,6 +56,7 @@ class Step:
     seconds: float = 0
     whole_manifest: bool = False
     torch: bool = True
+    draws: bool = False
 
 
 STEPS = {
@@ -72,8 +76,8 @@ STEPS = {
         Step("predictions", whole_manifest=True, torch=False),
         Step("errors"),
         Step("provenance"),
-        Step("plot", shard_copies=6, copies_per_method=2, at_hand="sample", torch=False),
-        Step("contact_sheets", shard_copies=6, copies_per_method=2, at_hand="sample", torch=False),
+        Step("plot", shard_copies=6, copies_per_method=2, at_hand="sample", torch=False, draws=True),
+        Step("contact_sheets", shard_copies=6, copies_per_method=2, at_hand="sample", torch=False, draws=True),
         Step("export", shard_copies=6, copies_per_method=1, at_hand="sample", torch=False),
         Step("measure", shard_copies=3, copies_per_target=2, seconds=1),
         Step("facts", shard_copies=4, at_hand="sample", torch=False),

@@ -17,6 +17,7 @@ from saliency.experiment.validation import complete_config
 from saliency.files.atomic_files import temporaries
 from saliency.files.code_versions import MISSING, code_of
 from saliency.store.check import StoreCheck
+from saliency.store.group_check import group_problems
 from saliency.store.layout import described_specs
 from saliency.store.problems import Count, Problem
 from saliency.store.provenance import shard_digests
@@ -26,7 +27,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
 def verify(experiment: Path) -> tuple[list[Count], list[Problem]]:
-    """Read every shard of an experiment and list what is wrong.
+    """Read every shard of an experiment, and the mean maps of its audits, and list what is wrong.
 
     Parameters
     ----------
@@ -59,6 +60,8 @@ def verify(experiment: Path) -> tuple[list[Count], list[Problem]]:
         check.run()
         counts += check.counts.values()
         problems += check.problems
+        for group in sorted((experiment / model / "audit").glob("*/mean_maps.zarr")):
+            problems += group_problems(group)
     problems += [
         Problem(path, "not listed", "is no model of provenance.json") for path in stores if path.stem not in models
     ]

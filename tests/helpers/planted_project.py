@@ -60,7 +60,8 @@ def planted_project(
     """Write pictures that show classes and the networks' source; return the project and what a network sees."""
     project = Project.create(
         folder, samples=0, input={"resize": None, "crop": SIDE, "mean": [0.5], "std": [0.25]}, shard_size=COUNT,
-        batch_size=40, audit={"min_count": 5, "resamples": 100, "permutations": 99}, report={}, **config,
+        batch_size=40, report={},
+        audit={"min_count": 5, "resamples": 100, "permutations": 99, "degradation": None}, **config,
     )  # fmt: skip
     (folder / "planted_networks.py").write_text(SOURCE)
     pixels = np.stack([picture(number, classes) for number, classes in enumerate(shown)])

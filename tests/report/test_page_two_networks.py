@@ -29,7 +29,9 @@ def networks():
         name: train(tensor(pictures[learned]), wanted, seed=0)
         for name, pictures in (("clean", clean), ("marked", planted))
     }
-    return clean[~learned], planted[~learned], labels[~learned], made
+    # Half of them is enough to tell.
+    shown = np.flatnonzero(~learned)[::2]
+    return clean[shown], planted[shown], labels[shown], made
 
 
 @pytest.fixture(scope="module")

@@ -209,7 +209,7 @@ def test_many_kinds_in_one_run_of_the_workflow(tmp_path):
     kinds = [kind for kind in REFUSED if kind.settings == PHOTO]
     absent = [kind for kind in kinds if kind.name in ("gone.png", "folder.jpg", "loop.jpg", "pipe.jpg")]
     assert len(kinds) - len(absent) >= 6
-    settings = {"input": PHOTO, "targets": ["predicted", "label"], "shard_size": 9}
+    settings = {"input": PHOTO, "targets": ["predicted", "label"], "shard_size": 20}
 
     def write(folder, kinds, replaced=False):
         project = Project(folder) if folder.exists() else Project.create(folder, samples=0)
