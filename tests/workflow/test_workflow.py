@@ -193,7 +193,8 @@ def downloaded():
 def test_other_downloaded_weights_run_the_steps_of_the_network(tmp_path, monkeypatch):
     layer = {"target_layer": "second", "class_names": list("abcde")}
     models = {"tiny": {"factory": "downloading:downloaded", **layer}}
-    project = Project.create(tmp_path / "project", samples=2, models=models)
+    plots = {"count": 0, "contact_sheets": []}
+    project = Project.create(tmp_path / "project", samples=2, models=models, methods=["gradcam"], plots=plots)
     (project.folder / "downloading.py").write_text(DOWNLOADING)
     monkeypatch.chdir(project.folder)
     network = load_model("tiny_network:Network", {}, None)
@@ -212,7 +213,7 @@ def test_other_downloaded_weights_run_the_steps_of_the_network(tmp_path, monkeyp
     for factor in (2, 1):
         download(factor)
         planned = project.planned()
-        assert sum(planned.values()) == 5 + 8
+        assert sum(planned.values()) == 3 + 6
         assert not any(message.startswith("Read") for message in planned)
         project.run()
         assert np.array_equal(open_maps(project.store)["logits"][...], before) == (factor == 1)
