@@ -99,8 +99,8 @@ RESNET_3D = {"spatial_dims": 3, "n_input_channels": 1, "num_classes": 2}
 @pytest.mark.parametrize(
     ("factory", "kwargs", "mode", "side", "samples", "batch", "steps"),
     [
-        ("torchvision.models:resnet18", {}, "2D", 224, 8, 8, (*DESCRIBE, "fused")),
-        ("monai.networks.nets:resnet10", RESNET_3D, "3D", 64, 4, 4, (*DESCRIBE, *SEPARATE, "fused")),
+        ("torchvision.models:resnet18", {}, "2D", 224, 8, 8, (*DESCRIBE, *SEPARATE)),
+        ("monai.networks.nets:resnet10", RESNET_3D, "3D", 64, 4, 4, (*DESCRIBE, "fused")),
     ],
     ids=["resnet18", "resnet10-3D"],
 )
