@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from saliency.audit.findings.words import percent
+from saliency.audit.rates import wilson
 from saliency.check.cause import Cause, Labelled
 from saliency.check.registered import causes
 
@@ -79,9 +80,7 @@ class Accuracy:
     @property
     def line(self) -> str:
         """All of it in one line."""
-        from scipy import stats
-
-        low, high = stats.binomtest(self.right, self.samples).proportion_ci(method="wilson")
+        low, high = wilson(self.right, self.samples)
         share = f"{percent(self.right / self.samples)} of {self.samples} labelled samples"
         text = f"accuracy is {share} (95 % interval {percent(low)} to {percent(high)})"
         if self.expected is not None:

@@ -45,9 +45,7 @@ def test_no_job_on_large_volumes_uses_more_than_it_asks_for(tmp_path, monkeypatc
         nibabel.save(nibabel.Nifti1Image(volume, np.eye(4)), tmp_path / "data" / f"v{number}.nii")
         rows.append(f"v{number},v{number}.nii,{number}")
     project.manifest.write_text("\n".join(rows) + "\n")
-    command = project.command("--nocolor")
-    command[command.index("--cores") + 1] = "1"
-    text, scripts, around = watched(command, tmp_path)
+    text, scripts, around = watched(project.command("--nocolor", "--cores", "1"), tmp_path)
     monkeypatch.chdir(tmp_path)
     config, problems = complete_config(project.config)
     assert problems == []

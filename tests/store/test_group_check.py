@@ -1,5 +1,9 @@
 """Groups of arrays beside the stores: whatever happens to one of their files is found."""
 
+import os
+import tempfile
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -12,12 +16,16 @@ NAMES = ["0", "3", "site=north"]
 FILES = ["zarr.json", "id/zarr.json", "id/c.0", "mean/zarr.json", "mean/c.0.0.0"]
 
 
-@pytest.fixture
-def group(tmp_path):
+def write_group(folder):
     spec = ArraySpec((6, 7), "float64", ("y", "x"), len(NAMES))
     for name, content in store_metadata({"mean": spec}, NAMES).items():
-        write_atomically(tmp_path / name, content)
-    write_shard(tmp_path / "mean" / spec.first_key, np.random.default_rng(0).random((len(NAMES), 6, 7)), spec)
+        write_atomically(folder / name, content)
+    write_shard(folder / "mean" / spec.first_key, np.random.default_rng(0).random((len(NAMES), 6, 7)), spec)
+
+
+@pytest.fixture
+def group(tmp_path):
+    write_group(tmp_path)
     return tmp_path
 
 
@@ -55,4 +63,24 @@ def test_other_damage_is_found(group, name, damage):
 
 def test_a_missing_chunk_is_found(group):
     (group / "mean" / "c.0.0.0").unlink()
-    assert found(group) == [("missing", "mean/c.0")]
+    assert found(group) == [("missing", "mean/c.0.0.0")]
+
+
+@pytest.mark.skipif(not hasattr(os, "seteuid"), reason="no such thing as another user here")
+@pytest.mark.parametrize("name", ["mean/c.0.0.0", "id/zarr.json"])
+def test_what_may_not_be_read_is_not_to_be_deleted(name):
+    # Not below pytest's folders, which are this user's alone.
+    with tempfile.TemporaryDirectory() as folder:
+        group = Path(folder)
+        group.chmod(0o755)
+        write_group(group)
+        (group / name).chmod(0)
+        root = os.geteuid() == 0
+        if root:
+            os.seteuid(65534)
+        try:
+            (problem,) = group_problems(group)
+        finally:
+            if root:
+                os.seteuid(0)
+        assert (problem.path, problem.kind, problem.bad) == (group / name, "unreadable", False)
